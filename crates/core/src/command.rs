@@ -1,0 +1,265 @@
+//! What a caller may wish for, in terms of no particular door.
+
+use crate::account::Profile;
+use crate::code::Code;
+use crate::moment::Time;
+use crate::number::NumberError;
+use crate::{Account, Keys, Number};
+
+/// Who asks, as proven by a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The token's subject.
+    pub user: String,
+    /// The organisation that the caller acts in.
+    pub organization: String,
+    /// Whether the permissions hold in every organisation or in `organization` only.
+    pub everywhere: bool,
+    /// `user.read`
+    pub may_read: bool,
+    /// `user.write`
+    pub may_write: bool,
+    /// `user.delete`
+    pub may_delete: bool,
+    /// The languages that the caller's client asked for, in the form of an Accept-Language header.
+    pub language: String,
+}
+
+/// One wish of one caller about one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Who asks.
+    pub caller: Caller,
+    /// The account's id.
+    pub account: String,
+    /// What to do.
+    pub action: Action,
+}
+
+/// What to do with an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Bring the account into being.
+    Register {
+        /// Where; the caller's organisation when `None`.
+        organization: Option<String>,
+        /// Who the user is.
+        profile: Box<Profile>,
+        /// Its first number.
+        phone: Option<SetPhone>,
+    },
+    /// Change what the account says of its user.
+    Update {
+        /// Only what shall change.
+        profile: Box<ProfileChange>,
+        /// What shall become of the primary number.
+        phone: PhoneChange,
+    },
+    /// Set the primary number.
+    SetPhone(SetPhone),
+    /// Send or return the open challenge's code again.
+    ResendCode(Delivery),
+    /// Submit a code for the primary number.
+    VerifyPhone {
+        /// As the user typed it.
+        code: String,
+    },
+    /// Remove the primary number.
+    RemovePhone,
+    /// Delete the account.
+    Delete,
+}
+
+/// A number to be set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetPhone {
+    /// The number, or why the text is none: whether the caller may know is decided first.
+    pub number: Result<Number, NumberError>,
+    /// How it shall be proven.
+    pub verification: Verification,
+}
+
+/// How a number is proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// By a code.
+    Code(Delivery),
+    /// By the caller's word.
+    Trusted,
+}
+
+/// Which way a code takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// By message to the number.
+    Send,
+    /// In the reply, to a caller with `user.write`.
+    Return,
+}
+
+/// What shall become of the primary number in an update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PhoneChange {
+    /// It stays.
+    Keep,
+    /// It is replaced; the same number again is no error.
+    Set(SetPhone),
+    /// It is removed.
+    Remove,
+}
+
+/// Parts of a profile that shall change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProfileChange {
+    /// The name to log in with.
+    pub username: Option<String>,
+    /// First name.
+    pub given_name: Option<String>,
+    /// Last name.
+    pub family_name: Option<String>,
+    /// Nickname.
+    pub nick_name: Option<String>,
+    /// The name to show.
+    pub display_name: Option<String>,
+    /// BCP 47 tag.
+    pub preferred_language: Option<String>,
+    /// Number of the wire's gender enumeration.
+    pub gender: Option<i32>,
+    /// E-mail address and whether the caller vouches for it.
+    pub email: Option<(String, bool)>,
+}
+
+impl ProfileChange {
+    pub(crate) fn apply(&self, profile: &mut Profile) {
+        // Taken apart so that a new part cannot be forgotten here.
+        let ProfileChange {
+            username,
+            given_name,
+            family_name,
+            nick_name,
+            display_name,
+            preferred_language,
+            gender,
+            email,
+        } = self.clone();
+        let texts = [
+            (username, &mut profile.username),
+            (given_name, &mut profile.given_name),
+            (family_name, &mut profile.family_name),
+            (nick_name, &mut profile.nick_name),
+            (display_name, &mut profile.display_name),
+            (preferred_language, &mut profile.preferred_language),
+        ];
+        for (change, part) in texts {
+            if let Some(text) = change {
+                *part = text;
+            }
+        }
+        if let Some(gender) = gender {
+            profile.gender = gender;
+        }
+        if let Some((address, verified)) = email {
+            profile.email = address;
+            profile.email_verified = verified;
+        }
+    }
+}
+
+impl Command {
+    /// The number that the command itself names.
+    pub fn number(&self) -> Option<&Number> {
+        let set = match &self.action {
+            Action::SetPhone(set)
+            | Action::Register {
+                phone: Some(set), ..
+            }
+            | Action::Update {
+                phone: PhoneChange::Set(set),
+                ..
+            } => set,
+            Action::Register { phone: None, .. }
+            | Action::Update {
+                phone: PhoneChange::Keep | PhoneChange::Remove,
+                ..
+            }
+            | Action::ResendCode(_)
+            | Action::VerifyPhone { .. }
+            | Action::RemovePhone
+            | Action::Delete => return None,
+        };
+        set.number.as_ref().ok()
+    }
+
+    /// Which budgets the command may touch: pseudonyms of numbers. `known` are the numbers that the
+    /// account may hold when the command's turn comes: those that it holds now and those that commands
+    /// decided together with this one name.
+    pub fn budgets<'a>(&self, known: impl Iterator<Item = &'a Number>, keys: &Keys) -> Vec<String> {
+        match &self.action {
+            Action::SetPhone(set)
+            | Action::Register {
+                phone: Some(set), ..
+            }
+            | Action::Update {
+                phone: PhoneChange::Set(set),
+                ..
+            } => match (set.verification, &set.number) {
+                (Verification::Code(Delivery::Send), Ok(number)) => vec![keys.pseudonym(number)],
+                (Verification::Code(_) | Verification::Trusted, _) => Vec::new(),
+            },
+            Action::ResendCode(Delivery::Send) | Action::VerifyPhone { .. } => {
+                known.map(|number| keys.pseudonym(number)).collect()
+            }
+            Action::Register { phone: None, .. }
+            | Action::Update {
+                phone: PhoneChange::Keep | PhoneChange::Remove,
+                ..
+            }
+            | Action::ResendCode(Delivery::Return)
+            | Action::RemovePhone
+            | Action::Delete => Vec::new(),
+        }
+    }
+
+    /// The stable name of the action: in metrics, spans and logs.
+    pub fn name(&self) -> &'static str {
+        match &self.action {
+            Action::Register { .. } => "register",
+            Action::Update { .. } => "update",
+            Action::SetPhone(_) => "set",
+            Action::ResendCode(_) => "resend",
+            Action::VerifyPhone { .. } => "verify",
+            Action::RemovePhone => "remove",
+            Action::Delete => "delete",
+        }
+    }
+}
+
+/// What a caller learns when a command was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The account's id.
+    pub account: String,
+    /// Its organisation.
+    pub organization: String,
+    /// Its event counter after the command.
+    pub sequence: u64,
+    /// When it was registered.
+    pub created_at: Time,
+    /// When it last changed.
+    pub changed_at: Time,
+    /// The code, for a caller with `user.write` who asked for it.
+    pub code: Option<Code>,
+}
+
+impl Reply {
+    pub(crate) fn of(account: &Account, code: Option<Code>) -> Reply {
+        Reply {
+            account: account.id.clone(),
+            organization: account.organization.clone(),
+            sequence: account.sequence,
+            created_at: account.created_at,
+            changed_at: account.changed_at,
+            code,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What a decision leaves behind: events for the record, messages for the outbox.
+
+use crate::moment::{Id, Time};
+use crate::refusal::CodeFailure;
+use crate::{Keys, Number};
+
+/// Something that happened to an account, for the append-only record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its name.
+    pub id: Id,
+    /// The account.
+    pub account: String,
+    /// The account's organisation.
+    pub organization: String,
+    /// The account's event counter, 1 for its first.
+    pub sequence: u64,
+    /// When.
+    pub at: Time,
+    /// Whose token asked for it.
+    pub actor: String,
+    /// What happened.
+    pub kind: EventKind,
+    /// Which number it was about, in a form that does not tell the number.
+    pub number: Option<Shadow>,
+}
+
+/// A number that is recognised but not told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shadow {
+    /// [`Keys::pseudonym`].
+    pub pseudonym: String,
+    /// [`Number::masked`].
+    pub mask: String,
+}
+
+impl Shadow {
+    pub(crate) fn of(number: &Number, keys: &Keys) -> Shadow {
+        Shadow {
+            pseudonym: keys.pseudonym(number),
+            mask: number.masked(),
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// The account came to be.
+    Registered,
+    /// Profile, username or e-mail address changed.
+    ProfileChanged,
+    /// A number was set.
+    PhoneSet,
+    /// A code goes out by message.
+    CodeSent,
+    /// A code was given to the caller.
+    CodeReturned,
+    /// A number was proven, by a code or by a trusted caller.
+    PhoneVerified,
+    /// A code was submitted and refused.
+    VerificationFailed(CodeFailure),
+    /// A number was removed.
+    PhoneRemoved,
+    /// The account was deleted.
+    Deleted,
+}
+
+impl EventKind {
+    /// The stable name.
+    pub fn code(self) -> &'static str {
+        match self {
+            EventKind::Registered => "account.registered",
+            EventKind::ProfileChanged => "account.profile_changed",
+            EventKind::PhoneSet => "phone.set",
+            EventKind::CodeSent => "phone.code_sent",
+            EventKind::CodeReturned => "phone.code_returned",
+            EventKind::PhoneVerified => "phone.verified",
+            EventKind::VerificationFailed(_) => "phone.verification_failed",
+            EventKind::PhoneRemoved => "phone.removed",
+            EventKind::Deleted => "account.deleted",
+        }
+    }
+
+    /// Why, where there is a why.
+    pub fn cause(self) -> Option<&'static str> {
+        match self {
+            EventKind::VerificationFailed(failure) => Some(failure.code()),
+            EventKind::Registered
+            | EventKind::ProfileChanged
+            | EventKind::PhoneSet
+            | EventKind::CodeSent
+            | EventKind::CodeReturned
+            | EventKind::PhoneVerified
+            | EventKind::PhoneRemoved
+            | EventKind::Deleted => None,
+        }
+    }
+}
+
+/// A text message that shall go out. It holds no code: delivery derives it from the challenge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Its name, which stays over retries: the provider's idempotency key.
+    pub id: Id,
+    /// The account that it is about.
+    pub account: String,
+    /// Where it goes.
+    pub number: Number,
+    /// What it says.
+    pub kind: MessageKind,
+    /// BCP 47 tags of the languages to write it in, best first; may be empty.
+    pub language: String,
+    /// When it was asked for.
+    pub created_at: Time,
+    /// From this time on it is dropped instead of sent.
+    pub expires_at: Time,
+}
+
+/// What a message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageKind {
+    /// The code of a challenge.
+    Code {
+        /// The challenge.
+        challenge: Id,
+    },
+    /// To a verified number: it was replaced.
+    Replaced,
+    /// To a verified number: it was removed.
+    Removed,
+}
+
+impl MessageKind {
+    /// The stable name.
+    pub fn code(self) -> &'static str {
+        match self {
+            MessageKind::Code { .. } => "code",
+            MessageKind::Replaced => "replaced",
+            MessageKind::Removed => "removed",
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The secrets: versioned keys that codes are derived with, and one that makes numbers unreadable.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::Number;
+
+/// The secrets of an installation. `Debug` shows versions only.
+#[derive(Clone)]
+pub struct Keys {
+    codes: BTreeMap<u32, [u8; 32]>,
+    current: u32,
+    pseudonyms: [u8; 32],
+}
+
+/// Why a set of keys cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeysError {
+    /// The version that new codes shall use has no key.
+    #[error("there is no code key of version {0}, which is to be the current one")]
+    CurrentMissing(u32),
+}
+
+impl Keys {
+    /// `codes`: 256-bit keys by version, of which `current` makes new codes and the others still verify
+    /// codes that they made; `pseudonyms`: 256 bits that stay the same over rotations.
+    pub fn new(
+        codes: BTreeMap<u32, [u8; 32]>,
+        current: u32,
+        pseudonyms: [u8; 32],
+    ) -> Result<Keys, KeysError> {
+        if !codes.contains_key(&current) {
+            return Err(KeysError::CurrentMissing(current));
+        }
+        Ok(Keys {
+            codes,
+            current,
+            pseudonyms,
+        })
+    }
+
+    /// The version that new challenges are made with.
+    pub fn current(&self) -> u32 {
+        self.current
+    }
+
+    /// The code key of a version; `None` once an operator has taken it away.
+    pub(crate) fn code_key(&self, version: u32) -> Option<&[u8; 32]> {
+        self.codes.get(&version)
+    }
+
+    /// A stable name for a number that does not tell the number: 32 hexadecimal digits, the first half
+    /// of HMAC-SHA-256 over its E.164 form.
+    pub fn pseudonym(&self, number: &Number) -> String {
+        let mac = keyed(&self.pseudonyms, &[b"number", number.as_str().as_bytes()]);
+        mac[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// An HMAC-SHA-256 tag over something that a client carries for us and must not alter, such as the
+    /// token of a next page. `purpose` keeps tags of one use from serving another.
+    pub fn tag(&self, purpose: &str, content: &[u8]) -> [u8; 32] {
+        keyed(&self.pseudonyms, &[b"tag", purpose.as_bytes(), content])
+    }
+
+    /// Keys with known content, for tests only: whoever knows them can derive every code.
+    pub fn for_tests() -> Keys {
+        Keys {
+            codes: BTreeMap::from([(1, [1; 32])]),
+            current: 1,
+            pseudonyms: [2; 32],
+        }
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys")
+            .field("versions", &self.codes.keys())
+            .field("current", &self.current)
+            .finish_non_exhaustive()
+    }
+}
+
+/// HMAC-SHA-256 over parts, each preceded by its length so that no two lists of parts read the same.
+pub(crate) fn keyed(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    // A key shorter than the hash's block is filled up with zeros (RFC 2104), here so that it cannot fail.
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(key);
+    let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_current_version_must_exist() {
+        let codes = BTreeMap::from([(1, [1; 32])]);
+        assert!(Keys::new(codes.clone(), 1, [2; 32]).is_ok());
+        assert_eq!(
+            Keys::new(codes, 2, [2; 32]).map(|_| ()),
+            Err(KeysError::CurrentMissing(2))
+        );
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        let shown = format!("{:?}", Keys::for_tests());
+        assert!(shown.contains("current: 1"));
+        assert!(!shown.contains("[1, 1") && !shown.contains("[2, 2"));
+    }
+
+    #[test]
+    fn parts_cannot_be_shifted() {
+        let key = [3; 32];
+        assert_ne!(keyed(&key, &[b"ab", b"c"]), keyed(&key, &[b"a", b"bc"]));
+    }
+
+    #[test]
+    fn tags_depend_on_purpose_and_pseudonyms_on_the_number() {
+        let keys = Keys::for_tests();
+        assert_ne!(keys.tag("a", b"x"), keys.tag("b", b"x"));
+        let one = keys.pseudonym(&Number::from_stored("+41791234567"));
+        let two = keys.pseudonym(&Number::from_stored("+41791234568"));
+        assert_eq!(one.len(), 32);
+        assert_ne!(one, two);
+    }
+}

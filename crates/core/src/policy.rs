@@ -1,0 +1,293 @@
+//! The rules in force, as figures. Each is a key of the configuration; the defaults are here.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::code::{Alphabet, Shape};
+use crate::limit::Window;
+use crate::number::{NumberRules, Validation, is_region};
+
+/// Every figure that a decision depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// How numbers are read.
+    pub numbers: NumberRules,
+    /// Who has an account, and where.
+    pub accounts: AccountRules,
+    /// What codes look like and how long they live.
+    pub codes: CodeRules,
+    /// How much may be sent and guessed.
+    pub limits: LimitRules,
+    /// Who is told of what.
+    pub notify: NotifyRules,
+}
+
+/// When a user that we have not seen gets an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registration {
+    /// A valid token of the user proves that the user exists: the first self-service call that sets a
+    /// number registers.
+    #[default]
+    OnFirstToken,
+    /// Only a call with `user.write` registers.
+    Explicit,
+}
+
+/// Rules for accounts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccountRules {
+    /// When a user that we have not seen gets an account.
+    pub register: Registration,
+    /// The organisation of a token that names none.
+    pub default_organization: String,
+}
+
+impl Default for AccountRules {
+    fn default() -> Self {
+        AccountRules {
+            register: Registration::OnFirstToken,
+            default_organization: "default".into(),
+        }
+    }
+}
+
+/// Rules for codes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CodeRules {
+    /// Symbols in a code, 6 to 10.
+    pub length: u8,
+    /// Which symbols.
+    pub alphabet: Alphabet,
+    /// Seconds that a code is valid; more than 600 only with `allow_long_validity`
+    /// (NIST SP 800-63B-4: ten minutes at most).
+    pub validity_seconds: u64,
+    /// Lets `validity_seconds` exceed 600.
+    pub allow_long_validity: bool,
+    /// Wrong guesses that end a challenge.
+    pub guesses: u8,
+    /// A resend repeats the same code while at least this many seconds of it remain.
+    pub reuse_seconds: u64,
+}
+
+impl Default for CodeRules {
+    fn default() -> Self {
+        CodeRules {
+            length: 6,
+            alphabet: Alphabet::Digits,
+            validity_seconds: 600,
+            allow_long_validity: false,
+            guesses: 5,
+            reuse_seconds: 120,
+        }
+    }
+}
+
+impl CodeRules {
+    /// The shape of new codes.
+    pub fn shape(&self) -> Shape {
+        Shape {
+            length: self.length,
+            alphabet: self.alphabet,
+        }
+    }
+
+    /// How long new codes live.
+    pub fn validity(&self) -> Duration {
+        Duration::from_secs(self.validity_seconds)
+    }
+}
+
+/// Rules for limits. Windows are token buckets: `count` at once, refilled evenly over `seconds`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitRules {
+    /// Messages to one number.
+    pub sends_per_number: Vec<Window>,
+    /// Messages of one account.
+    pub sends_per_account: Vec<Window>,
+    /// Numbers that one account sets by self-service.
+    pub sets_per_account: Vec<Window>,
+    /// Seconds between two messages to one number: after the first, the second, and every later one.
+    pub cool_down_seconds: Vec<u64>,
+    /// Consecutive wrong guesses, of one account or for one number, that cost no waiting.
+    pub free_failures: u32,
+    /// The longest wait after wrong guesses, in seconds.
+    pub longest_wait_seconds: u64,
+    /// Consecutive wrong guesses after which only an operator helps.
+    pub lock_at_failures: u32,
+}
+
+impl Default for LimitRules {
+    fn default() -> Self {
+        let window = |count, seconds| Window { count, seconds };
+        LimitRules {
+            sends_per_number: vec![window(5, 600), window(10, 3_600), window(20, 86_400)],
+            sends_per_account: vec![window(5, 600), window(20, 86_400)],
+            sets_per_account: vec![window(25, 86_400)],
+            cool_down_seconds: vec![60, 120, 240],
+            free_failures: 5,
+            longest_wait_seconds: 900,
+            lock_at_failures: 100,
+        }
+    }
+}
+
+/// Rules for notices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NotifyRules {
+    /// Tells a verified number that it was replaced or removed.
+    pub old_number: bool,
+}
+
+impl Default for NotifyRules {
+    fn default() -> Self {
+        NotifyRules { old_number: true }
+    }
+}
+
+impl Default for NumberRules {
+    fn default() -> Self {
+        NumberRules {
+            validation: Validation::Valid,
+            default_region: String::new(),
+            most_per_account: 5,
+        }
+    }
+}
+
+/// A figure that cannot be, named by its key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {reason}")]
+pub struct PolicyError {
+    /// The key in the configuration, such as `codes.length`.
+    pub key: &'static str,
+    /// What is wrong and what would be right.
+    pub reason: String,
+}
+
+impl Policy {
+    /// Says the first figure that cannot be.
+    pub fn check(&self) -> Result<(), PolicyError> {
+        let fail = |key, reason: &str| {
+            Err(PolicyError {
+                key,
+                reason: reason.into(),
+            })
+        };
+        let (numbers, codes, limits) = (&self.numbers, &self.codes, &self.limits);
+        if !numbers.default_region.is_empty() && !is_region(&numbers.default_region) {
+            return fail(
+                "numbers.default_region",
+                "is no country code; use two letters such as \"CH\", or \"\" for none",
+            );
+        }
+        if !(1..=100).contains(&numbers.most_per_account) {
+            return fail("numbers.most_per_account", "must be 1 to 100");
+        }
+        let organization = &self.accounts.default_organization;
+        if organization.is_empty() || organization.chars().count() > 200 {
+            return fail(
+                "accounts.default_organization",
+                "must have 1 to 200 characters",
+            );
+        }
+        if !(6..=10).contains(&codes.length) {
+            return fail("codes.length", "must be 6 to 10");
+        }
+        if !(1..=10).contains(&codes.guesses) {
+            return fail("codes.guesses", "must be 1 to 10");
+        }
+        if codes.validity_seconds < 60 {
+            return fail("codes.validity_seconds", "must be at least 60");
+        }
+        if codes.validity_seconds > 600 && !codes.allow_long_validity {
+            return fail(
+                "codes.validity_seconds",
+                "is more than 600; set codes.allow_long_validity = true if codes shall live longer",
+            );
+        }
+        if codes.validity_seconds > 86_400 {
+            return fail("codes.validity_seconds", "must be at most 86400");
+        }
+        if codes.reuse_seconds > codes.validity_seconds {
+            return fail(
+                "codes.reuse_seconds",
+                "must be at most codes.validity_seconds",
+            );
+        }
+        let windows = [
+            ("limits.sends_per_number", &limits.sends_per_number),
+            ("limits.sends_per_account", &limits.sends_per_account),
+            ("limits.sets_per_account", &limits.sets_per_account),
+        ];
+        for (key, windows) in windows {
+            let sane = |w: &Window| w.count > 0 && (1..=31_536_000).contains(&w.seconds);
+            if !windows.iter().all(sane) {
+                return fail(
+                    key,
+                    "each count must be at least 1, each seconds 1 to 31536000",
+                );
+            }
+        }
+        if limits.cool_down_seconds.iter().any(|s| *s > 86_400) {
+            return fail("limits.cool_down_seconds", "each must be at most 86400");
+        }
+        if limits.free_failures == 0 {
+            return fail("limits.free_failures", "must be at least 1");
+        }
+        if limits.lock_at_failures <= limits.free_failures {
+            return fail(
+                "limits.lock_at_failures",
+                "must be more than limits.free_failures",
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_hold() {
+        assert_eq!(Policy::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn what_cannot_be_is_named() {
+        let key_of = |change: fn(&mut Policy)| {
+            let mut policy = Policy::default();
+            change(&mut policy);
+            policy.check().expect_err("must be refused").key
+        };
+        assert_eq!(key_of(|p| p.codes.length = 5), "codes.length");
+        assert_eq!(key_of(|p| p.codes.length = 11), "codes.length");
+        assert_eq!(
+            key_of(|p| p.codes.validity_seconds = 601),
+            "codes.validity_seconds"
+        );
+        assert_eq!(key_of(|p| p.codes.guesses = 0), "codes.guesses");
+        assert_eq!(
+            key_of(|p| p.numbers.default_region = "Swiss".into()),
+            "numbers.default_region"
+        );
+        assert_eq!(
+            key_of(|p| p.limits.lock_at_failures = 5),
+            "limits.lock_at_failures"
+        );
+        assert_eq!(
+            key_of(|p| p.limits.sends_per_number[0].count = 0),
+            "limits.sends_per_number"
+        );
+        let mut long = Policy::default();
+        long.codes.validity_seconds = 3_600;
+        long.codes.allow_long_validity = true;
+        assert_eq!(long.check(), Ok(()));
+    }
+}

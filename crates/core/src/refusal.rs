@@ -1,0 +1,147 @@
+//! Every reason for which a caller can be refused, once; each door says them in its own words.
+
+use std::time::Duration;
+
+use crate::limit::Limit;
+use crate::number::NumberError;
+
+/// Why a request was refused. [`Refusal::code`] is stable; the text is for logs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No token came along.
+    #[error("no token")]
+    TokenMissing,
+    /// The authorization header is not a bearer token.
+    #[error("malformed authorization header")]
+    TokenMalformed,
+    /// The token is not valid here.
+    #[error("invalid token")]
+    TokenInvalid,
+    /// The keys that would tell whether the token is valid cannot be had now.
+    #[error("the issuer's keys cannot be read")]
+    IssuerUnavailable,
+    /// The caller may not act in the organisation that the request names.
+    #[error("organisation not allowed")]
+    OrganizationDenied,
+    /// The caller may not do this.
+    #[error("permission denied")]
+    PermissionDenied,
+    /// No such account, or one that must not be told from none.
+    #[error("account not found")]
+    AccountNotFound,
+    /// An account of this id exists.
+    #[error("account exists")]
+    AccountExists,
+    /// The account has no number to remove.
+    #[error("phone not found")]
+    PhoneNotFound,
+    /// The number is the account's already.
+    #[error("phone unchanged")]
+    PhoneUnchanged,
+    /// The account holds as many numbers as it may.
+    #[error("too many numbers")]
+    TooManyNumbers,
+    /// The text is no number that we take.
+    #[error(transparent)]
+    NumberInvalid(#[from] NumberError),
+    /// There is no challenge whose code could be sent again.
+    #[error("no code to send again")]
+    CodeAbsent,
+    /// The code was not accepted. Why is for logs and events, never for the wire.
+    #[error("code refused: {}", .0.code())]
+    CodeRefused(CodeFailure),
+    /// Too much, too soon.
+    #[error("limit {} reached", .limit.code())]
+    Limited {
+        /// Which limit.
+        limit: Limit,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// A field of the request breaks a rule of its form.
+    #[error("invalid field {field}: {rule}")]
+    FieldInvalid {
+        /// The field as its door spells it.
+        field: String,
+        /// The rule that it breaks.
+        rule: String,
+    },
+    /// The request asks for something that is not kept here.
+    #[error("not supported: {what}")]
+    Unsupported {
+        /// What was asked for, as its door spells it.
+        what: String,
+    },
+    /// More is waiting than can be done soon.
+    #[error("overloaded")]
+    Overloaded,
+    /// The caller's time was up before the work began.
+    #[error("deadline exceeded")]
+    DeadlineExceeded,
+    /// The database cannot be reached, or was lost while committing: whether the change was made is unknown.
+    #[error("unavailable")]
+    Unavailable,
+    /// A fault of ours. Logged where it was found.
+    #[error("internal error")]
+    Internal,
+}
+
+/// Why a code was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeFailure {
+    /// It has not the form of a code.
+    Shape,
+    /// Nothing was asked.
+    Absent,
+    /// Too late.
+    Expired,
+    /// The challenge has had all its wrong guesses.
+    Spent,
+    /// Account or number must wait after wrong guesses, or is locked.
+    Locked,
+    /// Another code was sent.
+    Wrong,
+}
+
+impl CodeFailure {
+    /// The stable name.
+    pub fn code(self) -> &'static str {
+        match self {
+            CodeFailure::Shape => "shape",
+            CodeFailure::Absent => "absent",
+            CodeFailure::Expired => "expired",
+            CodeFailure::Spent => "spent",
+            CodeFailure::Locked => "locked",
+            CodeFailure::Wrong => "wrong",
+        }
+    }
+}
+
+impl Refusal {
+    /// The stable name of the reason: in metrics, in logs and at doors that have room for one.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::TokenMissing => "token_missing",
+            Refusal::TokenMalformed => "token_malformed",
+            Refusal::TokenInvalid => "token_invalid",
+            Refusal::IssuerUnavailable => "issuer_unavailable",
+            Refusal::OrganizationDenied => "organization_denied",
+            Refusal::PermissionDenied => "permission_denied",
+            Refusal::AccountNotFound => "account_not_found",
+            Refusal::AccountExists => "account_exists",
+            Refusal::PhoneNotFound => "phone_not_found",
+            Refusal::PhoneUnchanged => "phone_unchanged",
+            Refusal::TooManyNumbers => "too_many_numbers",
+            Refusal::NumberInvalid(error) => error.code(),
+            Refusal::CodeAbsent => "code_absent",
+            Refusal::CodeRefused(_) => "code_refused",
+            Refusal::Limited { .. } => "limited",
+            Refusal::FieldInvalid { .. } => "field_invalid",
+            Refusal::Unsupported { .. } => "unsupported",
+            Refusal::Overloaded => "overloaded",
+            Refusal::DeadlineExceeded => "deadline_exceeded",
+            Refusal::Unavailable => "unavailable",
+            Refusal::Internal => "internal",
+        }
+    }
+}
