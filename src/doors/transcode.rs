@@ -18,7 +18,7 @@ use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use tonic::Status;
 
-pub(super) use routes::{Body as BodyRule, Routes};
+pub(super) use routes::{Binding, Body as BodyRule, Routes, Rule};
 
 /// Turns the head of a request into one that carries the caller in its extensions, or refuses it.
 ///

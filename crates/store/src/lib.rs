@@ -1,1 +1,320 @@
-//! placeholder
+//! What ringback remembers, and how: commands are decided on lanes, many to a commit.
+//!
+//! [`Store::execute`] is the only way to change an account. It puts a command on a lane, where whatever
+//! waits is loaded, decided by [`ringback_core::decide`], written and committed together, and answered
+//! only then. Reads go past the lanes. sea-orm, and with it the database, is known here and nowhere else.
+
+mod entity;
+mod fault;
+mod lane;
+mod migration;
+mod outbox;
+mod query;
+mod read;
+mod rows;
+mod sql;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ringback_core::{Command, Keys, Policy, Refusal, Reply, Time};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
+use sea_orm_migration::MigratorTrait;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+pub use outbox::{Claimed, Settled, Settlement};
+pub use query::{
+    AccountFilter, AccountPage, AccountQuery, AccountSort, PhonePage, PhoneQuery, PhoneRow,
+    TextMatch, TextPlace,
+};
+
+/// What decisions depend on, the same for every command.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The figures.
+    pub policy: Policy,
+    /// The secrets.
+    pub keys: Keys,
+}
+
+/// Where time and randomness come from, so that tests can set both.
+#[derive(Clone)]
+pub struct Source {
+    /// The current time.
+    pub now: Arc<dyn Fn() -> Time + Send + Sync>,
+    /// 32 bytes of a cryptographic generator, new at each call.
+    pub seed: Arc<dyn Fn() -> [u8; 32] + Send + Sync>,
+}
+
+/// Which database, and how hard to use it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `sqlite:FILE` or `postgres://USER:PASSWORD@HOST/NAME`.
+    pub url: String,
+    /// Lanes; 0 for the best number: one on SQLite, where a second would only wait, two on PostgreSQL.
+    pub lanes: usize,
+    /// Commands that may wait on one lane; one more is refused.
+    pub lane_bound: usize,
+    /// Commands in one commit at most.
+    pub batch: usize,
+    /// Connections for reads.
+    pub readers: u32,
+}
+
+/// Why a store cannot be opened. Shows no password.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The address is for no database that we know.
+    #[error("the database address must begin with sqlite: or postgres://")]
+    Scheme,
+    /// A database in memory would lose what it acknowledged.
+    #[error("the database must be a file: sqlite::memory: would forget everything at the end")]
+    Memory,
+    /// The database said no, or nothing.
+    #[error("cannot open the database {place}: {reason}")]
+    Connect {
+        /// The address without user and password.
+        place: String,
+        /// What the driver said.
+        reason: String,
+    },
+    /// The tables could not be brought up to date.
+    #[error("cannot migrate the database: {0}")]
+    Migrate(String),
+}
+
+/// The memory of one installation. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+    lanes: Arc<[mpsc::Sender<lane::Job>]>,
+}
+
+/// What lanes, reads and the outbox have in common.
+pub(crate) struct Shared {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+    sql: sql::Sql,
+    rules: Rules,
+    source: Source,
+    batch: usize,
+    messages: Notify,
+}
+
+impl Store {
+    /// Connects and starts the lanes. [`Store::migrate`] makes the tables.
+    pub async fn open(
+        settings: &Settings,
+        rules: Rules,
+        source: Source,
+    ) -> Result<Store, OpenError> {
+        let backend = backend(&settings.url)?;
+        let lanes = match (settings.lanes, backend) {
+            (0, DbBackend::Postgres) => 2,
+            (0, _) => 1,
+            (lanes, _) => lanes,
+        };
+        let (writer, reader) = connect(settings, backend, lanes).await?;
+        let shared = Arc::new(Shared {
+            writer,
+            reader,
+            sql: sql::Sql::new(backend),
+            rules,
+            source,
+            batch: settings.batch.max(1),
+            messages: Notify::new(),
+        });
+        let lanes = (0..lanes)
+            .map(|_| {
+                let (sender, line) = mpsc::channel(settings.lane_bound.max(1));
+                let lane = lane::run(shared.clone(), line);
+                #[expect(clippy::disallowed_methods, reason = "a lane is one of the few tasks")]
+                tokio::spawn(lane);
+                sender
+            })
+            .collect();
+        Ok(Store { shared, lanes })
+    }
+
+    /// Brings the tables up to date. Several processes may do it at once.
+    pub async fn migrate(&self) -> Result<(), OpenError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match migration::Migrator::up(&self.shared.writer, None).await {
+                Ok(()) => return Ok(()),
+                // Another process making the same table at the same time looks like a failure to one.
+                Err(error) if tries < 5 => {
+                    tracing::debug!(%error, "migrating again");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                Err(error) => return Err(OpenError::Migrate(error.to_string())),
+            }
+        }
+    }
+
+    /// Decides a command and commits what comes of it. A command that is still in line at `deadline`, or
+    /// whose future is dropped while it is, is not decided.
+    pub async fn execute(
+        &self,
+        command: Command,
+        deadline: Option<Instant>,
+    ) -> Result<Reply, Refusal> {
+        // PostgreSQL keeps no NUL in a text; the doors refuse it by name wherever it could be kept.
+        if command.account.contains('\0') {
+            return Err(Refusal::AccountNotFound);
+        }
+        let mut hasher = DefaultHasher::new();
+        command.account.hash(&mut hasher);
+        let lane = (hasher.finish() % self.lanes.len() as u64) as usize;
+        let name = command.name();
+        let (reply, answer) = oneshot::channel();
+        let job = lane::Job {
+            command,
+            deadline,
+            reply,
+        };
+        let result = match self.lanes[lane].try_send(job) {
+            Ok(()) => answer.await.unwrap_or(Err(Refusal::Unavailable)),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Refusal::Overloaded),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(Refusal::Unavailable),
+        };
+        let outcome = match &result {
+            Ok(_) => "ok",
+            Err(Refusal::CodeRefused(failure)) => failure.code(),
+            Err(refusal) => refusal.code(),
+        };
+        metrics::counter!(metric(name), "result" => outcome).increment(1);
+        result
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), Refusal> {
+        let answer = self.shared.reader.execute_unprepared("SELECT 1");
+        match tokio::time::timeout(Duration::from_secs(2), answer).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the database does not answer");
+                Err(Refusal::Unavailable)
+            }
+            Err(_) => {
+                tracing::warn!("the database does not answer in time");
+                Err(Refusal::Unavailable)
+            }
+        }
+    }
+
+    /// The current time, from the clock that decisions are made by.
+    pub fn now(&self) -> Time {
+        (self.shared.source.now)()
+    }
+
+    /// A new user id: 32 hexadecimal digits that cannot be guessed.
+    pub fn fresh_id(&self) -> String {
+        let seed = (self.shared.source.seed)();
+        seed[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// What decisions depend on.
+    pub fn rules(&self) -> &Rules {
+        &self.shared.rules
+    }
+}
+
+/// The counter of a command, as metrics name it.
+fn metric(command: &'static str) -> &'static str {
+    match command {
+        "register" => "ringback_register_total",
+        "update" => "ringback_update_total",
+        "set" => "ringback_set_total",
+        "resend" => "ringback_resend_total",
+        "verify" => "ringback_verify_total",
+        "remove" => "ringback_remove_total",
+        _ => "ringback_delete_total",
+    }
+}
+
+fn backend(url: &str) -> Result<DbBackend, OpenError> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        Ok(DbBackend::Postgres)
+    } else if url.starts_with("sqlite::memory:") || url.contains("mode=memory") {
+        Err(OpenError::Memory)
+    } else if url.starts_with("sqlite:") {
+        Ok(DbBackend::Sqlite)
+    } else {
+        Err(OpenError::Scheme)
+    }
+}
+
+/// Two pools: what a flood of reads uses up is not missing for writes. On SQLite the writing one has one
+/// connection, because a second would wait for the first inside the file's lock instead of in line.
+async fn connect(
+    settings: &Settings,
+    backend: DbBackend,
+    lanes: usize,
+) -> Result<(DatabaseConnection, DatabaseConnection), OpenError> {
+    let lanes = u32::try_from(lanes).unwrap_or(u32::MAX);
+    let options = |connections: u32| {
+        let mut options = ConnectOptions::new(&settings.url);
+        options
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(5))
+            .test_before_acquire(false)
+            .sqlx_logging(false)
+            .map_sqlx_sqlite_opts(|sqlite| {
+                sqlite
+                    .create_if_missing(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .busy_timeout(Duration::from_secs(10))
+            })
+            .map_sqlx_postgres_opts(|postgres| postgres.application_name("ringback"));
+        options
+    };
+    let failed = |error: sea_orm::DbErr| OpenError::Connect {
+        place: place(&settings.url),
+        reason: error.to_string(),
+    };
+    let writers = match backend {
+        // One for each lane, and two for the outbox.
+        DbBackend::Postgres => lanes.saturating_add(2),
+        _ => 1,
+    };
+    let writer = Database::connect(options(writers)).await.map_err(failed)?;
+    let reader = Database::connect(options(settings.readers.max(1))).await.map_err(failed)?;
+    Ok((writer, reader))
+}
+
+/// A database address without user and password.
+fn place(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let host = host.split('?').next().unwrap_or(host);
+    match scheme {
+        "" => Path::new(host).display().to_string(),
+        scheme => format!("{scheme}://{host}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        assert_eq!(place("postgres://me:secret@db:5432/x?sslmode=require"), "postgres://db:5432/x");
+        assert_eq!(place("postgres://db/x?password=secret"), "postgres://db/x");
+        assert_eq!(place("sqlite:some/file.db"), "sqlite:some/file.db");
+    }
+
+    #[test]
+    fn addresses_of_no_database_are_refused() {
+        assert!(matches!(backend("mysql://x"), Err(OpenError::Scheme)));
+        assert!(matches!(backend("sqlite::memory:"), Err(OpenError::Memory)));
+        assert!(matches!(backend("sqlite://x?mode=memory"), Err(OpenError::Memory)));
+        assert!(matches!(backend("postgresql://x"), Ok(DbBackend::Postgres)));
+    }
+}

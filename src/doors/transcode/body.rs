@@ -26,7 +26,7 @@ pub(super) enum Unread {
 /// The whole body.
 pub(super) async fn read(head: &Parts, mut body: Body) -> Result<Bytes, Unread> {
     if body.size_hint().lower() > MAX as u64 {
-        discard(head.version, &head.headers, body);
+        discard(head.version, &head.headers, body).await;
         return Err(Unread::TooLarge);
     }
     let mut whole = Bytes::new();
@@ -35,7 +35,7 @@ pub(super) async fn read(head: &Parts, mut body: Body) -> Result<Bytes, Unread> 
             continue;
         };
         if whole.len() + data.len() > MAX {
-            discard(head.version, &head.headers, body);
+            discard(head.version, &head.headers, body).await;
             return Err(Unread::TooLarge);
         }
         if whole.is_empty() {
@@ -51,12 +51,12 @@ pub(super) async fn read(head: &Parts, mut body: Body) -> Result<Bytes, Unread> 
 }
 
 /// Over HTTP/1 a client that still writes while the server closes may lose the answer to a connection reset, so a
-/// bounded rest is read and thrown away beside the answer. A client that waits for `100 Continue` has sent nothing.
-fn discard(version: Version, headers: &HeaderMap, mut body: Body) {
+/// bounded rest is read and thrown away first. A client that waits for `100 Continue` has sent nothing yet.
+async fn discard(version: Version, headers: &HeaderMap, mut body: Body) {
     if version >= Version::HTTP_2 || headers.contains_key(header::EXPECT) {
         return;
     }
-    tokio::spawn(tokio::time::timeout(DISCARD_FOR, async move {
+    let rest = async {
         let mut left = DISCARD;
         while let Some(Ok(frame)) = body.frame().await {
             left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
@@ -64,5 +64,7 @@ fn discard(version: Version, headers: &HeaderMap, mut body: Body) {
                 break;
             }
         }
-    }));
+    };
+    // Whether it ends by itself or by the clock makes no difference.
+    let _ = tokio::time::timeout(DISCARD_FOR, rest).await;
 }

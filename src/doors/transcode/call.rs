@@ -19,7 +19,7 @@ const APPLICATION_GRPC: HeaderValue = HeaderValue::from_static("application/grpc
 const PREFIX: usize = 5;
 
 /// Headers that speak about the outer request's body or connection and would be wrong for the inner one.
-const DROPPED: &[HeaderName] = &[
+static DROPPED: [HeaderName; 17] = [
     header::ACCEPT,
     header::ACCEPT_ENCODING,
     header::CONNECTION,
@@ -96,7 +96,7 @@ pub(super) async fn unary(
         extensions,
         ..
     } = head;
-    for name in DROPPED {
+    for name in &DROPPED {
         headers.remove(name);
     }
     headers.insert(header::CONTENT_TYPE, APPLICATION_GRPC);

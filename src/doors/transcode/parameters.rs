@@ -1,8 +1,7 @@
 //! Path variables and query parameters become fields of the request message.
 
 use base64::{
-    Engine,
-    alphabet,
+    Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use percent_encoding::percent_decode_str;
@@ -29,7 +28,10 @@ pub(super) fn bind_path(
     for (path, raw) in binding.variables.iter().zip(values) {
         let Some(field) = path.last() else { continue };
         let text = percent_decode_str(raw).decode_utf8().map_err(|_| {
-            Status::invalid_argument(format!("{} in the path is not valid UTF-8", field.json_name()))
+            Status::invalid_argument(format!(
+                "{} in the path is not valid UTF-8",
+                field.json_name()
+            ))
         })?;
         let value = parse(field, &text)?;
         set(message, path, value);
@@ -58,9 +60,9 @@ pub(super) fn bind_query(
         }
         let Some(field) = path.last() else { continue };
         let value = parse(field, &decode(value)?)?;
-        if let Some(holder) = holder(message, &path)
-            && let Some(oneof) = field.containing_oneof()
+        if let Some(oneof) = field.containing_oneof()
             && !oneof.is_synthetic()
+            && let Some(holder) = holder(message, &path)
             && oneof.fields().any(|arm| holder.has_field(&arm))
         {
             return Err(Status::invalid_argument(json::choose_one(&oneof, "")));
@@ -179,7 +181,11 @@ mod tests {
     fn query_parameters_fill_nested_repeated_and_either_spelling() {
         let search = "ringback.phone.v1.SearchPhonesRequest";
         assert_eq!(
-            query(search, "user_ids=a&userIds=b+c&pageSize=5&is_verified=false&other=1&phone=%2B41").unwrap(),
+            query(
+                search,
+                "user_ids=a&userIds=b+c&pageSize=5&is_verified=false&other=1&phone=%2B41"
+            )
+            .unwrap(),
             r#"{"userIds":["a","b c"],"phone":"+41","isVerified":false,"pageSize":5}"#
         );
         assert_eq!(
@@ -187,7 +193,11 @@ mod tests {
             r#"{"query":{"offset":"18446744073709551615","asc":true},"sortingColumn":"USER_FIELD_NAME_EMAIL"}"#
         );
         assert_eq!(
-            query("ringback.phone.v1.PhoneNumber", "creationDate=2025-01-02T03:04:05.5Z").unwrap(),
+            query(
+                "ringback.phone.v1.PhoneNumber",
+                "creationDate=2025-01-02T03:04:05.5Z"
+            )
+            .unwrap(),
             r#"{"creationDate":"2025-01-02T03:04:05.500Z"}"#
         );
         assert_eq!(
@@ -200,8 +210,14 @@ mod tests {
     fn bad_query_values_name_the_field() {
         let search = "ringback.phone.v1.SearchPhonesRequest";
         for (text, says) in [
-            ("pageSize=-1", "invalid value for pageSize: expected a whole number"),
-            ("isVerified=yes", "invalid value for isVerified: expected true or false"),
+            (
+                "pageSize=-1",
+                "invalid value for pageSize: expected a whole number",
+            ),
+            (
+                "isVerified=yes",
+                "invalid value for isVerified: expected true or false",
+            ),
             ("phone=%FF", "the query is not valid UTF-8"),
         ] {
             let status = query(search, text).unwrap_err();

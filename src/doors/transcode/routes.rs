@@ -19,6 +19,13 @@ pub(in crate::doors) struct Rpc {
     pub(in crate::doors) output: MessageDescriptor,
 }
 
+impl Rpc {
+    /// The service's full name and the method's name.
+    pub(in crate::doors) fn name(&self) -> Option<(&str, &str)> {
+        self.uri.path().strip_prefix('/')?.split_once('/')
+    }
+}
+
 /// The part of the request message that the body is.
 #[derive(Debug)]
 pub(in crate::doors) enum Body {
@@ -39,6 +46,7 @@ pub(in crate::doors) struct Binding {
     pub(in crate::doors) rpc: Arc<Rpc>,
     /// What the path's variables fill, in their order.
     pub(in crate::doors) variables: Vec<FieldPath>,
+    /// What the body fills.
     pub(in crate::doors) body: Body,
 }
 
@@ -326,7 +334,10 @@ mod tests {
 
     fn meets(method: Method, path: &str, rpc: &str, values: &[&str]) {
         let (name, bound) = found(method, path).unwrap();
-        assert_eq!((name.as_str(), bound), (rpc, values.iter().map(|v| (*v).to_owned()).collect()));
+        assert_eq!(
+            (name.as_str(), bound),
+            (rpc, values.iter().map(|v| (*v).to_owned()).collect())
+        );
     }
 
     #[test]
@@ -339,8 +350,18 @@ mod tests {
     #[test]
     fn templates_match_with_literals_after_variables() {
         meets(Method::POST, "/v2/users/u1/phone", "SetPhone", &["u1"]);
-        meets(Method::POST, "/v2/users/u1/phone/resend", "ResendPhoneCode", &["u1"]);
-        meets(Method::POST, "/v2/users/u1/phone/verify", "VerifyPhone", &["u1"]);
+        meets(
+            Method::POST,
+            "/v2/users/u1/phone/resend",
+            "ResendPhoneCode",
+            &["u1"],
+        );
+        meets(
+            Method::POST,
+            "/v2/users/u1/phone/verify",
+            "VerifyPhone",
+            &["u1"],
+        );
         meets(Method::DELETE, "/v2/users/u1/phone", "RemovePhone", &["u1"]);
         meets(Method::GET, "/v2/users/u1/phone", "ListUserPhones", &["u1"]);
         meets(Method::GET, "/v2/users/u%201", "GetUserByID", &["u%201"]);
@@ -352,10 +373,20 @@ mod tests {
     fn a_literal_wins_over_a_variable_but_not_over_the_method() {
         meets(Method::POST, "/v2/users/human", "AddHumanUser", &[]);
         meets(Method::POST, "/v2/users/new", "CreateUser", &[]);
-        meets(Method::PUT, "/v2/users/human/u1", "UpdateHumanUser", &["u1"]);
+        meets(
+            Method::PUT,
+            "/v2/users/human/u1",
+            "UpdateHumanUser",
+            &["u1"],
+        );
         // A user may be called "human": only the method tells the two apart.
         meets(Method::GET, "/v2/users/human", "GetUserByID", &["human"]);
-        meets(Method::POST, "/v2/users/human/phone", "SetPhone", &["human"]);
+        meets(
+            Method::POST,
+            "/v2/users/human/phone",
+            "SetPhone",
+            &["human"],
+        );
     }
 
     #[test]

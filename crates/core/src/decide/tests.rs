@@ -1,1 +1,286 @@
+//! Tests of the decision, by subject, on a small world of accounts, numbers and a clock.
 
+mod accounts;
+mod codes;
+mod limits;
+mod rights;
+mod secrets;
+mod verbs;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Decision, decide};
+use crate::account::{Account, Phone, PhoneState, Profile};
+use crate::challenge::Challenge;
+use crate::command::{
+    Action, Caller, Command, Delivery, PhoneChange, ProfileChange, Reply, SetPhone, Verification,
+};
+use crate::event::EventKind;
+use crate::limit::{Budget, Budgets, Limit};
+use crate::moment::{Moment, Time};
+use crate::refusal::{CodeFailure, Refusal};
+use crate::{Keys, Number, Policy};
+
+const ONE: &str = "+41791234567";
+const TWO: &str = "+41791234568";
+const SEND: Verification = Verification::Code(Delivery::Send);
+const RETURN: Verification = Verification::Code(Delivery::Return);
+const MICROSECOND: Duration = Duration::from_micros(1);
+
+/// What a store would hold, a clock, and a supply of seeds.
+#[derive(Clone)]
+struct World {
+    policy: Policy,
+    keys: Keys,
+    now: Time,
+    accounts: BTreeMap<String, Account>,
+    budgets: Budgets,
+    turns: u64,
+}
+
+impl World {
+    fn new() -> World {
+        World {
+            policy: Policy::default(),
+            keys: Keys::for_tests(),
+            now: Time(1_700_000_000_000_000),
+            accounts: BTreeMap::new(),
+            budgets: Budgets::new(),
+            turns: 0,
+        }
+    }
+
+    /// A world in which no pause and no window stands in a test's way.
+    fn unlimited() -> World {
+        let mut world = World::new();
+        world.policy.limits.cool_down_seconds = Vec::new();
+        world.policy.limits.sends_per_number = Vec::new();
+        world.policy.limits.sends_per_account = Vec::new();
+        world.policy.limits.sets_per_account = Vec::new();
+        world
+    }
+
+    /// Decides with exactly the budgets that the command asks for, as the store does.
+    fn act(&mut self, caller: &Caller, user: &str, action: Action) -> Decision {
+        let command = Command {
+            caller: caller.clone(),
+            account: user.into(),
+            action,
+        };
+        let mut account = self.accounts.remove(user);
+        let phones = account.iter().flat_map(|account| &account.phones);
+        let names = command.budgets(phones.map(|phone| &phone.number), &self.keys);
+        let mut budgets: Budgets = names
+            .into_iter()
+            .map(|name| {
+                let budget = self.budgets.get(&name).cloned().unwrap_or_default();
+                (name, budget)
+            })
+            .collect();
+        self.turns += 1;
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&self.turns.to_be_bytes());
+        let at = Moment {
+            now: self.now,
+            seed,
+            policy: &self.policy,
+            keys: &self.keys,
+        };
+        let decision = decide(&mut account, &mut budgets, &command, &at);
+        budgets.retain(|_, budget| *budget != Budget::default());
+        self.budgets.extend(budgets);
+        self.accounts
+            .extend(account.map(|account| (user.to_owned(), account)));
+        decision
+    }
+
+    /// For what must succeed.
+    fn does(&mut self, caller: &Caller, user: &str, action: Action) -> Reply {
+        self.act(caller, user, action).result.expect("must succeed")
+    }
+
+    /// For what must be refused without a trace.
+    fn refuses(&mut self, caller: &Caller, user: &str, action: Action) -> Refusal {
+        let before = (self.accounts.clone(), self.budgets.clone());
+        let decision = self.act(caller, user, action);
+        assert_eq!(before, (self.accounts.clone(), self.budgets.clone()));
+        assert_eq!((decision.events, decision.messages), (vec![], vec![]));
+        decision.result.expect_err("must be refused")
+    }
+
+    /// Submits a code that must be refused, and says why.
+    fn fails(&mut self, user: &str, code: &str) -> CodeFailure {
+        match self.act(&own(user), user, guess(code)).result {
+            Err(Refusal::CodeRefused(failure)) => failure,
+            other => panic!("must be a refused code: {other:?}"),
+        }
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.now = self.now + Duration::from_secs(seconds);
+    }
+
+    fn account(&self, user: &str) -> &Account {
+        self.accounts.get(user).expect("must be registered")
+    }
+
+    fn account_mut(&mut self, user: &str) -> &mut Account {
+        self.accounts.get_mut(user).expect("must be registered")
+    }
+
+    fn primary(&self, user: &str) -> &Phone {
+        self.account(user)
+            .primary_phone()
+            .expect("must have a number")
+    }
+
+    fn budget(&mut self, number: &str) -> &mut Budget {
+        let name = self.keys.pseudonym(&Number::from_stored(number));
+        self.budgets.entry(name).or_default()
+    }
+
+    /// The only challenge of an account.
+    fn challenge(&self, user: &str) -> &Challenge {
+        match self.account(user).challenges.as_slice() {
+            [challenge] => challenge,
+            others => panic!("must be one challenge: {others:?}"),
+        }
+    }
+
+    /// The code that would verify the account's number.
+    fn code(&self, user: &str) -> String {
+        let code = self.challenge(user).code(&self.keys);
+        code.expect("its key must be there").reveal().to_owned()
+    }
+
+    /// A code that would not.
+    fn wrong(&self, user: &str) -> String {
+        let code = self.code(user);
+        let last = if code.ends_with('2') { '3' } else { '2' };
+        format!("{}{last}", &code[..code.len() - 1])
+    }
+
+    /// A user registered by a service, with a number whose code was returned.
+    fn with_code(mut self, user: &str, number: &str) -> World {
+        self.does(&service(), user, register(Some(phone(number, RETURN))));
+        self
+    }
+
+    /// A user registered by a service, with a verified number.
+    fn with_verified(mut self, user: &str, number: &str) -> World {
+        let phone = phone(number, Verification::Trusted);
+        self.does(&service(), user, register(Some(phone)));
+        self
+    }
+
+    /// Adds a number that is not primary, as other doors can.
+    fn add_secondary(&mut self, user: &str, number: &str, state: PhoneState) {
+        self.turns += 1;
+        let (now, count) = (self.now, self.turns);
+        let id = format!("00000000-0000-7000-8000-{count:012}");
+        self.account_mut(user).phones.push(Phone {
+            id: crate::Id::parse(&id).expect("is an id"),
+            number: Number::from_stored(number),
+            state,
+            created_at: now,
+            changed_at: now,
+        });
+    }
+}
+
+/// An end user of the organisation `acme`.
+fn own(user: &str) -> Caller {
+    Caller {
+        user: user.into(),
+        organization: "acme".into(),
+        everywhere: false,
+        may_read: false,
+        may_write: false,
+        may_delete: false,
+        language: "de-CH, en;q=0.5".into(),
+    }
+}
+
+/// A service with every right in the organisation `acme`.
+fn service() -> Caller {
+    Caller {
+        may_read: true,
+        may_write: true,
+        may_delete: true,
+        language: String::new(),
+        ..own("service")
+    }
+}
+
+/// A service with every right everywhere.
+fn everywhere() -> Caller {
+    Caller {
+        everywhere: true,
+        ..service()
+    }
+}
+
+fn phone(number: &str, verification: Verification) -> SetPhone {
+    SetPhone {
+        number: Ok(Number::from_stored(number)),
+        verification,
+    }
+}
+
+fn set(number: &str) -> Action {
+    set_by(number, SEND)
+}
+
+fn set_by(number: &str, verification: Verification) -> Action {
+    Action::SetPhone(phone(number, verification))
+}
+
+fn register(phone: Option<SetPhone>) -> Action {
+    Action::Register {
+        organization: None,
+        profile: Box::default(),
+        phone,
+    }
+}
+
+fn update(phone: PhoneChange) -> Action {
+    Action::Update {
+        profile: Box::default(),
+        phone,
+    }
+}
+
+fn update_by(number: &str, verification: Verification) -> Action {
+    update(PhoneChange::Set(phone(number, verification)))
+}
+
+fn rename(name: &str) -> Box<ProfileChange> {
+    Box::new(ProfileChange {
+        given_name: Some(name.into()),
+        ..ProfileChange::default()
+    })
+}
+
+fn guess(code: &str) -> Action {
+    Action::VerifyPhone { code: code.into() }
+}
+
+fn resend() -> Action {
+    Action::ResendCode(Delivery::Send)
+}
+
+fn resend_returned() -> Action {
+    Action::ResendCode(Delivery::Return)
+}
+
+fn kinds(decision: &Decision) -> Vec<EventKind> {
+    decision.events.iter().map(|event| event.kind).collect()
+}
+
+fn limited(limit: Limit, seconds: u64) -> Refusal {
+    Refusal::Limited {
+        limit,
+        retry_after: Duration::from_secs(seconds),
+    }
+}

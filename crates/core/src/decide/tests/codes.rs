@@ -1,0 +1,332 @@
+//! How codes are verified, sent again and ended.
+
+use super::*;
+use crate::code::Alphabet;
+use crate::event::MessageKind;
+
+#[test]
+fn the_right_code_verifies() {
+    let mut world = World::new();
+    world.does(&own("ann"), "ann", set(ONE));
+    let code = world.code("ann");
+    let decision = world.act(&own("ann"), "ann", guess(&code));
+    assert!(decision.result.is_ok());
+    assert_eq!(kinds(&decision), [EventKind::PhoneVerified]);
+    let at = world.now;
+    assert_eq!(world.primary("ann").state, PhoneState::Verified { at });
+}
+
+#[test]
+fn a_code_verifies_once() {
+    let mut world = World::new().with_code("ann", ONE);
+    let code = world.code("ann");
+    world.does(&own("ann"), "ann", guess(&code));
+    assert_eq!(world.fails("ann", &code), CodeFailure::Absent);
+    assert!(world.primary("ann").verified());
+}
+
+#[test]
+fn a_service_may_submit_a_code() {
+    let mut world = World::new().with_code("ann", ONE);
+    let code = world.code("ann");
+    world.does(&service(), "ann", guess(&code));
+    assert!(world.primary("ann").verified());
+}
+
+#[test]
+fn a_code_is_read_as_people_type_it() {
+    let mut world = World::new().with_code("ann", ONE);
+    let code = world.code("ann");
+    let typed = format!(" {}-{} ", &code[..3], &code[3..]);
+    world.does(&own("ann"), "ann", guess(&typed));
+}
+
+#[test]
+fn letters_are_compared_without_case() {
+    let mut world = World::new();
+    world.policy.codes.alphabet = Alphabet::Letters;
+    world.policy.codes.length = 10;
+    let mut world = world.with_code("ann", ONE);
+    let code = world.code("ann").to_lowercase();
+    assert!(code.contains(|c: char| c.is_ascii_lowercase()));
+    world.does(&own("ann"), "ann", guess(&code));
+}
+
+#[test]
+fn a_code_keeps_its_shape_when_the_policy_changes() {
+    let mut world = World::new().with_code("ann", ONE);
+    world.policy.codes.length = 8;
+    let code = world.code("ann");
+    assert_eq!(code.len(), 6);
+    world.does(&own("ann"), "ann", guess(&code));
+}
+
+#[test]
+fn a_wrong_code_costs_a_guess_and_counts_for_account_and_number() {
+    let mut world = World::new().with_code("ann", ONE);
+    let wrong = world.wrong("ann");
+    assert_eq!(world.fails("ann", &wrong), CodeFailure::Wrong);
+    assert_eq!(world.challenge("ann").guesses_left, 4);
+    assert_eq!(world.account("ann").limits.failures.count, 1);
+    assert_eq!(world.budget(ONE).failures.count, 1);
+}
+
+#[test]
+fn a_code_of_the_wrong_shape_costs_nothing_and_is_no_event() {
+    let mut world = World::new().with_code("ann", ONE);
+    for typed in ["", "12345", "1234567", "12345a", "１２３４５６"] {
+        let refusal = world.refuses(&own("ann"), "ann", guess(typed));
+        assert_eq!(refusal, Refusal::CodeRefused(CodeFailure::Shape));
+    }
+}
+
+#[test]
+fn a_code_is_dead_from_its_end_on() {
+    let mut world = World::new().with_code("ann", ONE);
+    let end = world.challenge("ann").expires_at;
+    assert_eq!(end.since(world.now), Duration::from_secs(600));
+    let code = world.code("ann");
+    let mut in_time = world.clone();
+    in_time.now = end - MICROSECOND;
+    in_time.does(&own("ann"), "ann", guess(&code));
+    world.now = end;
+    assert_eq!(world.fails("ann", &code), CodeFailure::Expired);
+    assert!(!world.primary("ann").verified());
+}
+
+#[test]
+fn an_expired_code_counts_no_failure() {
+    let mut world = World::new().with_code("ann", ONE);
+    let wrong = world.wrong("ann");
+    world.pass(600);
+    assert_eq!(world.fails("ann", &wrong), CodeFailure::Expired);
+    assert_eq!(world.account("ann").limits.failures.count, 0);
+    assert_eq!(*world.budget(ONE), Budget::default());
+}
+
+#[test]
+fn without_a_challenge_there_is_nothing_to_verify() {
+    let mut world = World::new().with_verified("ann", ONE);
+    assert_eq!(world.fails("ann", "123456"), CodeFailure::Absent);
+    world.does(&own("ann"), "ann", Action::RemovePhone);
+    assert_eq!(world.fails("ann", "123456"), CodeFailure::Absent);
+}
+
+#[test]
+fn five_wrong_guesses_spend_a_challenge() {
+    let mut world = World::new().with_code("ann", ONE);
+    let (code, wrong) = (world.code("ann"), world.wrong("ann"));
+    for _ in 0..5 {
+        assert_eq!(world.fails("ann", &wrong), CodeFailure::Wrong);
+    }
+    world.pass(60);
+    for typed in [wrong, code] {
+        assert_eq!(world.fails("ann", &typed), CodeFailure::Spent);
+    }
+    assert_eq!(world.account("ann").limits.failures.count, 5);
+}
+
+#[test]
+fn events_tell_failures_apart() {
+    let failures = |change: fn(&mut World)| {
+        let mut world = World::new().with_code("ann", ONE);
+        let wrong = world.wrong("ann");
+        change(&mut world);
+        let decision = world.act(&own("ann"), "ann", guess(&wrong));
+        let failure = match decision.result {
+            Err(Refusal::CodeRefused(failure)) => failure,
+            ref other => panic!("must be a refused code: {other:?}"),
+        };
+        let recorded = EventKind::VerificationFailed(failure);
+        assert_eq!(kinds(&decision), [recorded]);
+        assert_eq!(decision.events[0].kind.cause(), Some(failure.code()));
+        failure
+    };
+    assert_eq!(failures(|_| {}), CodeFailure::Wrong);
+    assert_eq!(failures(|world| world.pass(600)), CodeFailure::Expired);
+    assert_eq!(
+        failures(|world| world.account_mut("ann").challenges[0].guesses_left = 0),
+        CodeFailure::Spent
+    );
+    assert_eq!(
+        failures(|world| world.account_mut("ann").limits.failures.count = 100),
+        CodeFailure::Locked
+    );
+    assert_eq!(
+        failures(|world| world.account_mut("ann").challenges.clear()),
+        CodeFailure::Absent
+    );
+}
+
+#[test]
+fn without_the_numbers_budget_no_guess_is_looked_at() {
+    let mut world = World::new().with_code("ann", ONE);
+    let mut account = world.accounts.remove("ann");
+    let code = account.iter().find_map(|account| {
+        let code = account.challenges[0].code(&world.keys)?;
+        Some(code.reveal().to_owned())
+    });
+    let command = Command {
+        caller: own("ann"),
+        account: "ann".into(),
+        action: guess(&code.expect("must be open")),
+    };
+    let at = Moment {
+        now: world.now,
+        seed: [0; 32],
+        policy: &world.policy,
+        keys: &world.keys,
+    };
+    let decision = decide(&mut account, &mut Budgets::new(), &command, &at);
+    let locked = Refusal::CodeRefused(CodeFailure::Locked);
+    assert_eq!(decision.result, Err(locked));
+}
+
+#[test]
+fn resend_repeats_the_code_while_two_minutes_of_it_remain() {
+    let mut world = World::new();
+    world.does(&own("ann"), "ann", set(ONE));
+    let first = world.challenge("ann").clone();
+    world.pass(480);
+    let decision = world.act(&own("ann"), "ann", resend());
+    assert_eq!(kinds(&decision), [EventKind::CodeSent]);
+    assert_eq!(*world.challenge("ann"), first);
+    let [message] = decision.messages.as_slice() else {
+        panic!("must be one message: {:?}", decision.messages)
+    };
+    assert_eq!(
+        message.kind,
+        MessageKind::Code {
+            challenge: first.id
+        }
+    );
+    assert_eq!(message.expires_at, first.expires_at);
+}
+
+#[test]
+fn resend_makes_a_new_code_with_the_guesses_that_are_left_when_less_remains() {
+    let mut world = World::new();
+    world.does(&own("ann"), "ann", set(ONE));
+    let (first, old, wrong) = (
+        world.challenge("ann").id,
+        world.code("ann"),
+        world.wrong("ann"),
+    );
+    for _ in 0..3 {
+        assert_eq!(world.fails("ann", &wrong), CodeFailure::Wrong);
+    }
+    world.now = world.now + Duration::from_secs(480) + MICROSECOND;
+    let decision = world.act(&own("ann"), "ann", resend());
+    let second = world.challenge("ann").clone();
+    assert_ne!(second.id, first);
+    assert_eq!(second.guesses_left, 2);
+    assert_eq!(second.expires_at.since(world.now), Duration::from_secs(600));
+    assert_eq!(
+        decision.messages[0].kind,
+        MessageKind::Code {
+            challenge: second.id
+        }
+    );
+    assert_ne!(world.code("ann"), old, "the example needs two codes");
+    assert_eq!(world.fails("ann", &old), CodeFailure::Wrong);
+    let code = world.code("ann");
+    world.does(&own("ann"), "ann", guess(&code));
+}
+
+#[test]
+fn a_repeated_code_brings_no_guesses_back() {
+    let mut world = World::new().with_code("ann", ONE);
+    let wrong = world.wrong("ann");
+    assert_eq!(world.fails("ann", &wrong), CodeFailure::Wrong);
+    let code = world.does(&service(), "ann", resend_returned()).code;
+    assert_eq!(
+        code.map(|code| code.reveal().to_owned()),
+        Some(world.code("ann"))
+    );
+    assert_eq!(world.challenge("ann").guesses_left, 4);
+}
+
+#[test]
+fn resend_after_expiry_asks_anew_with_all_guesses() {
+    let mut world = World::new().with_code("ann", ONE);
+    let first = world.challenge("ann").id;
+    world.account_mut("ann").challenges[0].guesses_left = 0;
+    world.pass(600);
+    world.does(&own("ann"), "ann", resend());
+    assert_ne!(world.challenge("ann").id, first);
+    assert_eq!(world.challenge("ann").guesses_left, 5);
+}
+
+#[test]
+fn a_spent_challenge_is_not_sent_again_before_it_ends() {
+    let mut world = World::new().with_code("ann", ONE);
+    world.account_mut("ann").challenges[0].guesses_left = 0;
+    world.pass(590);
+    for (caller, action) in [
+        (own("ann"), resend()),
+        (service(), resend()),
+        (service(), resend_returned()),
+    ] {
+        let refusal = world.refuses(&caller, "ann", action);
+        assert_eq!(refusal, limited(Limit::Guesses, 10));
+    }
+    world.pass(10);
+    world.does(&own("ann"), "ann", resend());
+}
+
+#[test]
+fn there_is_nothing_to_send_again_without_a_challenge() {
+    let mut world = World::new().with_verified("ann", ONE);
+    for (caller, action) in [(own("ann"), resend()), (service(), resend_returned())] {
+        assert_eq!(world.refuses(&caller, "ann", action), Refusal::CodeAbsent);
+    }
+}
+
+#[test]
+fn a_returned_code_can_be_sent_afterwards() {
+    let mut world = World::new().with_code("ann", ONE);
+    let first = world.challenge("ann").clone();
+    let decision = world.act(&own("ann"), "ann", resend());
+    assert_eq!(decision.messages.len(), 1);
+    assert_eq!(*world.challenge("ann"), first);
+}
+
+#[test]
+fn codes_of_an_old_key_verify_after_a_rotation() {
+    let mut world = World::new().with_code("ann", ONE);
+    let code = world.code("ann");
+    world.keys = rotated(&[1, 2]);
+    assert_eq!(world.code("ann"), code);
+    world.does(&own("ann"), "ann", guess(&code));
+}
+
+#[test]
+fn new_codes_are_made_with_the_current_key() {
+    let mut world = World::new();
+    world.keys = rotated(&[1, 2]);
+    let mut world = world.with_code("ann", ONE);
+    let code = world.code("ann");
+    world.keys = rotated(&[2]);
+    world.does(&own("ann"), "ann", guess(&code));
+}
+
+#[test]
+fn a_code_whose_key_was_taken_away_is_refused_and_resend_makes_a_new_one() {
+    let mut world = World::new().with_code("ann", ONE);
+    let (old, wrong) = (world.code("ann"), world.wrong("ann"));
+    assert_eq!(world.fails("ann", &wrong), CodeFailure::Wrong);
+    world.keys = rotated(&[2]);
+    assert_eq!(world.fails("ann", &old), CodeFailure::Expired);
+    assert_eq!(world.account("ann").limits.failures.count, 1);
+    world.does(&own("ann"), "ann", resend());
+    assert_eq!(world.challenge("ann").guesses_left, 4);
+    let code = world.code("ann");
+    world.does(&own("ann"), "ann", guess(&code));
+}
+
+/// The keys of the tests after a rotation: version 1 is the old one, the last one is current.
+fn rotated(versions: &[u32]) -> Keys {
+    let key = |version: &u32| (*version, [u8::try_from(*version).unwrap(); 32]);
+    let current = *versions.last().unwrap();
+    Keys::new(versions.iter().map(key).collect(), current, [2; 32]).unwrap()
+}

@@ -1,0 +1,21 @@
+//! One row a number that was sent to or guessed for, under its pseudonym.
+
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
+#[sea_orm(table_name = "budgets")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
+    pub pseudonym: String,
+    /// JSON: what the number has used up.
+    #[sea_orm(column_type = "Text")]
+    pub state: String,
+    /// From this time on the row says nothing; none while it holds wrong guesses.
+    pub idle_at: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,14 @@
+//! The history of the tables. Each step names its columns itself: a later entity must not rewrite it.
+
+mod m0001_tables;
+
+use sea_orm_migration::prelude::*;
+
+pub(crate) struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_tables::Migration)]
+    }
+}

@@ -1,0 +1,162 @@
+//! The outbox: claimed with a lease, derived, and settled.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use ringback_core::event::{Message, MessageKind};
+use ringback_core::{Code, Id, Refusal, Time};
+use sea_orm::{ConnectionTrait, FromQueryResult, TransactionTrait};
+
+use crate::entity::{accounts, outbox};
+use crate::fault::Fault;
+use crate::{Store, rows};
+
+/// A message that this process shall send before its lease ends.
+#[derive(Debug)]
+pub struct Claimed {
+    /// What to send, and where to.
+    pub message: Message,
+    /// The code that the message carries, for messages that carry one.
+    pub code: Option<Code>,
+    /// How often it has been claimed, this time included.
+    pub attempt: u32,
+}
+
+/// What became of a claimed message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// [`Message::id`]
+    pub message: Id,
+    /// [`Claimed::attempt`]
+    pub attempt: u32,
+    /// What became of it.
+    pub outcome: Settled,
+}
+
+/// What became of a claimed message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Sent, or refused for good: the row goes.
+    Done,
+    /// To be tried again.
+    Retry {
+        /// When.
+        at: Time,
+    },
+}
+
+/// Budgets deleted in one go, so that the deleting holds no lock for long.
+const PURGE: u32 = 500;
+
+impl Store {
+    /// Claims up to `most` messages that are due, for `lease`. Messages that are no longer worth sending,
+    /// because they are too old or their challenge has ended, are dropped and not given out.
+    pub async fn claim(&self, most: usize, lease: Duration) -> Result<Vec<Claimed>, Refusal> {
+        self.claim_or_fault(most, lease).await.map_err(|fault| fault.report("claiming messages"))
+    }
+
+    async fn claim_or_fault(&self, most: usize, lease: Duration) -> Result<Vec<Claimed>, Fault> {
+        let shared = &self.shared;
+        let now = self.now();
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        let statement = shared.sql.claim(now.0, (now + lease).0, most);
+        let claimed = shared
+            .writer
+            .query_all_raw(statement)
+            .await?
+            .iter()
+            .map(|row| outbox::Model::from_query_result(row, ""))
+            .collect::<Result<Vec<_>, _>>()?;
+        if claimed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = claimed.iter().map(|row| row.user_id.as_str());
+        let mut challenges = HashMap::new();
+        for row in shared.writer.query_all_raw(shared.sql.find_accounts(ids)?).await? {
+            let row = accounts::Model::from_query_result(&row, "")?;
+            let account = rows::account(row, Vec::new())?;
+            challenges.insert(account.id, account.challenges);
+        }
+        let (mut ready, mut dropped) = (Vec::new(), Vec::new());
+        for row in claimed {
+            let attempt = u32::try_from(row.attempts).unwrap_or(u32::MAX);
+            let message = rows::message(row)?;
+            let open = challenges.get(&message.account).into_iter().flatten();
+            // None: not to be sent any more. Some(None): to be sent, and carries no code.
+            let code = match message.kind {
+                MessageKind::Code { challenge } => open
+                    .filter(|c| c.id == challenge && c.is_open(now))
+                    .find_map(|c| c.code(&shared.rules.keys))
+                    .map(Some),
+                MessageKind::Replaced | MessageKind::Removed => Some(None),
+            };
+            match code {
+                Some(code) if now < message.expires_at => ready.push(Claimed {
+                    message,
+                    code,
+                    attempt,
+                }),
+                Some(_) | None => dropped.push(message.id.to_string()),
+            }
+        }
+        if !dropped.is_empty() {
+            metrics::counter!("ringback_messages_dropped_total").increment(dropped.len() as u64);
+            let ids = dropped.iter().map(String::as_str);
+            shared.writer.execute_raw(shared.sql.remove_messages(ids)?).await?;
+        }
+        Ok(ready)
+    }
+
+    /// Writes down what became of claimed messages.
+    pub async fn settle(&self, settlements: &[Settlement]) -> Result<(), Refusal> {
+        self.settle_or_fault(settlements).await.map_err(|fault| fault.report("settling messages"))
+    }
+
+    async fn settle_or_fault(&self, settlements: &[Settlement]) -> Result<(), Fault> {
+        let sql = &self.shared.sql;
+        let mut statements = Vec::new();
+        let mut done = Vec::new();
+        for Settlement {
+            message,
+            attempt,
+            outcome,
+        } in settlements
+        {
+            match outcome {
+                Settled::Done => done.push(message.to_string()),
+                Settled::Retry { at } => {
+                    let attempt = i32::try_from(*attempt).unwrap_or(i32::MAX);
+                    statements.push(sql.postpone_message(at.0, &message.to_string(), attempt));
+                }
+            }
+        }
+        if !done.is_empty() {
+            statements.push(sql.remove_messages(done.iter().map(String::as_str))?);
+        }
+        let Some(last) = statements.pop() else {
+            return Ok(());
+        };
+        if statements.is_empty() {
+            self.shared.writer.execute_raw(last).await?;
+            return Ok(());
+        }
+        let transaction = self.shared.writer.begin().await?;
+        for statement in statements.into_iter().chain([last]) {
+            transaction.execute_raw(statement).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Waits until a commit of this process has put a message into the outbox.
+    pub async fn wait_for_messages(&self) {
+        self.shared.messages.notified().await;
+    }
+
+    /// Deletes some of the budgets that say nothing any more, and says how many.
+    pub async fn purge(&self) -> Result<u64, Refusal> {
+        let statement = self.shared.sql.purge_budgets(self.now().0, PURGE);
+        let result = self.shared.writer.execute_raw(statement).await;
+        let result = result.map_err(|error| Fault::from(error).report("purging budgets"))?;
+        Ok(result.rows_affected())
+    }
+}

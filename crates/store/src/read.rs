@@ -1,0 +1,245 @@
+//! Reads: one account, lists of accounts, pages of numbers. They take no lock and join no lane.
+
+use ringback_core::rights::Scope;
+use ringback_core::{Account, Id, Refusal};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Order, Query, SimpleExpr};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use crate::entity::{accounts, phone_numbers};
+use crate::fault::Fault;
+use crate::lane::{assemble, phones_of};
+use crate::query::{
+    AccountFilter, AccountPage, AccountQuery, AccountSort, PhonePage, PhoneQuery, PhoneRow,
+    TextMatch, TextPlace,
+};
+use crate::{Store, rows};
+use sea_orm::ConnectionTrait;
+
+impl Store {
+    /// One account, whole.
+    pub async fn find_account(&self, id: &str) -> Result<Option<Account>, Refusal> {
+        // PostgreSQL cannot even be asked for such a text, so no account has it.
+        if id.contains('\0') {
+            return Ok(None);
+        }
+        self.find_account_or_fault(id).await.map_err(|fault| fault.report("reading an account"))
+    }
+
+    async fn find_account_or_fault(&self, id: &str) -> Result<Option<Account>, Fault> {
+        let shared = &self.shared;
+        let ids = || std::iter::once(id);
+        let found = shared.reader.query_all_raw(shared.sql.find_accounts(ids())?).await?;
+        if found.is_empty() {
+            return Ok(None);
+        }
+        let phones = phones_of(shared, &shared.reader, ids()).await?;
+        Ok(assemble(&found, phones)?.remove(id))
+    }
+
+    /// Accounts that a filter describes, with their number in all.
+    pub async fn list_accounts(&self, query: &AccountQuery) -> Result<AccountPage, Refusal> {
+        self.list_accounts_or_fault(query).await.map_err(|fault| fault.report("listing accounts"))
+    }
+
+    async fn list_accounts_or_fault(&self, query: &AccountQuery) -> Result<AccountPage, Fault> {
+        let shared = &self.shared;
+        let order = if query.ascending { Order::Asc } else { Order::Desc };
+        let column = match query.sort {
+            AccountSort::CreatedAt => accounts::Column::CreatedAt,
+            AccountSort::Username => accounts::Column::Username,
+            AccountSort::GivenName => accounts::Column::GivenName,
+            AccountSort::FamilyName => accounts::Column::FamilyName,
+            AccountSort::NickName => accounts::Column::NickName,
+            AccountSort::DisplayName => accounts::Column::DisplayName,
+            AccountSort::Email => accounts::Column::Email,
+        };
+        let wanted = accounts::Entity::find()
+            .filter(account_scope(&query.scope))
+            .filter(account_condition(&query.filter));
+        let total = wanted.clone().count(&shared.reader).await?;
+        let found = wanted
+            .order_by(column, order.clone())
+            .order_by(accounts::Column::UserId, order)
+            .offset(query.offset)
+            .limit(u64::from(query.limit))
+            .all(&shared.reader)
+            .await?;
+        let ids = found.iter().map(|row| row.user_id.as_str());
+        let mut phones = phones_of(shared, &shared.reader, ids).await?;
+        let accounts = found
+            .into_iter()
+            .map(|row| {
+                let phones = phones.remove(&row.user_id).unwrap_or_default();
+                rows::account(row, phones)
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(AccountPage { accounts, total })
+    }
+
+    /// A page of numbers.
+    pub async fn search_phones(&self, query: &PhoneQuery) -> Result<PhonePage, Refusal> {
+        self.search_phones_or_fault(query).await.map_err(|fault| fault.report("searching numbers"))
+    }
+
+    async fn search_phones_or_fault(&self, query: &PhoneQuery) -> Result<PhonePage, Fault> {
+        use phone_numbers::Column;
+        let mut wanted = Condition::all().add(match &query.scope {
+            Scope::Everywhere => Condition::all(),
+            Scope::Organization(organization) => {
+                Condition::all().add(Column::OrganizationId.eq(organization))
+            }
+            Scope::Own {
+                account,
+                organization,
+            } => Condition::all()
+                .add(Column::UserId.eq(account))
+                .add(Column::OrganizationId.eq(organization)),
+        });
+        if !query.accounts.is_empty() {
+            wanted = wanted.add(Column::UserId.is_in(without_nul(&query.accounts)));
+        }
+        if let Some(number) = &query.number {
+            wanted = wanted.add(Column::Number.eq(number.as_str()));
+        }
+        if let Some(prefix) = &query.prefix {
+            // The colon follows the nine, so this is the range of what begins so, and an index serves it.
+            wanted = wanted
+                .add(Column::Number.gte(prefix))
+                .add(Column::Number.lt(format!("{prefix}:")));
+        }
+        wanted = match query.verified {
+            None => wanted,
+            Some(true) => wanted.add(Column::VerifiedAt.is_not_null()),
+            Some(false) => wanted.add(Column::VerifiedAt.is_null()),
+        };
+        if let Some(after) = query.after {
+            wanted = wanted.add(Column::Id.gt(after.to_string()));
+        }
+        let most = usize::try_from(query.limit).unwrap_or(usize::MAX);
+        let mut found = phone_numbers::Entity::find()
+            .filter(wanted)
+            .order_by_asc(Column::Id)
+            .limit(u64::from(query.limit) + 1)
+            .all(&self.shared.reader)
+            .await?;
+        let more = found.len() > most;
+        found.truncate(most);
+        let phones = found
+            .into_iter()
+            .map(|row| {
+                Ok(PhoneRow {
+                    account: row.user_id.clone(),
+                    organization: row.organization_id.clone(),
+                    primary: row.primary_number,
+                    phone: rows::phone(row)?,
+                })
+            })
+            .collect::<Result<Vec<_>, Fault>>()?;
+        let last: Option<Id> = phones.last().map(|row| row.phone.id);
+        Ok(PhonePage {
+            next: last.filter(|_| more),
+            phones,
+        })
+    }
+}
+
+fn without_nul(texts: &[String]) -> impl Iterator<Item = &String> {
+    texts.iter().filter(|text| !text.contains('\0'))
+}
+
+fn account_scope(scope: &Scope) -> Condition {
+    use accounts::Column;
+    match scope {
+        Scope::Everywhere => Condition::all(),
+        Scope::Organization(organization) => {
+            Condition::all().add(Column::OrganizationId.eq(organization))
+        }
+        Scope::Own {
+            account,
+            organization,
+        } => Condition::all()
+            .add(Column::UserId.eq(account))
+            .add(Column::OrganizationId.eq(organization)),
+    }
+}
+
+fn account_condition(filter: &AccountFilter) -> Condition {
+    use accounts::Column;
+    let on = |column: Column, text: &TextMatch| {
+        Condition::all().add(matching(Expr::col((accounts::Entity, column)), text))
+    };
+    match filter {
+        AccountFilter::All(all) => {
+            all.iter().fold(Condition::all(), |c, one| c.add(account_condition(one)))
+        }
+        AccountFilter::Any(any) if any.is_empty() => {
+            Condition::all().add(Expr::value(1).eq(Expr::value(0)))
+        }
+        AccountFilter::Any(any) => {
+            any.iter().fold(Condition::any(), |c, one| c.add(account_condition(one)))
+        }
+        AccountFilter::Not(inner) => Condition::all().add(account_condition(inner)).not(),
+        AccountFilter::Ids(ids) => Condition::all().add(Column::UserId.is_in(without_nul(ids))),
+        AccountFilter::Organization(organization) => {
+            Condition::all().add(Column::OrganizationId.eq(organization))
+        }
+        AccountFilter::Phone(text) => {
+            use phone_numbers::{Column as Phone, Entity as Phones};
+            let mut held = Query::select();
+            held.expr(Expr::value(1))
+                .from(Phones)
+                .and_where(
+                    Expr::col((Phones, Phone::UserId))
+                        .equals((accounts::Entity, Column::UserId)),
+                )
+                .and_where(Expr::col((Phones, Phone::PrimaryNumber)).eq(true))
+                .and_where(matching(Expr::col((Phones, Phone::Number)), text));
+            Condition::all().add(Expr::exists(held))
+        }
+        AccountFilter::Username(text) => on(Column::Username, text),
+        AccountFilter::GivenName(text) => on(Column::GivenName, text),
+        AccountFilter::FamilyName(text) => on(Column::FamilyName, text),
+        AccountFilter::NickName(text) => on(Column::NickName, text),
+        AccountFilter::DisplayName(text) => on(Column::DisplayName, text),
+        AccountFilter::Email(text) => on(Column::Email, text),
+    }
+}
+
+/// A condition on one column. SQLite's LIKE ignores case whatever is asked, so what must respect it is
+/// compared as parts of the text; both databases know `substr` and `length`, and `replace` finds.
+fn matching(column: SimpleExpr, wanted: &TextMatch) -> SimpleExpr {
+    let TextMatch {
+        text,
+        place,
+        ignore_case,
+    } = wanted;
+    // No stored text holds a NUL, and PostgreSQL cannot be asked for one.
+    let text = text.replace('\0', "\u{FFFD}");
+    let (column, text) = if *ignore_case {
+        (SimpleExpr::from(Func::lower(column)), text.to_lowercase())
+    } else {
+        (column, text)
+    };
+    let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+    let part = |from: SimpleExpr| {
+        Expr::cust_with_exprs("substr($1, $2, $3)", [column.clone(), from, length.into()])
+    };
+    match place {
+        _ if text.is_empty() && *place != TextPlace::Whole => Expr::value(1).eq(Expr::value(1)),
+        TextPlace::Whole => column.eq(text),
+        TextPlace::Start => part(1.into()).eq(text),
+        TextPlace::Inside => Expr::cust_with_exprs(
+            "replace($1, $2, '') <> $1",
+            [column.clone(), text.into()],
+        ),
+        TextPlace::End => {
+            let from =
+                Expr::cust_with_exprs("length($1) - $2 + 1", [column.clone(), length.into()]);
+            let fits = Expr::cust_with_exprs("length($1) >= $2", [column.clone(), length.into()]);
+            fits.and(part(from).eq(text))
+        }
+    }
+}
+

@@ -1,0 +1,181 @@
+//! Core values as rows, and back.
+
+use ringback_core::event::{Message, MessageKind};
+use ringback_core::{Account, Budget, Event, Id, Number, Phone, PhoneState, Profile, Time};
+
+use crate::entity::{accounts, budgets, events, outbox, phone_numbers};
+use crate::fault::Fault;
+
+pub(crate) fn account_row(account: &Account) -> Result<accounts::Model, Fault> {
+    // Taken apart so that a new field cannot be forgotten here.
+    let Account {
+        id,
+        organization,
+        sequence,
+        created_at,
+        changed_at,
+        profile,
+        phones: _,
+        primary: _,
+        challenges,
+        limits,
+    } = account;
+    let Profile {
+        username,
+        given_name,
+        family_name,
+        nick_name,
+        display_name,
+        preferred_language,
+        gender,
+        email,
+        email_verified,
+    } = profile.clone();
+    Ok(accounts::Model {
+        user_id: id.clone(),
+        organization_id: organization.clone(),
+        sequence: i64::try_from(*sequence).unwrap_or(i64::MAX),
+        created_at: created_at.0,
+        changed_at: changed_at.0,
+        username,
+        given_name,
+        family_name,
+        nick_name,
+        display_name,
+        preferred_language,
+        gender,
+        email,
+        email_verified,
+        challenges: serde_json::to_string(challenges)?,
+        limits: serde_json::to_string(limits)?,
+    })
+}
+
+pub(crate) fn account(
+    row: accounts::Model,
+    phones: Vec<phone_numbers::Model>,
+) -> Result<Account, Fault> {
+    let primary = phones
+        .iter()
+        .find(|phone| phone.primary_number)
+        .map(|phone| id(&phone.id))
+        .transpose()?;
+    Ok(Account {
+        id: row.user_id,
+        organization: row.organization_id,
+        sequence: u64::try_from(row.sequence).unwrap_or(0),
+        created_at: Time(row.created_at),
+        changed_at: Time(row.changed_at),
+        profile: Profile {
+            username: row.username,
+            given_name: row.given_name,
+            family_name: row.family_name,
+            nick_name: row.nick_name,
+            display_name: row.display_name,
+            preferred_language: row.preferred_language,
+            gender: row.gender,
+            email: row.email,
+            email_verified: row.email_verified,
+        },
+        phones: phones.into_iter().map(phone).collect::<Result<_, _>>()?,
+        primary,
+        challenges: serde_json::from_str(&row.challenges)?,
+        limits: serde_json::from_str(&row.limits)?,
+    })
+}
+
+pub(crate) fn phone_row(account: &Account, phone: &Phone) -> phone_numbers::Model {
+    phone_numbers::Model {
+        id: phone.id.to_string(),
+        user_id: account.id.clone(),
+        organization_id: account.organization.clone(),
+        number: phone.number.as_str().to_owned(),
+        primary_number: account.primary == Some(phone.id),
+        verified_at: match phone.state {
+            PhoneState::Unverified => None,
+            PhoneState::Verified { at } => Some(at.0),
+        },
+        created_at: phone.created_at.0,
+        changed_at: phone.changed_at.0,
+    }
+}
+
+pub(crate) fn phone(row: phone_numbers::Model) -> Result<Phone, Fault> {
+    Ok(Phone {
+        id: id(&row.id)?,
+        number: Number::from_stored(row.number),
+        state: match row.verified_at {
+            None => PhoneState::Unverified,
+            Some(at) => PhoneState::Verified { at: Time(at) },
+        },
+        created_at: Time(row.created_at),
+        changed_at: Time(row.changed_at),
+    })
+}
+
+pub(crate) fn budget_row(pseudonym: &str, budget: &Budget) -> Result<budgets::Model, Fault> {
+    Ok(budgets::Model {
+        pseudonym: pseudonym.to_owned(),
+        state: serde_json::to_string(budget)?,
+        idle_at: budget.idle_at().map(|at| at.0),
+    })
+}
+
+pub(crate) fn event_row(event: &Event) -> events::Model {
+    events::Model {
+        id: event.id.to_string(),
+        user_id: event.account.clone(),
+        organization_id: event.organization.clone(),
+        sequence: i64::try_from(event.sequence).unwrap_or(i64::MAX),
+        at: event.at.0,
+        actor: event.actor.clone(),
+        kind: event.kind.code().to_owned(),
+        cause: event.kind.cause().map(str::to_owned),
+        number_pseudonym: event.number.as_ref().map(|number| number.pseudonym.clone()),
+        number_mask: event.number.as_ref().map(|number| number.mask.clone()),
+    }
+}
+
+pub(crate) fn outbox_row(message: &Message) -> outbox::Model {
+    outbox::Model {
+        id: message.id.to_string(),
+        user_id: message.account.clone(),
+        number: message.number.as_str().to_owned(),
+        kind: message.kind.code().to_owned(),
+        challenge_id: match message.kind {
+            MessageKind::Code { challenge } => Some(challenge.to_string()),
+            MessageKind::Replaced | MessageKind::Removed => None,
+        },
+        language: message.language.clone(),
+        created_at: message.created_at.0,
+        expires_at: message.expires_at.0,
+        due_at: message.created_at.0,
+        attempts: 0,
+    }
+}
+
+pub(crate) fn message(row: outbox::Model) -> Result<Message, Fault> {
+    let kind = match (row.kind.as_str(), &row.challenge_id) {
+        ("code", Some(challenge)) => MessageKind::Code {
+            challenge: id(challenge)?,
+        },
+        ("replaced", None) => MessageKind::Replaced,
+        ("removed", None) => MessageKind::Removed,
+        (other, _) => {
+            return Err(Fault::Broken(format!("no message is of kind {other:?}")));
+        }
+    };
+    Ok(Message {
+        id: id(&row.id)?,
+        account: row.user_id,
+        number: Number::from_stored(row.number),
+        kind,
+        language: row.language,
+        created_at: Time(row.created_at),
+        expires_at: Time(row.expires_at),
+    })
+}
+
+fn id(text: &str) -> Result<Id, Fault> {
+    Id::parse(text).ok_or_else(|| Fault::Broken(format!("{text:?} is no id")))
+}

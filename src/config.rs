@@ -1,0 +1,371 @@
+//! The configuration: one tree of sections, unknown keys refused; default file < file < environment.
+
+mod check;
+mod error;
+mod layers;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::Algorithm;
+use ringback_core::number::NumberRules;
+use ringback_core::policy::{AccountRules, CodeRules, LimitRules, NotifyRules};
+use ringback_core::{Keys, Policy};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
+
+pub use error::{ConfigError, Problem};
+use layers::Layers;
+
+/// The reference of all keys, and the first layer.
+pub const DEFAULTS: &str = include_str!("../ringback.default.toml");
+
+/// Everything that can be configured; `ringback.default.toml` says what each key means.
+/// `Debug` shows no secret.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The port that every door shares.
+    pub server: ServerSection,
+    /// Where accounts are kept.
+    pub database: DatabaseSection,
+    /// Keys of our own.
+    pub secrets: SecretsSection,
+    /// Whose tokens are accepted, and what they allow.
+    pub auth: AuthSection,
+    /// How numbers are read.
+    pub numbers: NumberRules,
+    /// Who has an account, and where.
+    pub accounts: AccountRules,
+    /// What codes look like and how long they live.
+    pub codes: CodeRules,
+    /// How much may be sent and guessed.
+    pub limits: LimitRules,
+    /// Who is told of what.
+    pub notify: NotifyRules,
+    /// What messages say.
+    pub messages: MessagesSection,
+    /// What carries messages.
+    pub sms: SmsSection,
+    /// Where figures are read.
+    pub metrics: MetricsSection,
+    /// What is logged, and how.
+    pub log: LogSection,
+    /// Which pages may call.
+    pub cors: CorsSection,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerSection {
+    /// Where every door listens.
+    pub listen: SocketAddr,
+}
+
+/// `[database]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseSection {
+    /// `sqlite:PATH` or `postgres://…`; may hold a password.
+    pub url: SecretString,
+    /// Lanes; 0 for what fits the database.
+    pub lanes: usize,
+    /// Commands that may wait for one lane.
+    pub lane_bound: usize,
+    /// Commands that may share one transaction.
+    pub batch: usize,
+    /// Connections that read.
+    pub readers: u32,
+}
+
+/// `[secrets]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretsSection {
+    /// 32 bytes in base64, by version.
+    pub code_keys: BTreeMap<String, SecretString>,
+    /// The version that makes new codes; 0 for the only one.
+    pub current_code_key: u32,
+    /// 32 bytes in base64.
+    pub pseudonym_key: SecretString,
+}
+
+/// `[auth]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthSection {
+    /// Seconds by which clocks may differ.
+    pub leeway_seconds: u64,
+    /// Roles whose permissions hold in every organisation.
+    pub everywhere_roles: Vec<String>,
+    /// What a role stands for.
+    pub roles: BTreeMap<String, Vec<Permission>>,
+    /// Whose tokens are accepted, by name.
+    pub issuers: BTreeMap<String, IssuerSection>,
+}
+
+/// What a role can stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+pub enum Permission {
+    /// Reads accounts.
+    #[serde(rename = "user.read")]
+    Read,
+    /// Makes and changes accounts and their numbers.
+    #[serde(rename = "user.write")]
+    Write,
+    /// Deletes accounts.
+    #[serde(rename = "user.delete")]
+    Delete,
+}
+
+impl Permission {
+    /// The permission of that name in a token.
+    pub fn find(name: &str) -> Option<Permission> {
+        match name {
+            "user.read" => Some(Permission::Read),
+            "user.write" => Some(Permission::Write),
+            "user.delete" => Some(Permission::Delete),
+            _ => None,
+        }
+    }
+}
+
+/// `[auth.issuers.NAME]`; an empty text is a key that is not set.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IssuerSection {
+    /// The token's `iss`.
+    pub issuer: String,
+    /// One of them must be in the token's `aud`.
+    pub audiences: Vec<String>,
+    /// The algorithms that are accepted, and no other.
+    pub algorithms: Vec<Algorithm>,
+    /// Where a JSON Web Key Set is fetched.
+    pub jwks_url: String,
+    /// A file with a JSON Web Key Set.
+    pub jwks_file: String,
+    /// A PEM file with one public key.
+    pub public_key_file: String,
+    /// A shared secret.
+    pub secret: SecretString,
+}
+
+/// `[messages]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MessagesSection {
+    /// The name that messages speak of.
+    pub service_name: String,
+    /// The host of the origin-bound last line; empty for none.
+    pub domain: String,
+    /// 11 characters for Android's SMS Retriever; empty for none.
+    pub android_hash: String,
+}
+
+/// `[sms]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SmsSection {
+    /// What carries messages.
+    pub routes: Vec<RouteName>,
+    /// The webhook's own keys.
+    pub webhook: WebhookSection,
+}
+
+/// The name of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteName {
+    /// Messages stay in memory, to be read from the same machine.
+    Inbox,
+    /// Messages are posted to an address.
+    Webhook,
+}
+
+/// `[sms.webhook]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookSection {
+    /// Where messages are posted; empty when there is no webhook.
+    pub url: String,
+    /// What posts are signed with.
+    pub secrets: Vec<SecretString>,
+    /// Lets the address begin with http.
+    pub allow_insecure: bool,
+}
+
+/// `[metrics]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsSection {
+    /// Where Prometheus reads; `None` for nowhere.
+    #[serde(deserialize_with = "address_or_none")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSection {
+    /// A level, or directives of `tracing-subscriber`.
+    pub level: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// `[cors]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorsSection {
+    /// Origins, where `:*` is any port and `*` alone is any origin.
+    pub allowed_origins: Vec<String>,
+}
+
+impl CorsSection {
+    /// Whether pages of this origin may call.
+    pub fn allows(&self, origin: &str) -> bool {
+        self.allowed_origins.iter().any(|allowed| {
+            let any_port = allowed.strip_suffix(":*").is_some_and(|host| {
+                let port = origin.strip_prefix(host).map(|rest| rest.strip_prefix(':'));
+                match port {
+                    Some(Some(port)) => !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()),
+                    Some(None) => origin == host,
+                    None => false,
+                }
+            });
+            allowed == "*" || allowed == origin || any_port
+        })
+    }
+}
+
+/// The variables of this process that may be configuration, for [`Config::load`].
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?;
+        let ours = name.starts_with("RINGBACK_");
+        ours.then(|| (name, value.to_string_lossy().into_owned()))
+    })
+}
+
+impl Config {
+    /// Reads the default file, then `file`, then the variables. Nothing is checked but names and types:
+    /// see [`Config::check`].
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        let mut layers = Layers::new().text("the defaults", DEFAULTS)?;
+        if let Some(path) = file {
+            let name = path.display().to_string();
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| ConfigError::new(&name, format!("cannot be read: {error}")))?;
+            layers = layers.text(&name, &text)?;
+        }
+        layers.environment(environment)?.read()
+    }
+
+    /// Reads the default file, then a text in the same form, then the variables.
+    pub(crate) fn with(
+        name: &str,
+        text: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        Layers::new()
+            .text("the defaults", DEFAULTS)?
+            .text(name, text)?
+            .environment(environment)?
+            .read()
+    }
+
+    /// The rules that decisions follow.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            numbers: self.numbers.clone(),
+            accounts: self.accounts.clone(),
+            codes: self.codes.clone(),
+            limits: self.limits.clone(),
+            notify: self.notify.clone(),
+        }
+    }
+
+    /// The keys that codes and pseudonyms are derived with, or which of them is missing or wrong.
+    pub fn keys(&self) -> Result<Keys, ConfigError> {
+        let mut error = ConfigError::default();
+        let secrets = &self.secrets;
+        let mut codes = BTreeMap::new();
+        for (name, key) in &secrets.code_keys {
+            let place = format!("secrets.code_keys.{name}");
+            match (name.parse::<u32>(), key_bytes(key)) {
+                (Ok(version @ 1..), Ok(bytes)) => {
+                    codes.insert(version, bytes);
+                }
+                (Ok(1..), Err(reason)) => error.add(place, reason),
+                (Ok(0) | Err(_), _) => error.add(place, "the version must be a number from 1 on"),
+            }
+        }
+        if secrets.code_keys.is_empty() {
+            error.add(
+                "secrets.code_keys",
+                format!("is missing; set code_keys.1 (RINGBACK_SECRETS__CODE_KEYS__1) to {KEY_FORM}"),
+            );
+        }
+        let current = match (secrets.current_code_key, secrets.code_keys.len()) {
+            (0, 2..) => {
+                error.add(
+                    "secrets.current_code_key",
+                    "is missing; with several code_keys, say which version makes new codes",
+                );
+                0
+            }
+            (0, _) => codes.keys().next().copied().unwrap_or(0),
+            (version, _) => version,
+        };
+        let pseudonyms = key_bytes(&secrets.pseudonym_key).unwrap_or_else(|reason| {
+            error.add("secrets.pseudonym_key", reason);
+            [0; 32]
+        });
+        error.or_ok()?;
+        Keys::new(codes, current, pseudonyms)
+            .map_err(|error| ConfigError::new("secrets.current_code_key", error.to_string()))
+    }
+}
+
+const KEY_FORM: &str = "32 random bytes in base64, as `openssl rand -base64 32` prints them";
+
+fn key_bytes(text: &SecretString) -> Result<[u8; 32], String> {
+    let text = text.expose_secret().trim();
+    if text.is_empty() {
+        return Err(format!("is missing; set it to {KEY_FORM}"));
+    }
+    let bytes = STANDARD.decode(text).ok();
+    bytes
+        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
+        .ok_or_else(|| format!("must be {KEY_FORM}"))
+}
+
+fn address_or_none<'de, D: Deserializer<'de>>(input: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(input)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        serde::de::Error::custom("must be an address and a port, such as 127.0.0.1:9464, or empty")
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+//! What must hold before a configuration can be used; collects everything that does not.
+
+use jsonwebtoken::{Algorithm, AlgorithmFamily};
+use reqwest::Url;
+use secrecy::ExposeSecret;
+
+use super::{Config, ConfigError, IssuerSection, RouteName};
+
+impl Config {
+    /// Says everything that keeps the whole program, doors and delivery, from starting.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let mut error = ConfigError::default();
+        self.check_database(&mut error);
+        self.check_secrets(&mut error);
+        self.check_auth(&mut error);
+        self.check_policy(&mut error);
+        self.check_messages(&mut error);
+        self.check_cors(&mut error);
+        error.or_ok()
+    }
+
+    /// Says everything that keeps a process that only delivers from starting.
+    pub fn check_delivery(&self) -> Result<(), ConfigError> {
+        let mut error = ConfigError::default();
+        self.check_database(&mut error);
+        self.check_secrets(&mut error);
+        self.check_policy(&mut error);
+        self.check_messages(&mut error);
+        error.or_ok()
+    }
+
+    fn check_database(&self, error: &mut ConfigError) {
+        let database = &self.database;
+        let url = database.url.expose_secret();
+        let sqlite = url.starts_with("sqlite:");
+        if !sqlite && !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            error.add(
+                "database.url",
+                "must begin with sqlite: or postgres://, such as sqlite:ringback.db",
+            );
+        }
+        if sqlite && database.lanes > 1 {
+            error.add("database.lanes", "must be 0 or 1: SQLite has one writer");
+        }
+        if database.lanes > 64 {
+            error.add("database.lanes", "must be at most 64");
+        }
+        let counts = [
+            ("database.lane_bound", database.lane_bound, 1_000_000),
+            ("database.batch", database.batch, 10_000),
+            ("database.readers", database.readers as usize, 1_000),
+        ];
+        for (key, count, most) in counts {
+            if !(1..=most).contains(&count) {
+                error.add(key, format!("must be 1 to {most}"));
+            }
+        }
+    }
+
+    fn check_secrets(&self, error: &mut ConfigError) {
+        if let Err(secrets) = self.keys() {
+            error.append(secrets);
+        }
+    }
+
+    fn check_auth(&self, error: &mut ConfigError) {
+        let auth = &self.auth;
+        if auth.leeway_seconds > 300 {
+            error.add("auth.leeway_seconds", "must be at most 300");
+        }
+        for role in &auth.everywhere_roles {
+            if !auth.roles.contains_key(role) {
+                error.add(
+                    "auth.everywhere_roles",
+                    format!("names the role {role}, which auth.roles does not list"),
+                );
+            }
+        }
+        if auth.issuers.is_empty() {
+            error.add(
+                "auth.issuers",
+                "is missing; add [auth.issuers.main] with issuer, audiences, algorithms and one of \
+                 jwks_url, jwks_file, public_key_file and secret (RINGBACK_AUTH__ISSUERS__MAIN__ISSUER and so on)",
+            );
+        }
+        for (name, issuer) in &auth.issuers {
+            check_issuer(&format!("auth.issuers.{name}"), issuer, error);
+            let same = |(other, section): (&String, &IssuerSection)| {
+                other < name && section.issuer == issuer.issuer
+            };
+            if !issuer.issuer.is_empty() && auth.issuers.iter().any(same) {
+                error.add(
+                    format!("auth.issuers.{name}.issuer"),
+                    "is also that of another entry; each issuer can be configured once",
+                );
+            }
+        }
+    }
+
+    fn check_policy(&self, error: &mut ConfigError) {
+        if let Err(policy) = self.policy().check() {
+            error.add(policy.key, policy.reason);
+        }
+    }
+
+    fn check_messages(&self, error: &mut ConfigError) {
+        let messages = &self.messages;
+        let name = &messages.service_name;
+        if !(1..=40).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+            error.add(
+                "messages.service_name",
+                "must have 1 to 40 printable characters",
+            );
+        }
+        let host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':');
+        if !messages.domain.chars().all(host) {
+            error.add(
+                "messages.domain",
+                "must be a host name such as example.com, without https:// and path",
+            );
+        }
+        let hash = &messages.android_hash;
+        let symbol = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/');
+        if !hash.is_empty() && !(hash.len() == 11 && hash.chars().all(symbol)) {
+            error.add(
+                "messages.android_hash",
+                "must have the 11 characters that Android computes, or none",
+            );
+        }
+        self.check_routes(error);
+    }
+
+    fn check_routes(&self, error: &mut ConfigError) {
+        let sms = &self.sms;
+        if sms.routes.is_empty() {
+            error.add(
+                "sms.routes",
+                "is missing; set it to [\"webhook\"], with sms.webhook.url and sms.webhook.secrets \
+                 (RINGBACK_SMS__ROUTES=webhook)",
+            );
+        }
+        let twice = (1..sms.routes.len()).any(|at| sms.routes[..at].contains(&sms.routes[at]));
+        if twice {
+            error.add("sms.routes", "names a route twice");
+        }
+        if !sms.routes.contains(&RouteName::Webhook) {
+            return;
+        }
+        let webhook = &sms.webhook;
+        match (web_address(&webhook.url), webhook.allow_insecure) {
+            (None, _) if webhook.url.is_empty() => {
+                error.add(
+                    "sms.webhook.url",
+                    "is missing; set it to the address that messages are posted to",
+                );
+            }
+            (None, _) => error.add("sms.webhook.url", "must be an address that begins with https://"),
+            (Some(url), false) if url.scheme() != "https" => error.add(
+                "sms.webhook.url",
+                "must begin with https://, or set sms.webhook.allow_insecure = true: the posts hold codes",
+            ),
+            (Some(_), _) => {}
+        }
+        if webhook.secrets.is_empty() {
+            error.add(
+                "sms.webhook.secrets",
+                "is missing; set at least one secret, so that the receiver can tell our posts from others",
+            );
+        }
+        if webhook.secrets.iter().any(|secret| secret.expose_secret().is_empty()) {
+            error.add("sms.webhook.secrets", "holds an empty secret");
+        }
+    }
+
+    fn check_cors(&self, error: &mut ConfigError) {
+        for origin in &self.cors.allowed_origins {
+            let plain = origin.strip_suffix(":*").unwrap_or(origin);
+            // An origin is written without the slash that an address ends in.
+            let is_origin = web_address(plain)
+                .is_some_and(|url| url.origin().ascii_serialization() == plain);
+            if origin != "*" && !is_origin {
+                error.add(
+                    "cors.allowed_origins",
+                    format!("{origin} is no origin; write https://HOST or https://HOST:PORT, or \"*\" for any"),
+                );
+            }
+        }
+    }
+}
+
+fn check_issuer(place: &str, issuer: &IssuerSection, error: &mut ConfigError) {
+    if issuer.issuer.is_empty() {
+        error.add(
+            format!("{place}.issuer"),
+            "is missing; set it to the `iss` of the tokens",
+        );
+    }
+    if issuer.audiences.is_empty() || issuer.audiences.iter().any(String::is_empty) {
+        error.add(
+            format!("{place}.audiences"),
+            "is missing or empty; list what the tokens' `aud` may hold",
+        );
+    }
+    if issuer.algorithms.is_empty() {
+        error.add(
+            format!("{place}.algorithms"),
+            "is missing; list the algorithms of the tokens, such as [\"RS256\"]",
+        );
+    }
+    let secret = issuer.secret.expose_secret();
+    let sources = [
+        &issuer.jwks_url,
+        &issuer.jwks_file,
+        &issuer.public_key_file,
+        secret,
+    ];
+    if sources.iter().filter(|source| !source.is_empty()).count() != 1 {
+        error.add(
+            place,
+            "set exactly one of jwks_url, jwks_file, public_key_file and secret",
+        );
+        return;
+    }
+    if !issuer.jwks_url.is_empty() && web_address(&issuer.jwks_url).is_none() {
+        error.add(
+            format!("{place}.jwks_url"),
+            "must be an address that begins with https:// or http://",
+        );
+    }
+    if !secret.is_empty() && secret.len() < 32 {
+        error.add(
+            format!("{place}.secret"),
+            "must have at least 32 characters (RFC 7518, section 3.2)",
+        );
+    }
+    let fits = |algorithm: &Algorithm| {
+        (algorithm.family() == AlgorithmFamily::Hmac) != secret.is_empty()
+    };
+    if !issuer.algorithms.iter().all(fits) {
+        error.add(
+            format!("{place}.algorithms"),
+            "HS256, HS384 and HS512 go with secret, all others with public keys",
+        );
+    }
+    let mut families = issuer.algorithms.iter().map(|algorithm| algorithm.family());
+    let first = families.next();
+    if !issuer.public_key_file.is_empty() && families.any(|family| Some(family) != first) {
+        error.add(
+            format!("{place}.algorithms"),
+            "must all be of the kind of the one key in public_key_file",
+        );
+    }
+}
+
+fn web_address(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    (matches!(url.scheme(), "https" | "http") && url.has_host()).then_some(url)
+}

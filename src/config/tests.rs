@@ -1,0 +1,325 @@
+//! Tests of the configuration: layers, names, and what is missing.
+
+use std::io::Write;
+
+use super::*;
+
+const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    pairs.iter().map(own).collect()
+}
+
+fn load(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::load(None, variables(pairs))
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+fn problem(result: Result<Config, ConfigError>) -> String {
+    result.expect_err("must be refused").to_string()
+}
+
+/// The least that `serve` needs.
+const ENOUGH: [(&str, &str); 9] = [
+    ("RINGBACK_SECRETS__CODE_KEYS__1", KEY),
+    ("RINGBACK_SECRETS__PSEUDONYM_KEY", KEY),
+    ("RINGBACK_AUTH__ISSUERS__MAIN__ISSUER", "https://login.example.com"),
+    ("RINGBACK_AUTH__ISSUERS__MAIN__AUDIENCES", "ringback, 1234567"),
+    ("RINGBACK_AUTH__ISSUERS__MAIN__ALGORITHMS", "HS256"),
+    ("RINGBACK_AUTH__ISSUERS__MAIN__SECRET", "12345678901234567890123456789012"),
+    ("RINGBACK_SMS__ROUTES", "webhook"),
+    ("RINGBACK_SMS__WEBHOOK__URL", "https://sms.example.com/send"),
+    ("RINGBACK_SMS__WEBHOOK__SECRETS", "[\"whsec_AQEB\", \"whsec_AgIC\"]"),
+];
+
+#[test]
+fn the_default_file_holds_the_defaults_of_the_rules() {
+    let config = load(&[]).unwrap();
+    assert_eq!(config.policy(), Policy::default());
+}
+
+#[test]
+fn the_default_file_names_every_rule() {
+    let document: serde_json::Value = Layers::new().text("", DEFAULTS).unwrap().read().unwrap();
+    let policy = Policy::default();
+    let sections = [
+        ("numbers", serde_json::to_value(&policy.numbers)),
+        ("accounts", serde_json::to_value(&policy.accounts)),
+        ("codes", serde_json::to_value(&policy.codes)),
+        ("limits", serde_json::to_value(&policy.limits)),
+        ("notify", serde_json::to_value(&policy.notify)),
+    ];
+    for (name, rules) in sections {
+        assert_eq!(document[name], rules.unwrap(), "[{name}]");
+    }
+}
+
+#[test]
+fn the_environment_goes_over_the_file_and_the_file_over_the_defaults() {
+    let file = file("[codes]\nlength = 8\nguesses = 3\n[messages]\nservice_name = \"Acme\"\n");
+    let environment = variables(&[
+        ("RINGBACK_CODES__LENGTH", "7"),
+        ("RINGBACK_NOTIFY__OLD_NUMBER", "false"),
+        ("HOME", "elsewhere"),
+    ]);
+    let config = Config::load(Some(file.path()), environment).unwrap();
+    assert_eq!(config.codes.length, 7);
+    assert_eq!(config.codes.guesses, 3);
+    assert_eq!(config.codes.validity_seconds, 600);
+    assert_eq!(config.messages.service_name, "Acme");
+    assert!(!config.notify.old_number);
+}
+
+#[test]
+fn the_environment_alone_is_enough() {
+    let config = load(&ENOUGH).unwrap();
+    assert_eq!(config.check(), Ok(()));
+    let issuer = &config.auth.issuers["main"];
+    assert_eq!(issuer.audiences, ["ringback", "1234567"]);
+    assert_eq!(issuer.algorithms, [Algorithm::HS256]);
+    assert_eq!(
+        issuer.secret.expose_secret(),
+        "12345678901234567890123456789012"
+    );
+    assert_eq!(config.sms.webhook.secrets[1].expose_secret(), "whsec_AgIC");
+    assert_eq!(config.keys().unwrap().current(), 1);
+}
+
+#[test]
+fn texts_that_look_like_something_else_stay_texts() {
+    let config = load(&[
+        ("RINGBACK_MESSAGES__SERVICE_NAME", "007"),
+        ("RINGBACK_ACCOUNTS__DEFAULT_ORGANIZATION", "true"),
+        ("RINGBACK_SERVER__LISTEN", "[::1]:8080"),
+        ("RINGBACK_LIMITS__COOL_DOWN_SECONDS", "1, 2"),
+        ("RINGBACK_LIMITS__SETS_PER_ACCOUNT", "[{ count = 1, seconds = 2 }]"),
+        ("RINGBACK_LIMITS__SENDS_PER_ACCOUNT", ""),
+        ("RINGBACK_METRICS__LISTEN", ""),
+    ])
+    .unwrap();
+    assert_eq!(config.messages.service_name, "007");
+    assert_eq!(config.accounts.default_organization, "true");
+    assert!(config.server.listen.is_ipv6());
+    assert_eq!(config.limits.cool_down_seconds, [1, 2]);
+    assert_eq!(config.limits.sets_per_account[0].count, 1);
+    assert!(config.limits.sends_per_account.is_empty());
+    assert_eq!(config.metrics.listen, None);
+}
+
+#[test]
+fn names_are_spelled_as_the_file_spells_them() {
+    let file = file("[auth.issuers.Main]\nissuer = \"a\"\n");
+    let environment = variables(&[
+        ("RINGBACK_AUTH__ISSUERS__MAIN__ISSUER", "b"),
+        ("RINGBACK_AUTH__ROLES__ORG_OWNER", "user.read"),
+        ("RINGBACK_AUTH__ROLES__HelpDesk", "user.read,user.write"),
+    ]);
+    let config = Config::load(Some(file.path()), environment).unwrap();
+    assert_eq!(config.auth.issuers.len(), 1);
+    assert_eq!(config.auth.issuers["Main"].issuer, "b");
+    assert_eq!(config.auth.roles["ORG_OWNER"], [Permission::Read]);
+    assert_eq!(
+        config.auth.roles["HelpDesk"],
+        [Permission::Read, Permission::Write]
+    );
+}
+
+#[test]
+fn a_key_that_does_not_exist_is_named_with_its_origin() {
+    let text = problem(load(&[("RINGBACK_SERVER__LISTN", "x")]));
+    assert_eq!(
+        text,
+        "server.listn: no such key; there are listen (from RINGBACK_SERVER__LISTN)"
+    );
+    let text = problem(load(&[("RINGBACK_SERVR__LISTEN", "x")]));
+    assert!(text.starts_with("servr: no such key; there are server, database"), "{text}");
+    let text = problem(load(&[("RINGBACK_AUTH__ISSUERS__MAIN__AUDIENCE", "x")]));
+    assert!(text.starts_with("auth.issuers.main.audience: no such key"), "{text}");
+    let text = problem(load(&[("RINGBACK_SERVER_LISTEN", "x")]));
+    assert!(text.starts_with("RINGBACK_SERVER_LISTEN: is no key"), "{text}");
+
+    for (content, key) in [
+        ("[server]\nlisten = \"127.0.0.1:1\"\nport = 3\n", "server.port"),
+        ("[codes]\nlenght = 3\n", "codes.lenght"),
+        ("[limits]\nsets_per_account = [{ count = 1, seconds = 2, x = 3 }]\n", "limits.sets_per_account.0.x"),
+        ("[sms.webhook]\nuri = \"x\"\n", "sms.webhook.uri"),
+        ("colour = 1\n", "colour"),
+    ] {
+        let file = file(content);
+        let text = problem(Config::load(Some(file.path()), []));
+        assert!(text.starts_with(&format!("{key}: no such key")), "{text}");
+        assert!(text.ends_with(&format!("(from {})", file.path().display())), "{text}");
+    }
+}
+
+#[test]
+fn what_others_put_into_the_environment_is_left_alone() {
+    let others = [
+        "RINGBACK_LOG",
+        "RINGBACK_TEST_POSTGRES",
+        "RINGBACK_PORT",
+        "RINGBACK_PORT_8080_TCP_ADDR",
+        "RINGBACK_SERVICE_HOST",
+        "RINGBACKS_X",
+    ];
+    for name in others {
+        assert!(load(&[(name, "tcp://10.0.0.1:80")]).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn a_wrong_type_is_named_and_not_shown() {
+    for (name, value, key) in [
+        ("RINGBACK_CODES__LENGTH", "hunter2", "codes.length"),
+        ("RINGBACK_CODES__LENGTH", "300", "codes.length"),
+        ("RINGBACK_CODES__GUESSES", "-1", "codes.guesses"),
+        ("RINGBACK_NOTIFY__OLD_NUMBER", "hunter2", "notify.old_number"),
+        ("RINGBACK_NUMBERS__VALIDATION", "hunter2", "numbers.validation"),
+        ("RINGBACK_SERVER__LISTEN", "hunter2", "server.listen"),
+        ("RINGBACK_METRICS__LISTEN", "hunter2", "metrics.listen"),
+        ("RINGBACK_SMS__ROUTES", "inbox,hunter2", "sms.routes.1"),
+        ("RINGBACK_AUTH__ISSUERS__MAIN__ALGORITHMS", "none", "auth.issuers.main.algorithms.0"),
+        ("RINGBACK_AUTH__ROLES__ORG_OWNER", "hunter2", "auth.roles.ORG_OWNER.0"),
+        ("RINGBACK_LIMITS__COOL_DOWN_SECONDS", "[hunter2", "limits.cool_down_seconds"),
+        ("RINGBACK_SECRETS__CODE_KEYS", "hunter2", "secrets.code_keys"),
+    ] {
+        let text = problem(load(&[(name, value)]));
+        assert!(text.starts_with(&format!("{key}: ")), "{text}");
+        assert!(text.contains("(from RINGBACK_"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn a_broken_file_is_told_by_line_without_its_content() {
+    let broken = file("[secrets]\npseudonym_key = hunter2\n");
+    let text = problem(Config::load(Some(broken.path()), []));
+    assert!(text.contains(", line 2: is not TOML"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+    let number = file("[secrets]\npseudonym_key = 7777\n");
+    let text = problem(Config::load(Some(number.path()), []));
+    assert!(text.starts_with("secrets.pseudonym_key: must be a"), "{text}");
+    assert!(!text.contains("7777"), "{text}");
+    let text = problem(Config::load(Some(Path::new("no/such/file.toml")), []));
+    assert!(text.starts_with("no/such/file.toml: cannot be read"), "{text}");
+}
+
+fn keys_of(error: Result<(), ConfigError>) -> Vec<String> {
+    let error = error.expect_err("must be refused");
+    error.problems().iter().map(|p| p.key.clone()).collect()
+}
+
+#[test]
+fn everything_that_is_missing_is_named_at_once() {
+    let config = load(&[]).unwrap();
+    assert_eq!(
+        keys_of(config.check()),
+        [
+            "secrets.code_keys",
+            "secrets.pseudonym_key",
+            "auth.issuers",
+            "sms.routes",
+        ]
+    );
+    assert_eq!(
+        keys_of(config.check_delivery()),
+        ["secrets.code_keys", "secrets.pseudonym_key", "sms.routes"]
+    );
+}
+
+/// The keys that are refused when one more variable is set.
+fn refused(name: &str, value: &str) -> Vec<String> {
+    let mut pairs: Vec<(&str, &str)> = ENOUGH.iter().filter(|(n, _)| *n != name).copied().collect();
+    pairs.push((name, value));
+    keys_of(load(&pairs).unwrap().check())
+}
+
+#[test]
+fn what_cannot_work_is_named() {
+    for (name, value, key) in [
+        ("RINGBACK_SECRETS__PSEUDONYM_KEY", "AQEB", "secrets.pseudonym_key"),
+        ("RINGBACK_SECRETS__CODE_KEYS__1", "not base64", "secrets.code_keys.1"),
+        ("RINGBACK_SECRETS__CODE_KEYS__X", KEY, "secrets.code_keys.x"),
+        ("RINGBACK_SECRETS__CODE_KEYS__2", KEY, "secrets.current_code_key"),
+        ("RINGBACK_SECRETS__CURRENT_CODE_KEY", "2", "secrets.current_code_key"),
+        ("RINGBACK_AUTH__LEEWAY_SECONDS", "301", "auth.leeway_seconds"),
+        ("RINGBACK_AUTH__EVERYWHERE_ROLES", "ROOT", "auth.everywhere_roles"),
+        ("RINGBACK_AUTH__ISSUERS__MAIN__ISSUER", "", "auth.issuers.main.issuer"),
+        ("RINGBACK_AUTH__ISSUERS__MAIN__AUDIENCES", "", "auth.issuers.main.audiences"),
+        ("RINGBACK_AUTH__ISSUERS__MAIN__ALGORITHMS", "", "auth.issuers.main.algorithms"),
+        ("RINGBACK_AUTH__ISSUERS__MAIN__ALGORITHMS", "HS256,RS256", "auth.issuers.main.algorithms"),
+        ("RINGBACK_AUTH__ISSUERS__MAIN__SECRET", "short", "auth.issuers.main.secret"),
+        ("RINGBACK_AUTH__ISSUERS__MAIN__SECRET", "", "auth.issuers.main"),
+        ("RINGBACK_AUTH__ISSUERS__MAIN__JWKS_FILE", "keys.json", "auth.issuers.main"),
+        ("RINGBACK_CODES__VALIDITY_SECONDS", "601", "codes.validity_seconds"),
+        ("RINGBACK_DATABASE__URL", "mysql://x", "database.url"),
+        ("RINGBACK_DATABASE__LANES", "2", "database.lanes"),
+        ("RINGBACK_DATABASE__BATCH", "0", "database.batch"),
+        ("RINGBACK_MESSAGES__SERVICE_NAME", "", "messages.service_name"),
+        ("RINGBACK_MESSAGES__DOMAIN", "https://example.com", "messages.domain"),
+        ("RINGBACK_MESSAGES__ANDROID_HASH", "short", "messages.android_hash"),
+        ("RINGBACK_SMS__ROUTES", "webhook,webhook", "sms.routes"),
+        ("RINGBACK_SMS__WEBHOOK__URL", "http://sms.example.com/", "sms.webhook.url"),
+        ("RINGBACK_SMS__WEBHOOK__URL", "", "sms.webhook.url"),
+        ("RINGBACK_SMS__WEBHOOK__SECRETS", "", "sms.webhook.secrets"),
+        ("RINGBACK_CORS__ALLOWED_ORIGINS", "https://example.com/", "cors.allowed_origins"),
+    ] {
+        assert_eq!(refused(name, value), [key], "{name}={value}");
+    }
+}
+
+#[test]
+fn one_issuer_is_configured_once() {
+    let mut pairs = ENOUGH.to_vec();
+    pairs.extend([
+        ("RINGBACK_AUTH__ISSUERS__OTHER__ISSUER", "https://login.example.com"),
+        ("RINGBACK_AUTH__ISSUERS__OTHER__AUDIENCES", "ringback"),
+        ("RINGBACK_AUTH__ISSUERS__OTHER__ALGORITHMS", "ES256,EdDSA"),
+        ("RINGBACK_AUTH__ISSUERS__OTHER__PUBLIC_KEY_FILE", "key.pem"),
+    ]);
+    assert_eq!(
+        keys_of(load(&pairs).unwrap().check()),
+        ["auth.issuers.other.algorithms", "auth.issuers.other.issuer"]
+    );
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let mut pairs = ENOUGH.to_vec();
+    pairs.push(("RINGBACK_DATABASE__URL", "postgres://u:hunter2@db/x"));
+    let shown = format!("{:?}", load(&pairs).unwrap());
+    for secret in [KEY, "whsec_AQEB", "12345678901234567890123456789012", "hunter2"] {
+        assert!(!shown.contains(secret));
+    }
+    assert!(shown.contains("https://login.example.com"));
+}
+
+#[test]
+fn origins_may_leave_the_port_open() {
+    let cors = |origins: &[&str]| CorsSection {
+        allowed_origins: origins.iter().map(|o| (*o).to_owned()).collect(),
+    };
+    let local = cors(&["http://localhost:*", "https://app.example.com"]);
+    for origin in ["http://localhost", "http://localhost:3000", "https://app.example.com"] {
+        assert!(local.allows(origin), "{origin}");
+    }
+    for origin in [
+        "https://localhost:3000",
+        "http://localhost.evil.example",
+        "http://localhost:3000.evil.example",
+        "http://localhost:",
+        "https://app.example.com:444",
+        "https://app.example.com.evil.example",
+        "null",
+    ] {
+        assert!(!local.allows(origin), "{origin}");
+    }
+    assert!(cors(&["*"]).allows("https://any.example"));
+    assert!(!cors(&[]).allows("https://any.example"));
+}

@@ -1,0 +1,243 @@
+//! Zitadel's user service: its messages in, commands through the store, its messages and errors out.
+
+mod list;
+mod rules;
+mod status;
+mod user;
+mod wishes;
+
+use ringback_core::number::NumberRules;
+use ringback_core::rights::Right;
+use ringback_core::{Caller, Command, Refusal, Reply};
+use ringback_store::Store;
+use tonic::{Request, Response, Status};
+
+pub use status::{Missing, status, status_of};
+
+use crate::doors::Deadline;
+use crate::proto::zitadel::object::v2::ListDetails;
+use crate::proto::zitadel::user::v2::user_service_server::UserService;
+use crate::proto::zitadel::user::v2::{
+    AddHumanUserRequest, AddHumanUserResponse, CreateUserRequest, CreateUserResponse,
+    DeleteUserRequest, DeleteUserResponse, GetUserByIdRequest, GetUserByIdResponse,
+    ListUsersRequest, ListUsersResponse, RemovePhoneRequest, RemovePhoneResponse,
+    ResendPhoneCodeRequest, ResendPhoneCodeResponse, SetPhoneRequest, SetPhoneResponse,
+    UpdateHumanUserRequest, UpdateHumanUserResponse, UpdateUserRequest, UpdateUserResponse,
+    VerifyPhoneRequest, VerifyPhoneResponse,
+};
+use wishes::Wish;
+
+/// Serves `zitadel.user.v2.UserService`. The caller is expected in the request's extensions.
+#[derive(Clone)]
+pub struct UserDoor {
+    store: Store,
+}
+
+impl UserDoor {
+    /// A door to the accounts of `store`.
+    pub fn new(store: Store) -> UserDoor {
+        UserDoor { store }
+    }
+
+    fn numbers(&self) -> &NumberRules {
+        &self.store.rules().policy.numbers
+    }
+
+    /// Does what the request wishes. The caller comes first, so that no rule of the form is told without one.
+    async fn run<T>(
+        &self,
+        request: Request<T>,
+        missing: Missing,
+        wish: impl FnOnce(T) -> Result<Wish, Refusal>,
+    ) -> Result<Reply, Status> {
+        let tell = |refusal| status_of(&refusal, missing);
+        let caller = caller(&request).map_err(tell)?;
+        let deadline = request.extensions().get::<Deadline>().map(|d| d.0);
+        let Wish { account, action } = wish(request.into_inner()).map_err(tell)?;
+        let command = Command {
+            caller,
+            account,
+            action,
+        };
+        self.store.execute(command, deadline).await.map_err(tell)
+    }
+
+    async fn read(
+        &self,
+        request: Request<GetUserByIdRequest>,
+    ) -> Result<GetUserByIdResponse, Refusal> {
+        let caller = caller(&request)?;
+        let id = request.into_inner().user_id;
+        rules::length("GetUserByIDRequest.UserId", &id, rules::TEXT)?;
+        let account = self
+            .store
+            .find_account(&id)
+            .await?
+            .ok_or(Refusal::AccountNotFound)?;
+        caller.capacity(&account.id, &account.organization, Right::Read)?;
+        Ok(GetUserByIdResponse {
+            details: Some(user::account_details(&account)),
+            user: Some(user::user(&account)),
+        })
+    }
+
+    async fn list(&self, request: Request<ListUsersRequest>) -> Result<ListUsersResponse, Refusal> {
+        let scope = caller(&request)?.scope(None)?;
+        let request = request.into_inner();
+        let sorting_column = request.sorting_column;
+        let query = list::query(request, scope)?;
+        let page = self.store.list_accounts(&query).await?;
+        Ok(ListUsersResponse {
+            details: Some(ListDetails {
+                total_result: page.total,
+                processed_sequence: 0,
+                timestamp: Some(user::timestamp(self.store.now())),
+            }),
+            sorting_column,
+            result: page.accounts.iter().map(user::user).collect(),
+        })
+    }
+}
+
+fn caller<T>(request: &Request<T>) -> Result<Caller, Refusal> {
+    let caller = request.extensions().get::<Caller>().cloned();
+    caller.ok_or(Refusal::TokenMissing)
+}
+
+#[tonic::async_trait]
+impl UserService for UserDoor {
+    async fn set_phone(
+        &self,
+        request: Request<SetPhoneRequest>,
+    ) -> Result<Response<SetPhoneResponse>, Status> {
+        let wish = |request| wishes::set_phone(request, self.numbers());
+        let reply = self.run(request, Missing::Phone, wish).await?;
+        Ok(Response::new(SetPhoneResponse {
+            details: Some(user::details(&reply)),
+            verification_code: user::code(&reply),
+        }))
+    }
+
+    async fn resend_phone_code(
+        &self,
+        request: Request<ResendPhoneCodeRequest>,
+    ) -> Result<Response<ResendPhoneCodeResponse>, Status> {
+        let reply = self.run(request, Missing::Phone, wishes::resend).await?;
+        Ok(Response::new(ResendPhoneCodeResponse {
+            details: Some(user::details(&reply)),
+            verification_code: user::code(&reply),
+        }))
+    }
+
+    async fn verify_phone(
+        &self,
+        request: Request<VerifyPhoneRequest>,
+    ) -> Result<Response<VerifyPhoneResponse>, Status> {
+        let reply = self.run(request, Missing::Phone, wishes::verify).await?;
+        Ok(Response::new(VerifyPhoneResponse {
+            details: Some(user::details(&reply)),
+        }))
+    }
+
+    async fn remove_phone(
+        &self,
+        request: Request<RemovePhoneRequest>,
+    ) -> Result<Response<RemovePhoneResponse>, Status> {
+        let reply = self.run(request, Missing::Phone, wishes::remove).await?;
+        Ok(Response::new(RemovePhoneResponse {
+            details: Some(user::details(&reply)),
+        }))
+    }
+
+    async fn add_human_user(
+        &self,
+        request: Request<AddHumanUserRequest>,
+    ) -> Result<Response<AddHumanUserResponse>, Status> {
+        let wish =
+            |request| wishes::add_human(request, self.numbers(), || self.store.fresh_id());
+        let reply = self.run(request, Missing::UserToChange, wish).await?;
+        Ok(Response::new(AddHumanUserResponse {
+            details: Some(user::details(&reply)),
+            email_code: None,
+            phone_code: user::code(&reply),
+            user_id: reply.account,
+        }))
+    }
+
+    async fn create_user(
+        &self,
+        request: Request<CreateUserRequest>,
+    ) -> Result<Response<CreateUserResponse>, Status> {
+        let wish =
+            |request| wishes::create_user(request, self.numbers(), || self.store.fresh_id());
+        let reply = self.run(request, Missing::UserToChange, wish).await?;
+        Ok(Response::new(CreateUserResponse {
+            creation_date: Some(user::timestamp(reply.created_at)),
+            email_code: None,
+            phone_code: user::code(&reply),
+            id: reply.account,
+        }))
+    }
+
+    async fn update_user(
+        &self,
+        request: Request<UpdateUserRequest>,
+    ) -> Result<Response<UpdateUserResponse>, Status> {
+        caller(&request).map_err(|refusal| status(&refusal))?;
+        if wishes::verifies_removal(request.get_ref()) {
+            return Err(status::removal_verified());
+        }
+        let wish = |request| wishes::update_user(request, self.numbers());
+        let reply = self.run(request, Missing::UserToChange, wish).await?;
+        Ok(Response::new(UpdateUserResponse {
+            change_date: Some(user::timestamp(reply.changed_at)),
+            email_code: None,
+            phone_code: user::code(&reply),
+        }))
+    }
+
+    async fn update_human_user(
+        &self,
+        request: Request<UpdateHumanUserRequest>,
+    ) -> Result<Response<UpdateHumanUserResponse>, Status> {
+        let wish = |request| wishes::update_human(request, self.numbers());
+        let reply = self.run(request, Missing::UserToChange, wish).await?;
+        Ok(Response::new(UpdateHumanUserResponse {
+            details: Some(user::details(&reply)),
+            email_code: None,
+            phone_code: user::code(&reply),
+        }))
+    }
+
+    async fn get_user_by_id(
+        &self,
+        request: Request<GetUserByIdRequest>,
+    ) -> Result<Response<GetUserByIdResponse>, Status> {
+        let answer = self.read(request).await;
+        answer
+            .map(Response::new)
+            .map_err(|refusal| status_of(&refusal, Missing::UserToRead))
+    }
+
+    async fn list_users(
+        &self,
+        request: Request<ListUsersRequest>,
+    ) -> Result<Response<ListUsersResponse>, Status> {
+        let answer = self.list(request).await;
+        answer
+            .map(Response::new)
+            .map_err(|refusal| status_of(&refusal, Missing::UserToRead))
+    }
+
+    async fn delete_user(
+        &self,
+        request: Request<DeleteUserRequest>,
+    ) -> Result<Response<DeleteUserResponse>, Status> {
+        let reply = self
+            .run(request, Missing::UserToDelete, wishes::delete)
+            .await?;
+        Ok(Response::new(DeleteUserResponse {
+            details: Some(user::details(&reply)),
+        }))
+    }
+}

@@ -1,0 +1,214 @@
+//! ListUsers: conditions, order and page as a query of accounts.
+
+use ringback_core::Refusal;
+use ringback_core::rights::Scope;
+use ringback_store::{AccountFilter, AccountQuery, AccountSort, TextMatch, TextPlace};
+
+use super::rules::{TEXT, TEXT_OR_NONE, defined, invalid, length, required, unsupported, within};
+use crate::proto::zitadel::object::v2::TextQueryMethod;
+use crate::proto::zitadel::user::v2::{
+    ListUsersRequest, SearchQuery, Type, UserFieldName, UserState, search_query::Query,
+};
+
+const USUAL_PAGE: u32 = 100;
+const LARGEST_PAGE: u32 = 1_000;
+/// How deep "and", "or" and "not" may be nested; Zitadel's figure.
+const DEEPEST: u32 = 20;
+/// How many conditions one request may hold: enough for every client, too few to keep a database busy.
+const MOST_CONDITIONS: u32 = 200;
+/// How many ids one condition may name.
+const MOST_IDS: usize = 1_000;
+
+/// What the request asks for, within what the caller may see.
+pub(super) fn query(request: ListUsersRequest, scope: Scope) -> Result<AccountQuery, Refusal> {
+    let page = request.query.unwrap_or_default();
+    if page.limit > LARGEST_PAGE {
+        let limit = invalid(
+            "ListQuery.Limit",
+            format!("value must be less than or equal to {LARGEST_PAGE}"),
+        );
+        return within("ListUsersRequest.Query", Err(limit));
+    }
+    let column = defined("ListUsersRequest.SortingColumn", request.sorting_column)?;
+    let mut reading = Reading { conditions: 0 };
+    let filter = AccountFilter::All(reading.all("ListUsersRequest", request.queries, 0)?);
+    Ok(AccountQuery {
+        scope,
+        filter,
+        sort: sort(column),
+        ascending: page.asc,
+        offset: page.offset,
+        limit: if page.limit == 0 {
+            USUAL_PAGE
+        } else {
+            page.limit
+        },
+    })
+}
+
+fn sort(column: UserFieldName) -> AccountSort {
+    match column {
+        // All users are active humans, so these two order nothing.
+        UserFieldName::State | UserFieldName::Type => AccountSort::CreatedAt,
+        UserFieldName::Unspecified | UserFieldName::CreationDate => AccountSort::CreatedAt,
+        UserFieldName::UserName => AccountSort::Username,
+        UserFieldName::FirstName => AccountSort::GivenName,
+        UserFieldName::LastName => AccountSort::FamilyName,
+        UserFieldName::NickName => AccountSort::NickName,
+        UserFieldName::DisplayName => AccountSort::DisplayName,
+        UserFieldName::Email => AccountSort::Email,
+    }
+}
+
+fn everything() -> AccountFilter {
+    AccountFilter::All(Vec::new())
+}
+
+fn nothing() -> AccountFilter {
+    AccountFilter::Any(Vec::new())
+}
+
+/// Counts what it reads, so that a small request cannot ask for much work.
+struct Reading {
+    conditions: u32,
+}
+
+impl Reading {
+    fn all(
+        &mut self,
+        message: &str,
+        queries: Vec<SearchQuery>,
+        depth: u32,
+    ) -> Result<Vec<AccountFilter>, Refusal> {
+        queries
+            .into_iter()
+            .enumerate()
+            .map(|(index, query)| {
+                let field = format!("{message}.Queries[{index}]");
+                within(&field, self.one(query, depth))
+            })
+            .collect()
+    }
+
+    fn one(&mut self, query: SearchQuery, depth: u32) -> Result<AccountFilter, Refusal> {
+        if depth > DEEPEST {
+            let rule = format!("conditions must not be nested more than {DEEPEST} deep");
+            return Err(invalid("SearchQuery.Query", rule));
+        }
+        self.count(1)?;
+        let query = query.query.ok_or_else(|| required("SearchQuery.Query"))?;
+        match query {
+            Query::InUserIdsQuery(q) => {
+                if q.user_ids.len() > MOST_IDS {
+                    let rule = format!("value must contain no more than {MOST_IDS} item(s)");
+                    return Err(invalid("InUserIDQuery.UserIds", rule));
+                }
+                for (index, id) in q.user_ids.iter().enumerate() {
+                    length(&format!("InUserIDQuery.UserIds[{index}]"), id, TEXT)?;
+                }
+                Ok(AccountFilter::Ids(q.user_ids))
+            }
+            Query::PhoneQuery(q) => {
+                length("PhoneQuery.Number", &q.number, 0..=20)?;
+                text("PhoneQuery.Number", q.number, q.method).map(AccountFilter::Phone)
+            }
+            Query::OrganizationIdQuery(q) => {
+                let field = "OrganizationIdQuery.OrganizationId";
+                length(field, &q.organization_id, TEXT)?;
+                Ok(AccountFilter::Organization(q.organization_id))
+            }
+            Query::OrQuery(q) => self
+                .all("OrQuery", q.queries, depth + 1)
+                .map(AccountFilter::Any),
+            Query::AndQuery(q) => self
+                .all("AndQuery", q.queries, depth + 1)
+                .map(AccountFilter::All),
+            Query::NotQuery(q) => {
+                let inner = q.query.ok_or_else(|| required("NotQuery.Query"))?;
+                let inner = within("NotQuery.Query", self.one(inner, depth + 1))?;
+                Ok(AccountFilter::Not(Box::new(inner)))
+            }
+            Query::UserNameQuery(q) => {
+                text("UserNameQuery.UserName", q.user_name, q.method).map(AccountFilter::Username)
+            }
+            // The username is the one name that a user logs in with.
+            Query::LoginNameQuery(q) => {
+                text("LoginNameQuery.LoginName", q.login_name, q.method).map(AccountFilter::Username)
+            }
+            Query::FirstNameQuery(q) => {
+                text("FirstNameQuery.FirstName", q.first_name, q.method).map(AccountFilter::GivenName)
+            }
+            Query::LastNameQuery(q) => {
+                text("LastNameQuery.LastName", q.last_name, q.method).map(AccountFilter::FamilyName)
+            }
+            Query::NickNameQuery(q) => {
+                text("NickNameQuery.NickName", q.nick_name, q.method).map(AccountFilter::NickName)
+            }
+            Query::DisplayNameQuery(q) => {
+                text("DisplayNameQuery.DisplayName", q.display_name, q.method).map(AccountFilter::DisplayName)
+            }
+            Query::EmailQuery(q) => {
+                text("EmailQuery.EmailAddress", q.email_address, q.method).map(AccountFilter::Email)
+            }
+            Query::InUserEmailsQuery(q) => {
+                self.count(q.user_emails.len())?;
+                q.user_emails
+                    .into_iter()
+                    .map(|email| {
+                        let method = TextQueryMethod::Equals.into();
+                        text("InUserEmailsQuery.UserEmails", email, method).map(AccountFilter::Email)
+                    })
+                    .collect::<Result<_, _>>()
+                    .map(AccountFilter::Any)
+            }
+            Query::StateQuery(q) => match defined("StateQuery.State", q.state)? {
+                UserState::Active => Ok(everything()),
+                UserState::Unspecified
+                | UserState::Inactive
+                | UserState::Deleted
+                | UserState::Locked
+                | UserState::Initial => Ok(nothing()),
+            },
+            Query::TypeQuery(q) => match defined("TypeQuery.Type", q.r#type)? {
+                Type::Unspecified | Type::Human => Ok(everything()),
+                Type::Machine => Ok(nothing()),
+            },
+            Query::MetadataKeyFilter(_) => Err(unsupported("metadataKeyFilter")),
+            Query::MetadataValueFilter(_) => Err(unsupported("metadataValueFilter")),
+        }
+    }
+
+    fn count(&mut self, more: usize) -> Result<(), Refusal> {
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
+        self.conditions = self.conditions.saturating_add(more);
+        if self.conditions > MOST_CONDITIONS {
+            let rule = format!("a request must not hold more than {MOST_CONDITIONS} conditions");
+            return Err(invalid("SearchQuery.Query", rule));
+        }
+        Ok(())
+    }
+}
+
+fn text(field: &str, text: String, method: i32) -> Result<TextMatch, Refusal> {
+    use TextQueryMethod as Method;
+    length(field, &text, TEXT_OR_NONE)?;
+    let message = field.split('.').next().unwrap_or(field);
+    let (place, ignore_case) = match defined(&format!("{message}.Method"), method)? {
+        Method::Equals => (TextPlace::Whole, false),
+        Method::EqualsIgnoreCase => (TextPlace::Whole, true),
+        Method::StartsWith => (TextPlace::Start, false),
+        Method::StartsWithIgnoreCase => (TextPlace::Start, true),
+        Method::Contains => (TextPlace::Inside, false),
+        Method::ContainsIgnoreCase => (TextPlace::Inside, true),
+        Method::EndsWith => (TextPlace::End, false),
+        Method::EndsWithIgnoreCase => (TextPlace::End, true),
+    };
+    Ok(TextMatch {
+        text,
+        place,
+        ignore_case,
+    })
+}
+
+#[cfg(test)]
+mod tests;
