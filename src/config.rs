@@ -323,7 +323,7 @@ impl Config {
                 format!("is missing; set code_keys.1 (RINGBACK_SECRETS__CODE_KEYS__1) to {KEY_FORM}"),
             );
         }
-        let current = match (secrets.current_code_key, secrets.code_keys.len()) {
+        let current = match (secrets.current_code_key, codes.len()) {
             (0, 2..) => {
                 error.add(
                     "secrets.current_code_key",

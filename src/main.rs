@@ -1,1 +1,85 @@
-fn main(){}
+//! The command line: one arm for each subcommand, nothing else.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use ringback::commands;
+
+/// Phone numbers of users, proven: sets, verifies, resends, removes and lists them over gRPC, gRPC-web,
+/// Connect and JSON.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Try it out: everything in one process, an SQLite database, messages in an inbox
+    Dev {
+        /// Where to listen; this machine only
+        #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+        /// Keys, database and dev.json; made at first start
+        #[arg(long, value_name = "DIR", default_value = "./ringback-data")]
+        data_dir: PathBuf,
+        /// Another database, such as postgres://me@localhost/ringback
+        #[arg(long, value_name = "URL")]
+        database_url: Option<String>,
+    },
+    /// Serve every door, and deliver
+    Serve {
+        /// Comes over the defaults (ringback.default.toml); RINGBACK_<SECTION>__<KEY> comes over both
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Leave delivering to `ringback worker`
+        #[arg(long)]
+        no_worker: bool,
+    },
+    /// Only deliver
+    Worker {
+        /// As for `serve`
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Bring the database's tables up to date, and end
+    Migrate {
+        /// As for `serve`
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Say what is wrong with configuration, database or routes; send nothing
+    Check {
+        /// As for `serve`
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Print a token for the service that `ringback dev` runs
+    Token(commands::TokenArguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Dev {
+            listen,
+            data_dir,
+            database_url,
+        } => commands::dev(listen, data_dir, database_url).await,
+        Command::Serve { config, no_worker } => commands::serve(config, !no_worker).await,
+        Command::Worker { config } => commands::worker(config).await,
+        Command::Migrate { config } => commands::migrate(config).await,
+        Command::Check { config } => commands::check(config).await,
+        Command::Token(arguments) => commands::token(arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ringback: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

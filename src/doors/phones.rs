@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;
+use ringback_core::moment::Id;
 use ringback_core::number::NumberRules;
 use ringback_core::rights::{Right, Scope};
 use ringback_core::{Account, Caller, Keys, Number, Phone, PhoneState, Refusal, Time};
-use ringback_core::moment::Id;
 use ringback_store::{PhoneQuery, PhoneRow, Store};
 use subtle::ConstantTimeEq;
 use tonic::{Code, Request, Response, Status};
@@ -269,14 +269,7 @@ fn numbers(account: &Account) -> Vec<PhoneNumber> {
     first
         .into_iter()
         .chain(rest)
-        .map(|phone| {
-            number(
-                &account.id,
-                &account.organization,
-                phone,
-                is_primary(phone),
-            )
-        })
+        .map(|phone| number(&account.id, &account.organization, phone, is_primary(phone)))
         .collect()
 }
 

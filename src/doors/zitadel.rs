@@ -153,8 +153,7 @@ impl UserService for UserDoor {
         &self,
         request: Request<AddHumanUserRequest>,
     ) -> Result<Response<AddHumanUserResponse>, Status> {
-        let wish =
-            |request| wishes::add_human(request, self.numbers(), || self.store.fresh_id());
+        let wish = |request| wishes::add_human(request, self.numbers(), || self.store.fresh_id());
         let reply = self.run(request, Missing::UserToChange, wish).await?;
         Ok(Response::new(AddHumanUserResponse {
             details: Some(user::details(&reply)),
@@ -168,8 +167,7 @@ impl UserService for UserDoor {
         &self,
         request: Request<CreateUserRequest>,
     ) -> Result<Response<CreateUserResponse>, Status> {
-        let wish =
-            |request| wishes::create_user(request, self.numbers(), || self.store.fresh_id());
+        let wish = |request| wishes::create_user(request, self.numbers(), || self.store.fresh_id());
         let reply = self.run(request, Missing::UserToChange, wish).await?;
         Ok(Response::new(CreateUserResponse {
             creation_date: Some(user::timestamp(reply.created_at)),
@@ -241,3 +239,6 @@ impl UserService for UserDoor {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! What a caller may wish for, in terms of no particular door.
 
+use std::fmt;
+
 use crate::account::Profile;
 use crate::code::Code;
 use crate::moment::Time;
@@ -36,8 +38,8 @@ pub struct Command {
     pub action: Action,
 }
 
-/// What to do with an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What to do with an account. `Debug` does not show a submitted code.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Action {
     /// Bring the account into being.
     Register {
@@ -68,6 +70,35 @@ pub enum Action {
     RemovePhone,
     /// Delete the account.
     Delete,
+}
+
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Register {
+                organization,
+                profile,
+                phone,
+            } => f
+                .debug_struct("Register")
+                .field("organization", organization)
+                .field("profile", profile)
+                .field("phone", phone)
+                .finish(),
+            Action::Update { profile, phone } => f
+                .debug_struct("Update")
+                .field("profile", profile)
+                .field("phone", phone)
+                .finish(),
+            Action::SetPhone(set) => f.debug_tuple("SetPhone").field(set).finish(),
+            Action::ResendCode(delivery) => f.debug_tuple("ResendCode").field(delivery).finish(),
+            Action::VerifyPhone { code: _ } => {
+                f.debug_struct("VerifyPhone").finish_non_exhaustive()
+            }
+            Action::RemovePhone => f.write_str("RemovePhone"),
+            Action::Delete => f.write_str("Delete"),
+        }
+    }
 }
 
 /// A number to be set.

@@ -294,19 +294,16 @@ impl Turn<'_> {
         if adds && account.phones.len() >= self.at.policy.numbers.most_per_account {
             return Err(Refusal::TooManyNumbers);
         }
+        let mut waits = Vec::new();
         if set.verification == Verification::Code(Delivery::Send) {
-            self.may_send(account, number)?;
+            waits.extend(self.send_waits(account, number)?);
         }
         if capacity == Capacity::Own {
             let windows = &self.at.policy.limits.sets_per_account;
-            if let Some(retry_after) = account.limits.sets.wait(windows, self.at.now) {
-                return Err(Refusal::Limited {
-                    limit: Limit::AccountSets,
-                    retry_after,
-                });
-            }
+            let wait = account.limits.sets.wait(windows, self.at.now);
+            waits.extend(wait.map(|wait| (Limit::AccountSets, wait)));
         }
-        Ok(())
+        no_wait(waits)
     }
 
     /// Sets the primary number. Call it after [`Turn::may_set`].
@@ -383,15 +380,14 @@ impl Turn<'_> {
             .ok_or(Refusal::CodeAbsent)?;
         let (now, codes) = (self.at.now, &self.at.policy.codes);
         let remaining = present.expires_at.since(now);
+        let mut waits = Vec::new();
         if !remaining.is_zero() && present.guesses_left == 0 {
-            return Err(Refusal::Limited {
-                limit: Limit::Guesses,
-                retry_after: remaining,
-            });
+            waits.push((Limit::Guesses, remaining));
         }
         if delivery == Delivery::Send {
-            self.may_send(account, &phone.number)?;
+            waits.extend(self.send_waits(account, &phone.number)?);
         }
+        no_wait(waits)?;
         let repeats = remaining >= Duration::from_secs(codes.reuse_seconds)
             && present.code(self.at.keys).is_some();
         let challenge = if repeats {
@@ -533,20 +529,19 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether a message may go to the number now. Spends nothing.
-    fn may_send(&self, account: &Account, number: &Number) -> Result<(), Refusal> {
+    /// What a message to the number has to wait for. Spends nothing.
+    fn send_waits(
+        &self,
+        account: &Account,
+        number: &Number,
+    ) -> Result<Vec<(Limit, Duration)>, Refusal> {
         let (now, limits) = (self.at.now, &self.at.policy.limits);
         let pseudonym = self.at.keys.pseudonym(number);
         let budget = self.budgets.get(&pseudonym).ok_or(Refusal::Internal)?;
-        let account_wait = account
-            .limits
-            .sends
-            .wait(&limits.sends_per_account, now)
-            .map(|wait| (Limit::AccountSends, wait));
-        match budget.wait(limits, now).or(account_wait) {
-            None => Ok(()),
-            Some((limit, retry_after)) => Err(Refusal::Limited { limit, retry_after }),
-        }
+        let wait = account.limits.sends.wait(&limits.sends_per_account, now);
+        let mut waits = budget.waits(limits, now);
+        waits.extend(wait.map(|wait| (Limit::AccountSends, wait)));
+        Ok(waits)
     }
 
     fn budget(&mut self, number: &Number) -> Result<&mut Budget, Refusal> {
@@ -602,6 +597,14 @@ impl Turn<'_> {
             kind,
             number: number.map(|number| Shadow::of(number, self.at.keys)),
         });
+    }
+}
+
+/// Refuses for the limit that holds longest, so that whoever waits as told meets none of the others.
+fn no_wait(waits: Vec<(Limit, Duration)>) -> Result<(), Refusal> {
+    match waits.into_iter().max_by_key(|(_, wait)| *wait) {
+        None => Ok(()),
+        Some((limit, retry_after)) => Err(Refusal::Limited { limit, retry_after }),
     }
 }
 

@@ -166,10 +166,11 @@ impl Budget {
         (self.failures.count == 0).then(|| self.sends.full().max(self.cool_down.forgotten_at))
     }
 
-    pub(crate) fn wait(&self, rules: &LimitRules, now: Time) -> Option<(Limit, Duration)> {
+    pub(crate) fn waits(&self, rules: &LimitRules, now: Time) -> Vec<(Limit, Duration)> {
         let cool_down = self.cool_down.wait(now).map(|wait| (Limit::CoolDown, wait));
         let sends = self.sends.wait(&rules.sends_per_number, now);
-        cool_down.or(sends.map(|wait| (Limit::NumberSends, wait)))
+        let sends = sends.map(|wait| (Limit::NumberSends, wait));
+        cool_down.into_iter().chain(sends).collect()
     }
 
     pub(crate) fn take(&mut self, rules: &LimitRules, now: Time) {

@@ -16,7 +16,7 @@ const LARGEST_PAGE: u32 = 1_000;
 const DEEPEST: u32 = 20;
 /// How many conditions one request may hold: enough for every client, too few to keep a database busy.
 const MOST_CONDITIONS: u32 = 200;
-/// How many ids one condition may name.
+/// How many ids they may name together: as many as a page has room for.
 const MOST_IDS: usize = 1_000;
 
 /// What the request asks for, within what the caller may see.
@@ -30,14 +30,15 @@ pub(super) fn query(request: ListUsersRequest, scope: Scope) -> Result<AccountQu
         return within("ListUsersRequest.Query", Err(limit));
     }
     let column = defined("ListUsersRequest.SortingColumn", request.sorting_column)?;
-    let mut reading = Reading { conditions: 0 };
+    let mut reading = Reading::default();
     let filter = AccountFilter::All(reading.all("ListUsersRequest", request.queries, 0)?);
     Ok(AccountQuery {
         scope,
         filter,
         sort: sort(column),
         ascending: page.asc,
-        offset: page.offset,
+        // What no database can pass over, it cannot hold either.
+        offset: page.offset.min(i64::MAX.unsigned_abs()),
         limit: if page.limit == 0 {
             USUAL_PAGE
         } else {
@@ -69,8 +70,10 @@ fn nothing() -> AccountFilter {
 }
 
 /// Counts what it reads, so that a small request cannot ask for much work.
+#[derive(Default)]
 struct Reading {
     conditions: u32,
+    ids: usize,
 }
 
 impl Reading {
@@ -99,8 +102,9 @@ impl Reading {
         let query = query.query.ok_or_else(|| required("SearchQuery.Query"))?;
         match query {
             Query::InUserIdsQuery(q) => {
-                if q.user_ids.len() > MOST_IDS {
-                    let rule = format!("value must contain no more than {MOST_IDS} item(s)");
+                self.ids = self.ids.saturating_add(q.user_ids.len());
+                if self.ids > MOST_IDS {
+                    let rule = format!("a request must not name more than {MOST_IDS} ids");
                     return Err(invalid("InUserIDQuery.UserIds", rule));
                 }
                 for (index, id) in q.user_ids.iter().enumerate() {
@@ -125,19 +129,17 @@ impl Reading {
                 .map(AccountFilter::All),
             Query::NotQuery(q) => {
                 let inner = q.query.ok_or_else(|| required("NotQuery.Query"))?;
-                let inner = within("NotQuery.Query", self.one(inner, depth + 1))?;
+                let inner = within("NotQuery.Query", self.one(*inner, depth + 1))?;
                 Ok(AccountFilter::Not(Box::new(inner)))
             }
             Query::UserNameQuery(q) => {
                 text("UserNameQuery.UserName", q.user_name, q.method).map(AccountFilter::Username)
             }
             // The username is the one name that a user logs in with.
-            Query::LoginNameQuery(q) => {
-                text("LoginNameQuery.LoginName", q.login_name, q.method).map(AccountFilter::Username)
-            }
-            Query::FirstNameQuery(q) => {
-                text("FirstNameQuery.FirstName", q.first_name, q.method).map(AccountFilter::GivenName)
-            }
+            Query::LoginNameQuery(q) => text("LoginNameQuery.LoginName", q.login_name, q.method)
+                .map(AccountFilter::Username),
+            Query::FirstNameQuery(q) => text("FirstNameQuery.FirstName", q.first_name, q.method)
+                .map(AccountFilter::GivenName),
             Query::LastNameQuery(q) => {
                 text("LastNameQuery.LastName", q.last_name, q.method).map(AccountFilter::FamilyName)
             }
@@ -145,7 +147,8 @@ impl Reading {
                 text("NickNameQuery.NickName", q.nick_name, q.method).map(AccountFilter::NickName)
             }
             Query::DisplayNameQuery(q) => {
-                text("DisplayNameQuery.DisplayName", q.display_name, q.method).map(AccountFilter::DisplayName)
+                text("DisplayNameQuery.DisplayName", q.display_name, q.method)
+                    .map(AccountFilter::DisplayName)
             }
             Query::EmailQuery(q) => {
                 text("EmailQuery.EmailAddress", q.email_address, q.method).map(AccountFilter::Email)
@@ -156,7 +159,8 @@ impl Reading {
                     .into_iter()
                     .map(|email| {
                         let method = TextQueryMethod::Equals.into();
-                        text("InUserEmailsQuery.UserEmails", email, method).map(AccountFilter::Email)
+                        text("InUserEmailsQuery.UserEmails", email, method)
+                            .map(AccountFilter::Email)
                     })
                     .collect::<Result<_, _>>()
                     .map(AccountFilter::Any)

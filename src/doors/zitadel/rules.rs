@@ -73,8 +73,7 @@ pub(super) fn always_true(field: &str, value: bool) -> Result<(), Refusal> {
 
 /// `E` is the enumeration of the wire that the number must be a member of.
 pub(super) fn defined<E: TryFrom<i32>>(field: &str, number: i32) -> Result<E, Refusal> {
-    E::try_from(number)
-        .map_err(|_| invalid(field, "value must be one of the defined enum values"))
+    E::try_from(number).map_err(|_| invalid(field, "value must be one of the defined enum values"))
 }
 
 /// Names the field whose message broke a rule of its own.
@@ -132,9 +131,6 @@ mod tests {
             ))
         );
         let other: Result<(), _> = Err(unsupported("email.sendCode"));
-        assert_eq!(
-            within("AddHumanUserRequest.Email", other.clone()),
-            other
-        );
+        assert_eq!(within("AddHumanUserRequest.Email", other.clone()), other);
     }
 }

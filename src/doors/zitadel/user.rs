@@ -124,7 +124,10 @@ mod tests {
         assert_eq!(user.state, UserState::Active as i32);
         assert_eq!(user.login_names, ["ann@example.com"]);
         let details = user.details.unwrap();
-        assert_eq!((details.sequence, details.resource_owner.as_str()), (3, "acme"));
+        assert_eq!(
+            (details.sequence, details.resource_owner.as_str()),
+            (3, "acme")
+        );
         assert_eq!(details.creation_date.unwrap().seconds, 1);
         assert_eq!(details.change_date.unwrap().seconds, 2);
         let Some(user::Type::Human(human)) = user.r#type else {

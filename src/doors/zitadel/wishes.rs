@@ -158,7 +158,11 @@ pub(super) fn create_user(
     })
 }
 
-type NewHuman = (Option<SetHumanProfile>, Option<(String, bool)>, Option<SetPhone>);
+type NewHuman = (
+    Option<SetHumanProfile>,
+    Option<(String, bool)>,
+    Option<SetPhone>,
+);
 
 fn new_human(human: create::Human, rules: &NumberRules) -> Result<NewHuman, Refusal> {
     let at = |field: &str| format!("CreateUserRequest_Human.{field}");

@@ -88,8 +88,9 @@ impl World {
             keys: &self.keys,
         };
         let decision = decide(&mut account, &mut budgets, &command, &at);
-        budgets.retain(|_, budget| *budget != Budget::default());
         self.budgets.extend(budgets);
+        self.budgets
+            .retain(|_, budget| *budget != Budget::default());
         self.accounts
             .extend(account.map(|account| (user.to_owned(), account)));
         decision

@@ -1,0 +1,488 @@
+//! What holds for every story. Each property watches a story turn by turn and keeps its own books: it does
+//! not look at the counters that the decision keeps, and knows codes as only the holder of the keys can.
+
+mod story;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use ringback_core::command::PhoneChange;
+use ringback_core::event::EventKind;
+use ringback_core::limit::{Limit, Window};
+use ringback_core::refusal::CodeFailure;
+use ringback_core::{
+    Account, Action, Budgets, Challenge, Id, MessageKind, Moment, Number, Refusal, Time,
+    Verification, decide,
+};
+
+use story::{NUMBERS, Turn, code_of, primary, story};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn config() -> Config {
+    Config {
+        cases: 300,
+        failure_persistence: None,
+        ..Config::default()
+    }
+}
+
+/// Plays many stories, each before a fresh watcher that panics when its property does not hold.
+fn always<W: FnMut(&Turn<'_>)>(watcher: impl Fn() -> W) {
+    let outcome = TestRunner::new(config()).run(&story(), |story| {
+        story.play(watcher());
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+/// When each challenge was first seen.
+#[derive(Default)]
+struct Diary(BTreeMap<Id, Time>);
+
+impl Diary {
+    fn write(&mut self, turn: &Turn<'_>) {
+        for challenge in turn.after.iter().flat_map(|account| &account.challenges) {
+            self.0.entry(challenge.id).or_insert(turn.at.now);
+        }
+    }
+
+    fn ended(&self, challenge: &Challenge, at: &Moment<'_>) -> bool {
+        at.now.since(self.0[&challenge.id]) >= at.policy.codes.validity()
+    }
+}
+
+#[test]
+fn nothing_is_verified_after_expiry() {
+    always(|| {
+        let mut diary = Diary::default();
+        move |turn| {
+            if let Some((_, challenge, _)) = turn.compared() {
+                assert!(!diary.ended(challenge, &turn.at));
+            }
+            diary.write(turn);
+        }
+    });
+}
+
+#[test]
+fn a_number_is_verified_by_its_code_or_by_a_service_and_by_nothing_else() {
+    always(|| {
+        |turn| {
+            let verified = |account: &Option<Account>| -> BTreeSet<Id> {
+                let phones = account.iter().flat_map(|account| &account.phones);
+                let verified = phones.filter(|phone| phone.verified());
+                verified.map(|phone| phone.id).collect()
+            };
+            let newly = &verified(turn.after) - &verified(turn.before);
+            let events = turn.decision.events.iter();
+            let told = events.filter(|event| event.kind == EventKind::PhoneVerified);
+            assert_eq!(told.count(), newly.len());
+            let right = turn.compared().is_some_and(|(account, challenge, right)| {
+                let code = code_of(challenge, turn.at.keys);
+                let typed = matches!(&turn.command.action, Action::VerifyPhone { code: typed } if *typed == code);
+                assert_eq!(right, typed);
+                assert_eq!(primary(account).map(|phone| phone.id), Some(challenge.phone));
+                right
+            });
+            let trusted = match &turn.command.action {
+                Action::SetPhone(set)
+                | Action::Register {
+                    phone: Some(set), ..
+                }
+                | Action::Update {
+                    phone: PhoneChange::Set(set),
+                    ..
+                } => set.verification == Verification::Trusted && turn.serves(),
+                _ => false,
+            };
+            assert!(newly.len() <= usize::from(right || trusted));
+        }
+    });
+}
+
+#[test]
+fn a_challenge_takes_no_more_guesses_than_it_has_and_a_resend_brings_none() {
+    always(|| {
+        let mut diary = Diary::default();
+        // Challenges that follow each other without one having ended are one question.
+        let mut questions: BTreeMap<Id, usize> = BTreeMap::new();
+        let mut wrong: Vec<u8> = Vec::new();
+        move |turn| {
+            if let Some((_, challenge, right)) = turn.compared() {
+                let count = &mut wrong[questions[&challenge.id]];
+                assert!(*count < turn.at.policy.codes.guesses);
+                *count += u8::from(!right);
+            }
+            for challenge in turn.after.iter().flat_map(|account| &account.challenges) {
+                if questions.contains_key(&challenge.id) {
+                    continue;
+                }
+                let mut earlier = turn.before.iter().flat_map(|account| &account.challenges);
+                let replaced = earlier
+                    .find(|old| old.phone == challenge.phone && !diary.ended(old, &turn.at))
+                    .map(|old| questions[&old.id]);
+                let question = replaced.unwrap_or_else(|| {
+                    wrong.push(0);
+                    wrong.len() - 1
+                });
+                questions.insert(challenge.id, question);
+            }
+            diary.write(turn);
+        }
+    });
+}
+
+#[test]
+fn guesses_wait_after_failures_of_account_and_number_and_only_then() {
+    always(|| {
+        let mut failures: BTreeMap<String, (u32, Time)> = BTreeMap::new();
+        move |turn| {
+            let limits = &turn.at.policy.limits;
+            let waits = |failures: &BTreeMap<String, (u32, Time)>, subject: &str| {
+                let (count, last) = failures.get(subject).copied().unwrap_or_default();
+                let over = count.checked_sub(limits.free_failures);
+                let wait = over.map_or(0, |over| 2_u64.saturating_pow(over));
+                let wait = Duration::from_secs(wait.min(limits.longest_wait_seconds));
+                count >= limits.lock_at_failures || turn.at.now.since(last) < wait
+            };
+            let account = &turn.command.account;
+            let number = turn.before.as_ref().and_then(primary);
+            let number = number.map_or("", |phone| phone.number.as_str()).to_owned();
+            let must_wait = waits(&failures, account) || waits(&failures, &number);
+            if let Some((_, _, right)) = turn.compared() {
+                assert!(!must_wait);
+                for subject in [account.clone(), number] {
+                    let (count, _) = failures.remove(&subject).unwrap_or_default();
+                    if !right {
+                        failures.insert(subject, (count + 1, turn.at.now));
+                    }
+                }
+            }
+            let locked = Refusal::CodeRefused(CodeFailure::Locked);
+            if turn.decision.result == Err(locked) {
+                assert!(must_wait);
+            }
+            if turn.deleted() {
+                failures.remove(account);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_code_verifies_once() {
+    always(|| {
+        let mut used = BTreeSet::new();
+        move |turn| {
+            if let Some((_, challenge, true)) = turn.compared() {
+                assert!(used.insert(challenge.id));
+            }
+            let challenges = turn.after.iter().flat_map(|account| &account.challenges);
+            for challenge in challenges {
+                assert!(!used.contains(&challenge.id));
+            }
+        }
+    });
+}
+
+/// Fails when the last of `times` is one too many for a bucket of any of the windows.
+fn within(windows: &[Window], times: &[Time]) {
+    let Some(last) = times.last() else { return };
+    for window in windows {
+        let interval = window.seconds * 1_000_000 / u64::from(window.count);
+        for (index, first) in times.iter().enumerate() {
+            let since = u64::try_from(last.since(*first).as_micros()).unwrap();
+            let most = u64::from(window.count) + since / interval;
+            let count = u64::try_from(times.len() - index).unwrap();
+            assert!(count <= most, "{count} in {since} µs of {window:?}");
+        }
+    }
+}
+
+#[test]
+fn no_span_of_time_holds_more_messages_than_its_buckets_give() {
+    always(|| {
+        let mut numbers: BTreeMap<Number, Vec<Time>> = BTreeMap::new();
+        let mut accounts: BTreeMap<String, Vec<Time>> = BTreeMap::new();
+        let mut sets: BTreeMap<String, Vec<Time>> = BTreeMap::new();
+        move |turn| {
+            let (now, limits) = (turn.at.now, &turn.at.policy.limits);
+            let id = &turn.command.account;
+            for number in turn.sent() {
+                let times = numbers.entry(number.clone()).or_default();
+                times.push(now);
+                within(&limits.sends_per_number, times);
+                let times = accounts.entry(id.clone()).or_default();
+                times.push(now);
+                within(&limits.sends_per_account, times);
+            }
+            let mut kinds = turn.decision.events.iter().map(|event| event.kind);
+            if kinds.any(|kind| kind == EventKind::PhoneSet) && !turn.serves() {
+                let times = sets.entry(id.clone()).or_default();
+                times.push(now);
+                within(&limits.sets_per_account, times);
+            }
+            if turn.deleted() {
+                accounts.remove(id);
+                sets.remove(id);
+            }
+        }
+    });
+}
+
+#[test]
+fn pauses_between_messages_to_a_number_are_kept() {
+    always(|| {
+        let mut pauses: BTreeMap<Number, (usize, Time)> = BTreeMap::new();
+        move |turn| {
+            let steps = &turn.at.policy.limits.cool_down_seconds;
+            for number in turn.sent() {
+                let since = |last| turn.at.now.since(last);
+                let known = pauses.get(number).filter(|(_, last)| since(*last) < DAY);
+                let sends = known.map_or(0, |(sends, last)| {
+                    let step = steps.get(sends - 1).or(steps.last());
+                    let pause = Duration::from_secs(step.copied().unwrap_or(0));
+                    assert!(since(*last) >= pause, "{:?} of {pause:?}", since(*last));
+                    *sends
+                });
+                pauses.insert(number.clone(), (sends + 1, turn.at.now));
+            }
+            if let Some((account, _, true)) = turn.compared() {
+                let number = primary(account).map(|phone| &phone.number);
+                pauses.remove(number.expect("a code verifies a number"));
+            }
+        }
+    });
+}
+
+#[test]
+fn whoever_waits_as_told_meets_no_limit_and_not_a_moment_earlier() {
+    always(|| {
+        |turn| {
+            let Err(Refusal::Limited { retry_after, .. }) = turn.decision.result else {
+                return;
+            };
+            let limited_at = |now| {
+                let (mut account, mut budgets) = (turn.before.clone(), turn.budgets_before.clone());
+                let at = Moment { now, ..turn.at };
+                let decision = decide(&mut account, &mut budgets, turn.command, &at);
+                matches!(decision.result, Err(Refusal::Limited { .. }))
+            };
+            let end = turn.at.now + retry_after;
+            assert!(limited_at(end - Duration::from_micros(1)));
+            assert!(!limited_at(end));
+        }
+    });
+}
+
+#[test]
+fn the_same_arguments_decide_the_same() {
+    always(|| {
+        |turn| {
+            let (mut account, mut budgets) = (turn.before.clone(), turn.budgets_before.clone());
+            let decision = decide(&mut account, &mut budgets, turn.command, &turn.at);
+            assert_eq!(decision, *turn.decision);
+            assert_eq!(account, *turn.after);
+            assert_eq!(budgets, *turn.budgets_after);
+        }
+    });
+}
+
+#[test]
+fn accounts_are_whole() {
+    always(|| {
+        |turn| {
+            let Some(account) = turn.after else { return };
+            assert_eq!(account.primary.is_some(), primary(account).is_some());
+            let numbers: BTreeSet<_> = account.phones.iter().map(|phone| &phone.number).collect();
+            assert_eq!(numbers.len(), account.phones.len());
+            assert!(numbers.len() <= turn.at.policy.numbers.most_per_account);
+            for (index, challenge) in account.challenges.iter().enumerate() {
+                let same = |other: &Challenge| {
+                    (other.phone, other.purpose) == (challenge.phone, challenge.purpose)
+                };
+                assert!(!account.challenges[..index].iter().any(same));
+                let phone = account.phone(challenge.phone);
+                assert!(phone.is_some_and(|phone| !phone.verified()));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_message_with_a_code_is_about_a_challenge_that_stands() {
+    always(|| {
+        |turn| {
+            for message in &turn.decision.messages {
+                assert!(message.expires_at > turn.at.now);
+                let MessageKind::Code { challenge } = message.kind else {
+                    continue;
+                };
+                let account = turn.after.as_ref().expect("messages are of accounts");
+                let challenge = account.challenge(challenge).expect("must stand");
+                assert!(challenge.is_open(turn.at.now));
+                assert_eq!(message.expires_at, challenge.expires_at);
+                let phone = account.phone(challenge.phone);
+                assert_eq!(phone.map(|phone| &phone.number), Some(&message.number));
+            }
+        }
+    });
+}
+
+#[test]
+fn nobody_but_a_service_receives_a_code_and_strangers_achieve_nothing() {
+    always(|| {
+        |turn| {
+            let Ok(reply) = &turn.decision.result else {
+                return;
+            };
+            let caller = &turn.command.caller;
+            let the_user =
+                caller.user == reply.account && caller.organization == reply.organization;
+            assert!(turn.serves() || the_user);
+            assert!(turn.serves() || reply.code.is_none());
+            let deletes = turn.command.action == Action::Delete;
+            assert!(turn.serves() || !deletes);
+        }
+    });
+}
+
+#[test]
+fn a_refusal_leaves_no_trace_but_that_of_a_code() {
+    always(|| {
+        |turn| {
+            let Err(refusal) = &turn.decision.result else {
+                return;
+            };
+            assert_eq!(turn.decision.messages, []);
+            let code_refused =
+                matches!(refusal, Refusal::CodeRefused(failure) if *failure != CodeFailure::Shape);
+            if !code_refused {
+                assert_eq!(turn.before, turn.after);
+                assert_eq!(turn.decision.events, []);
+            }
+            if *refusal != Refusal::CodeRefused(CodeFailure::Wrong) {
+                assert_eq!(turn.budgets_before, turn.budgets_after);
+            }
+        }
+    });
+}
+
+#[test]
+fn the_sequence_is_the_number_of_events() {
+    always(|| {
+        let mut sequences: BTreeMap<String, u64> = BTreeMap::new();
+        move |turn| {
+            let sequence = sequences.entry(turn.command.account.clone()).or_default();
+            for event in &turn.decision.events {
+                *sequence += 1;
+                assert_eq!(event.sequence, *sequence);
+                assert_eq!(event.account, turn.command.account);
+            }
+            if let Ok(reply) = &turn.decision.result {
+                assert_eq!(reply.sequence, *sequence);
+            }
+            match turn.after {
+                Some(account) => assert_eq!(account.sequence, *sequence),
+                None => *sequence = 0,
+            }
+        }
+    });
+}
+
+#[test]
+fn a_command_names_every_budget_that_it_touches() {
+    always(|| {
+        |turn| {
+            assert_ne!(turn.decision.result, Err(Refusal::Internal));
+            let names = |budgets: &Budgets| budgets.keys().cloned().collect::<Vec<_>>();
+            assert_eq!(names(turn.budgets_before), names(turn.budgets_after));
+        }
+    });
+}
+
+#[test]
+fn nothing_that_is_left_behind_shows_a_code_or_a_number() {
+    always(|| {
+        |turn| {
+            let shown = format!("{:?} {:?} {:?}", turn.command, turn.decision, turn.after);
+            for number in NUMBERS {
+                assert!(!shown.contains(&number[1..]), "{shown}");
+            }
+            // Hexadecimal names may hold any six digits; a code would stand by itself.
+            let words: BTreeSet<_> = shown.split(|c: char| !c.is_alphanumeric()).collect();
+            for challenge in turn.after.iter().flat_map(|account| &account.challenges) {
+                let code = code_of(challenge, turn.at.keys);
+                assert!(!words.contains(code.as_str()), "{shown}");
+            }
+        }
+    });
+}
+
+/// The stories would prove nothing if they did not come often to what the properties are about.
+#[test]
+fn the_stories_reach_every_outcome() {
+    let outcomes = RefCell::new(BTreeMap::new());
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    TestRunner::new_with_rng(config(), rng)
+        .run(&story(), |story| {
+            story.play(|turn| {
+                *outcomes.borrow_mut().entry(outcome(turn)).or_insert(0_u32) += 1;
+            });
+            Ok(())
+        })
+        .unwrap();
+    let verbs = [
+        "register", "update", "set", "resend", "verify", "remove", "delete",
+    ];
+    let refusals = [
+        "permission_denied",
+        "organization_denied",
+        "account_not_found",
+        "account_exists",
+        "phone_not_found",
+        "phone_unchanged",
+        "code_absent",
+    ];
+    let failures = [
+        CodeFailure::Shape,
+        CodeFailure::Absent,
+        CodeFailure::Expired,
+        CodeFailure::Spent,
+        CodeFailure::Locked,
+        CodeFailure::Wrong,
+    ];
+    let limits = [
+        Limit::CoolDown,
+        Limit::NumberSends,
+        Limit::AccountSends,
+        Limit::AccountSets,
+        Limit::Guesses,
+    ];
+    let failures = failures.map(CodeFailure::code);
+    let limits = limits.map(Limit::code);
+    let expected = verbs
+        .iter()
+        .chain(&refusals)
+        .chain(&failures)
+        .chain(&limits);
+    let expected: BTreeSet<_> = expected.copied().collect();
+    let outcomes = outcomes.into_inner();
+    let often = outcomes.iter().filter(|(_, count)| **count >= 20);
+    let often: BTreeSet<_> = often.map(|(outcome, _)| *outcome).collect();
+    assert_eq!(often, expected, "{outcomes:?}");
+}
+
+fn outcome(turn: &Turn<'_>) -> &'static str {
+    match &turn.decision.result {
+        Ok(_) => turn.command.name(),
+        Err(Refusal::CodeRefused(failure)) => failure.code(),
+        Err(Refusal::Limited { limit, .. }) => limit.code(),
+        Err(refusal) => refusal.code(),
+    }
+}

@@ -1,0 +1,348 @@
+//! Random stories: commands of random callers about a few accounts and numbers, as time passes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use ringback_core::account::Profile;
+use ringback_core::command::{PhoneChange, ProfileChange, SetPhone};
+use ringback_core::limit::Window;
+use ringback_core::policy::Registration;
+use ringback_core::refusal::CodeFailure;
+use ringback_core::{
+    Account, Action, Budgets, Caller, Challenge, Command, Decision, Delivery, Keys, MessageKind,
+    Moment, Number, Phone, Policy, Refusal, Time, Verification, decide,
+};
+
+const USERS: [&str; 3] = ["ann", "bob", "eve"];
+pub(crate) const NUMBERS: [&str; 3] = ["+41791234567", "+41791234568", "+41791234569"];
+
+/// Rules and what happens under them.
+#[derive(Clone, Debug)]
+pub(crate) struct Story {
+    policy: Policy,
+    steps: Vec<Step>,
+}
+
+/// Time passes, then somebody asks for something, once or a few times in a row.
+#[derive(Clone, Debug)]
+struct Step {
+    wait: u64,
+    times: usize,
+    who: Who,
+    user: usize,
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Who {
+    TheUser,
+    AnotherUser,
+    TheUserElsewhere,
+    Service,
+    ServiceElsewhere,
+    Everywhere,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    Register(bool, Option<(usize, Verification)>),
+    Rename(u8),
+    Update(usize, Verification),
+    UpdateToNone,
+    Set(usize, Verification),
+    Resend(Delivery),
+    Guess(Guess),
+    Remove,
+    Delete,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Guess {
+    Right,
+    Wrong,
+    Old(usize),
+    Shapeless,
+}
+
+fn verification() -> impl Strategy<Value = Verification> {
+    prop_oneof![
+        6 => Just(Verification::Code(Delivery::Send)),
+        3 => Just(Verification::Code(Delivery::Return)),
+        1 => Just(Verification::Trusted),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let wait = prop_oneof![
+        16 => Just(0_u64),
+        3 => 1_u64..10,
+        3 => 55_u64..125,
+        2 => 235_u64..245,
+        1 => 475_u64..485,
+        1 => 595_u64..605,
+        1 => 900_u64..5_000,
+        1 => 80_000_u64..100_000,
+    ];
+    let who = prop_oneof![
+        10 => Just(Who::TheUser),
+        1 => Just(Who::AnotherUser),
+        1 => Just(Who::TheUserElsewhere),
+        6 => Just(Who::Service),
+        1 => Just(Who::ServiceElsewhere),
+        1 => Just(Who::Everywhere),
+    ];
+    let guess = prop_oneof![
+        2 => Just(Guess::Right),
+        8 => Just(Guess::Wrong),
+        1 => (0_usize..8).prop_map(Guess::Old),
+        1 => Just(Guess::Shapeless),
+    ];
+    let number = 0..NUMBERS.len();
+    let delivery = prop_oneof![3 => Just(Delivery::Send), 1 => Just(Delivery::Return)];
+    let phone = proptest::option::of((number.clone(), verification()));
+    let what = prop_oneof![
+        2 => (any::<bool>(), phone).prop_map(|(elsewhere, phone)| What::Register(elsewhere, phone)),
+        1 => (0_u8..3).prop_map(What::Rename),
+        2 => (number.clone(), verification()).prop_map(|(n, v)| What::Update(n, v)),
+        1 => Just(What::UpdateToNone),
+        6 => (number, verification()).prop_map(|(n, v)| What::Set(n, v)),
+        5 => delivery.prop_map(What::Resend),
+        14 => guess.prop_map(What::Guess),
+        2 => Just(What::Remove),
+        1 => Just(What::Delete),
+    ];
+    // Most of a story is about one user: only so do its limits fill up.
+    let user = prop_oneof![6 => Just(0), 2 => Just(1), 1 => Just(2)];
+    let times = prop_oneof![6 => Just(1_usize), 1 => 2_usize..7];
+    (wait, times, who, user, what).prop_map(|(wait, times, who, user, what)| Step {
+        wait,
+        times,
+        who,
+        user,
+        what,
+    })
+}
+
+/// The default rules, rules with small windows and few guesses, and rules with pauses only.
+fn policies() -> [Policy; 3] {
+    let window = |count, seconds| Window { count, seconds };
+    let mut windows = Policy::default();
+    windows.codes.guesses = 3;
+    windows.codes.validity_seconds = 120;
+    windows.codes.reuse_seconds = 60;
+    windows.limits.sends_per_number = vec![window(2, 60), window(5, 3_600)];
+    windows.limits.sends_per_account = vec![window(3, 90)];
+    windows.limits.sets_per_account = vec![window(2, 300)];
+    windows.limits.cool_down_seconds = Vec::new();
+    windows.limits.free_failures = 2;
+    windows.limits.longest_wait_seconds = 60;
+    windows.limits.lock_at_failures = 8;
+    let mut pauses = Policy::default();
+    pauses.limits.sends_per_number = Vec::new();
+    pauses.limits.sends_per_account = Vec::new();
+    pauses.limits.sets_per_account = Vec::new();
+    pauses.limits.cool_down_seconds = vec![5, 60];
+    pauses.notify.old_number = false;
+    [Policy::default(), windows, pauses]
+}
+
+pub(crate) fn story() -> impl Strategy<Value = Story> {
+    let steps = proptest::collection::vec(step(), 1..100);
+    let register =
+        prop_oneof![7 => Just(Registration::OnFirstToken), 1 => Just(Registration::Explicit)];
+    let policy = proptest::sample::select(policies().to_vec());
+    (policy, register, steps).prop_map(|(mut policy, register, steps)| {
+        policy.accounts.register = register;
+        Story { policy, steps }
+    })
+}
+
+/// One command, what was before it, and what came of it.
+pub(crate) struct Turn<'a> {
+    pub(crate) command: &'a Command,
+    pub(crate) at: Moment<'a>,
+    pub(crate) before: &'a Option<Account>,
+    pub(crate) budgets_before: &'a Budgets,
+    pub(crate) decision: &'a Decision,
+    pub(crate) after: &'a Option<Account>,
+    pub(crate) budgets_after: &'a Budgets,
+}
+
+impl Story {
+    /// Plays the story as the store does: each command gets its account and the budgets that it names.
+    pub(crate) fn play(&self, mut watch: impl FnMut(&Turn<'_>)) {
+        let keys = Keys::for_tests();
+        let mut accounts: BTreeMap<&str, Account> = BTreeMap::new();
+        let mut rows = Budgets::new();
+        let mut old_codes = Vec::new();
+        let mut now = Time(1_700_000_000_000_000);
+        let turns = self.steps.iter().flat_map(|step| {
+            (0..step.times).map(move |turn| (step, if turn == 0 { step.wait } else { 0 }))
+        });
+        for (count, (step, wait)) in (1_u64..).zip(turns) {
+            now = now + Duration::from_secs(wait);
+            let user = USERS[step.user];
+            let before = accounts.get(user).cloned();
+            let command = Command {
+                caller: step.caller(),
+                account: user.into(),
+                action: step.action(before.as_ref(), &old_codes, &keys),
+            };
+            let phones = before.iter().flat_map(|account| &account.phones);
+            let names = command.budgets(phones.map(|phone| &phone.number), &keys);
+            let budgets_before: Budgets = names
+                .into_iter()
+                .map(|name| (name.clone(), rows.get(&name).cloned().unwrap_or_default()))
+                .collect();
+            let mut seed = [0; 32];
+            seed[..8].copy_from_slice(&count.to_be_bytes());
+            let at = Moment {
+                now,
+                seed,
+                policy: &self.policy,
+                keys: &keys,
+            };
+            let (mut after, mut budgets_after) = (before.clone(), budgets_before.clone());
+            let decision = decide(&mut after, &mut budgets_after, &command, &at);
+            watch(&Turn {
+                command: &command,
+                at,
+                before: &before,
+                budgets_before: &budgets_before,
+                decision: &decision,
+                after: &after,
+                budgets_after: &budgets_after,
+            });
+            rows.extend(budgets_after);
+            let challenges = after.iter().flat_map(|account| &account.challenges);
+            old_codes.extend(challenges.map(|challenge| code_of(challenge, &keys)));
+            match after {
+                Some(account) => accounts.insert(user, account),
+                None => accounts.remove(user),
+            };
+        }
+    }
+}
+
+impl Step {
+    fn caller(&self) -> Caller {
+        let user = match self.who {
+            Who::TheUser | Who::TheUserElsewhere => USERS[self.user],
+            Who::AnotherUser => USERS[(self.user + 1) % USERS.len()],
+            Who::Service | Who::ServiceElsewhere | Who::Everywhere => "service",
+        };
+        let organization = match self.who {
+            Who::TheUser | Who::AnotherUser | Who::Service | Who::Everywhere => "acme",
+            Who::TheUserElsewhere | Who::ServiceElsewhere => "other",
+        };
+        let may = user == "service";
+        Caller {
+            user: user.into(),
+            organization: organization.into(),
+            everywhere: matches!(self.who, Who::Everywhere),
+            may_read: may,
+            may_write: may,
+            may_delete: may,
+            language: String::new(),
+        }
+    }
+
+    fn action(&self, account: Option<&Account>, old_codes: &[String], keys: &Keys) -> Action {
+        let set = |(number, verification): (usize, Verification)| SetPhone {
+            number: Ok(Number::from_stored(NUMBERS[number])),
+            verification,
+        };
+        let update = |phone| Action::Update {
+            profile: Box::default(),
+            phone,
+        };
+        match &self.what {
+            What::Register(elsewhere, phone) => Action::Register {
+                organization: elsewhere.then(|| "other".into()),
+                profile: Box::new(Profile::default()),
+                phone: phone.map(set),
+            },
+            What::Rename(name) => Action::Update {
+                profile: Box::new(ProfileChange {
+                    given_name: Some(name.to_string()),
+                    ..ProfileChange::default()
+                }),
+                phone: PhoneChange::Keep,
+            },
+            What::Update(n, v) => update(PhoneChange::Set(set((*n, *v)))),
+            What::UpdateToNone => update(PhoneChange::Remove),
+            What::Set(n, v) => Action::SetPhone(set((*n, *v))),
+            What::Resend(delivery) => Action::ResendCode(*delivery),
+            What::Guess(guess) => {
+                let code = account.and_then(asked).map(|asked| code_of(asked, keys));
+                let code = code.unwrap_or_else(|| "000000".into());
+                let code = match guess {
+                    Guess::Right => code,
+                    Guess::Wrong if code.ends_with('7') => format!("{}8", &code[..5]),
+                    Guess::Wrong => format!("{}7", &code[..5]),
+                    Guess::Old(back) => old_codes.iter().rev().nth(*back).cloned().unwrap_or(code),
+                    Guess::Shapeless => code[..5].to_owned(),
+                };
+                Action::VerifyPhone { code }
+            }
+            What::Remove => Action::RemovePhone,
+            What::Delete => Action::Delete,
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// Whether the caller acts with `user.write` over the account, by what the surface says of rights.
+    pub(crate) fn serves(&self) -> bool {
+        let caller = &self.command.caller;
+        let account = self.before.as_ref().or(self.after.as_ref());
+        caller.may_write
+            && (caller.everywhere
+                || account.is_some_and(|account| account.organization == caller.organization))
+    }
+
+    /// The outcome of a submitted code that was compared: the challenge's code, and whether it was right.
+    pub(crate) fn compared(&self) -> Option<(&Account, &Challenge, bool)> {
+        let Action::VerifyPhone { .. } = &self.command.action else {
+            return None;
+        };
+        let right = match self.decision.result {
+            Ok(_) => true,
+            Err(Refusal::CodeRefused(CodeFailure::Wrong)) => false,
+            Err(_) => return None,
+        };
+        let account = self.before.as_ref().expect("codes are of accounts");
+        let challenge = asked(account).expect("a code answers a challenge");
+        Some((account, challenge, right))
+    }
+
+    /// Whose number a code was sent to.
+    pub(crate) fn sent(&self) -> Vec<&Number> {
+        let messages = self.decision.messages.iter();
+        messages
+            .filter(|message| matches!(message.kind, MessageKind::Code { .. }))
+            .map(|message| &message.number)
+            .collect()
+    }
+
+    pub(crate) fn deleted(&self) -> bool {
+        self.before.is_some() && self.after.is_none()
+    }
+}
+
+pub(crate) fn code_of(challenge: &Challenge, keys: &Keys) -> String {
+    let code = challenge.code(keys).expect("keys stay in these stories");
+    code.reveal().to_owned()
+}
+
+pub(crate) fn primary(account: &Account) -> Option<&Phone> {
+    let id = account.primary?;
+    account.phones.iter().find(|phone| phone.id == id)
+}
+
+/// The challenge about the primary number.
+pub(crate) fn asked(account: &Account) -> Option<&Challenge> {
+    let id = primary(account)?.id;
+    account.challenges.iter().find(|asked| asked.phone == id)
+}

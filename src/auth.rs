@@ -1,0 +1,172 @@
+//! Bearer token → [`Caller`]: the only reader of credentials.
+
+mod claims;
+mod issuer;
+mod keyset;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION};
+use jsonwebtoken::dangerous::insecure_decode;
+use ringback_core::{Caller, Refusal, Time};
+use serde::Deserialize;
+
+use crate::config::{AuthSection, ConfigError};
+use claims::{Claims, Grants};
+use issuer::Issuer;
+
+/// Tells the time. The program's reads the system clock, a test's is set by the test.
+pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
+
+/// The header in which callers with rights everywhere name the organisation that they act in.
+const ORGANIZATION: &str = "x-zitadel-orgid";
+
+/// Longer tokens are not read.
+const TOKEN_BYTES: usize = 16 * 1024;
+
+/// How much of an Accept-Language header is kept.
+const LANGUAGE_BYTES: usize = 200;
+
+/// The longest id of a user or an organisation, in characters.
+const ID_CHARACTERS: usize = 200;
+
+/// Reads credentials. One for each process: it keeps the issuers' keys.
+pub struct Auth {
+    issuers: HashMap<String, Issuer>,
+    grants: Grants,
+    clock: Clock,
+}
+
+/// Why a token is not accepted; the text is for the log and names no part of the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Invalid(&'static str),
+    Unavailable,
+}
+
+/// What can be read of a token before it is verified: whose keys would tell.
+#[derive(Deserialize)]
+struct Unverified {
+    iss: String,
+}
+
+impl Auth {
+    /// Prepares the issuers of a configuration that [`crate::config::Config::check`] found right. Files
+    /// with keys are read now; keys at addresses when the first token needs them.
+    /// `default_organization` is that of tokens that name none.
+    pub fn new(
+        section: &AuthSection,
+        default_organization: &str,
+        clock: Clock,
+    ) -> Result<Auth, ConfigError> {
+        let now = clock();
+        let mut issuers = HashMap::new();
+        let mut error = ConfigError::default();
+        for (name, issuer) in &section.issuers {
+            match Issuer::read(name, issuer, section.leeway_seconds, now) {
+                Ok(read) => {
+                    issuers.insert(issuer.issuer.clone(), read);
+                }
+                Err(wrong) => error.append(wrong),
+            }
+        }
+        error.or_ok()?;
+        Ok(Auth {
+            issuers,
+            grants: Grants::new(section, default_organization),
+            clock,
+        })
+    }
+
+    /// Who sends a request with these headers (or this metadata), in the organisation that they name.
+    pub async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        let token = bearer(headers)?;
+        let claims = self.verify(token).await.map_err(|fault| match fault {
+            Fault::Invalid(reason) => {
+                tracing::debug!(reason, "token refused");
+                Refusal::TokenInvalid
+            }
+            Fault::Unavailable => Refusal::IssuerUnavailable,
+        })?;
+        let caller = self.grants.caller(&claims).map_err(|reason| {
+            tracing::debug!(reason, "token refused");
+            Refusal::TokenInvalid
+        })?;
+        let caller = Caller {
+            language: language(headers),
+            ..caller
+        };
+        caller.acting_in(organization(headers)?)
+    }
+
+    /// The claims of a token that holds now. Depends on nothing but the token, the time and the issuers'
+    /// keys.
+    async fn verify(&self, token: &str) -> Result<Claims, Fault> {
+        if token.len() > TOKEN_BYTES {
+            return Err(Fault::Invalid("too long"));
+        }
+        let unverified = insecure_decode::<Unverified>(token)
+            .map_err(|_| Fault::Invalid("no JWT with an issuer"))?;
+        let issuer = self
+            .issuers
+            .get(&unverified.claims.iss)
+            .ok_or(Fault::Invalid("unknown issuer"))?;
+        issuer
+            .verify(token, &unverified.header, (self.clock)())
+            .await
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().ok_or(Refusal::TokenMissing)?;
+    if values.next().is_some() {
+        return Err(Refusal::TokenMalformed);
+    }
+    let text = value.to_str().map_err(|_| Refusal::TokenMalformed)?;
+    let (scheme, token) = text
+        .trim()
+        .split_once(' ')
+        .ok_or(Refusal::TokenMalformed)?;
+    let token = token.trim();
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
+        return Err(Refusal::TokenMalformed);
+    }
+    Ok(token)
+}
+
+/// The organisation that the request asks for; a name that none can have is one that nobody may act in.
+fn organization(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let Some(value) = headers.get(ORGANIZATION) else {
+        return Ok(None);
+    };
+    let name = value
+        .to_str()
+        .map_err(|_| Refusal::OrganizationDenied)?
+        .trim();
+    match name.len() {
+        0 => Ok(None),
+        length if length <= ID_CHARACTERS => Ok(Some(name)),
+        _ => Err(Refusal::OrganizationDenied),
+    }
+}
+
+/// The languages asked for. What is too long loses its least wanted, which come last by custom.
+fn language(headers: &HeaderMap) -> String {
+    let text = headers.get(ACCEPT_LANGUAGE).map(|value| value.to_str());
+    let Some(Ok(text)) = text else {
+        return String::new();
+    };
+    let text = text.trim();
+    if text.len() <= LANGUAGE_BYTES {
+        return text.to_owned();
+    }
+    // The text is ASCII, or it would not have become one.
+    let kept = &text[..LANGUAGE_BYTES];
+    kept.rsplit_once(',').map_or("", |(kept, _)| kept).to_owned()
+}
+
+#[cfg(test)]
+mod tests;

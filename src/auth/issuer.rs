@@ -1,0 +1,174 @@
+//! One issuer: which keys, which algorithms, and whether a token of its holds.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, Header, Validation};
+use reqwest::Url;
+use ringback_core::Time;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use super::Fault;
+use super::claims::Claims;
+use super::keyset::{KeySet, Source};
+use crate::config::{ConfigError, IssuerSection};
+
+/// An issuer whose tokens are accepted.
+pub(super) struct Issuer {
+    name: String,
+    audiences: Vec<String>,
+    algorithms: Vec<Algorithm>,
+    leeway: i64,
+    keys: Keys,
+}
+
+enum Keys {
+    /// The one key there is, whatever key id a token names.
+    One(DecodingKey),
+    Set(Arc<KeySet>),
+}
+
+impl Issuer {
+    pub(super) fn read(
+        entry: &str,
+        section: &IssuerSection,
+        leeway_seconds: u64,
+        now: Time,
+    ) -> Result<Issuer, ConfigError> {
+        let place = |key: &str| format!("auth.issuers.{entry}.{key}");
+        let keys = if !section.jwks_url.is_empty() {
+            let wrong = |reason: String| ConfigError::new(place("jwks_url"), reason);
+            let url = Url::parse(&section.jwks_url)
+                .map_err(|error| wrong(format!("is no address: {error}")))?;
+            let source = Source::at(url).map_err(|error| wrong(error.to_string()))?;
+            Keys::Set(Arc::new(KeySet::new(entry, source)))
+        } else if !section.jwks_file.is_empty() {
+            let source = Source::File(PathBuf::from(&section.jwks_file));
+            let set = KeySet::filled(entry, source, now)
+                .map_err(|reason| ConfigError::new(place("jwks_file"), reason))?;
+            Keys::Set(Arc::new(set))
+        } else if !section.public_key_file.is_empty() {
+            public_key(&section.public_key_file, &section.algorithms)
+                .map(Keys::One)
+                .map_err(|reason| ConfigError::new(place("public_key_file"), reason))?
+        } else {
+            let secret = section.secret.expose_secret();
+            if secret.is_empty() {
+                // Anybody can sign with an empty key.
+                return Err(ConfigError::new(place("secret"), "is missing"));
+            }
+            Keys::One(DecodingKey::from_secret(secret.as_bytes()))
+        };
+        Ok(Issuer {
+            name: section.issuer.clone(),
+            audiences: section.audiences.clone(),
+            algorithms: section.algorithms.clone(),
+            leeway: i64::try_from(leeway_seconds).unwrap_or(i64::MAX),
+            keys,
+        })
+    }
+
+    pub(super) async fn verify(
+        &self,
+        token: &str,
+        header: &Header,
+        now: Time,
+    ) -> Result<Claims, Fault> {
+        let algorithm = header.alg;
+        if !self.algorithms.contains(&algorithm) {
+            return Err(Fault::Invalid("algorithm not accepted"));
+        }
+        // RFC 7515, section 4.1.11: what is critical and not understood makes the token invalid. We
+        // understand no extension.
+        if header.crit.is_some() {
+            return Err(Fault::Invalid("critical header"));
+        }
+        let claims = match &self.keys {
+            Keys::One(key) => signed(token, key, algorithm)?,
+            Keys::Set(set) => {
+                let key = set.key(header.kid.as_deref(), algorithm, now).await?;
+                signed(token, &key, algorithm)?
+            }
+        };
+        self.check(&claims, now).map_err(Fault::Invalid)?;
+        Ok(claims)
+    }
+
+    /// What RFC 7519, section 4.1, asks of the registered claims, against the given time: the library
+    /// would ask the system clock.
+    fn check(&self, claims: &Claims, now: Time) -> Result<(), &'static str> {
+        if claims.get("iss").and_then(Value::as_str) != Some(&self.name) {
+            return Err("another issuer");
+        }
+        if !self.is_audience(claims.get("aud")) {
+            return Err("another audience");
+        }
+        // Fractions of seconds are allowed; 2^53 seconds are enough for any date.
+        let now = now.0 as f64 / 1e6;
+        let leeway = self.leeway as f64;
+        match claims.get("exp").map(Value::as_f64) {
+            None => return Err("no expiry"),
+            Some(None) => return Err("an expiry that is no number"),
+            Some(Some(exp)) if now >= exp + leeway => return Err("expired"),
+            Some(Some(_)) => {}
+        }
+        match claims.get("nbf").map(Value::as_f64) {
+            None => Ok(()),
+            Some(None) => Err("a beginning that is no number"),
+            Some(Some(nbf)) if now < nbf - leeway => Err("not valid yet"),
+            Some(Some(_)) => Ok(()),
+        }
+    }
+
+    fn is_audience(&self, claim: Option<&Value>) -> bool {
+        let ours = |value: &Value| {
+            value
+                .as_str()
+                .is_some_and(|text| self.audiences.iter().any(|audience| audience == text))
+        };
+        match claim {
+            Some(Value::Array(list)) => list.iter().any(ours),
+            Some(one) => ours(one),
+            None => false,
+        }
+    }
+}
+
+/// The claims of a token whose signature by this key and algorithm is right.
+fn signed(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, Fault> {
+    let mut validation = Validation::new(algorithm);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    match jsonwebtoken::decode::<Claims>(token, key, &validation) {
+        Ok(data) => Ok(data.claims),
+        Err(_) => Err(Fault::Invalid("signature or form")),
+    }
+}
+
+fn public_key(path: &str, algorithms: &[Algorithm]) -> Result<DecodingKey, String> {
+    let pem = std::fs::read(path).map_err(|error| format!("{path} cannot be read: {error}"))?;
+    // The library takes the public half out of a private key too, but a private key has no place here.
+    let is_public = String::from_utf8_lossy(&pem).contains("PUBLIC KEY-----");
+    let key = match algorithms.first().map(|algorithm| algorithm.family()) {
+        Some(AlgorithmFamily::Rsa) => DecodingKey::from_rsa_pem(&pem).ok(),
+        Some(AlgorithmFamily::Ec) => DecodingKey::from_ec_pem(&pem).ok(),
+        Some(AlgorithmFamily::Ed) => DecodingKey::from_ed_pem(&pem).ok(),
+        Some(AlgorithmFamily::Hmac) | None => None,
+    };
+    key.filter(|_| is_public).ok_or_else(|| {
+        format!("{path} must hold one public key in PEM form (BEGIN PUBLIC KEY) that fits the algorithms")
+    })
+}
+
+#[cfg(test)]
+impl Issuer {
+    /// Waits until no fetch of keys is under way.
+    pub(super) async fn settled(&self) {
+        if let Keys::Set(set) = &self.keys {
+            set.settled().await;
+        }
+    }
+}

@@ -1,0 +1,674 @@
+//! Tests of authentication: who is believed, and who is not.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use http::HeaderValue;
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::*;
+use crate::config::{Config, IssuerSection};
+
+const START: i64 = 1_700_000_000;
+const ISSUER: &str = "https://login.example.com";
+const SECRET: &str = "a secret of more than 32 characters";
+
+/// A clock that the test sets.
+#[derive(Clone)]
+struct Hands(Arc<AtomicI64>);
+
+impl Hands {
+    fn new() -> Hands {
+        Hands(Arc::new(AtomicI64::new(START * 1_000_000)))
+    }
+
+    fn clock(&self) -> Clock {
+        let hands = self.clone();
+        Arc::new(move || Time(hands.0.load(Ordering::SeqCst)))
+    }
+
+    fn forward(&self, span: Duration) {
+        let micros = i64::try_from(span.as_micros()).unwrap();
+        self.0.fetch_add(micros, Ordering::SeqCst);
+    }
+}
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+fn section(algorithms: &[Algorithm]) -> IssuerSection {
+    IssuerSection {
+        issuer: ISSUER.into(),
+        audiences: vec!["ringback".into(), "other".into()],
+        algorithms: algorithms.to_vec(),
+        ..IssuerSection::default()
+    }
+}
+
+fn with_secret() -> IssuerSection {
+    IssuerSection {
+        secret: SECRET.into(),
+        ..section(&[Algorithm::HS256])
+    }
+}
+
+fn try_auth(issuer: IssuerSection, hands: &Hands) -> Result<Auth, ConfigError> {
+    let mut config = Config::load(None, []).unwrap();
+    config.auth.issuers.insert("main".into(), issuer);
+    Auth::new(&config.auth, "default", hands.clock())
+}
+
+fn auth(issuer: IssuerSection, hands: &Hands) -> Auth {
+    try_auth(issuer, hands).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn claims(more: Value) -> Value {
+    let mut all = json!({"iss": ISSUER, "aud": "ringback", "sub": "ann", "exp": START + 3600});
+    for (name, value) in more.as_object().unwrap() {
+        if value.is_null() {
+            all.as_object_mut().unwrap().remove(name);
+        } else {
+            all[name] = value.clone();
+        }
+    }
+    all
+}
+
+/// A key pair of an issuer.
+struct Pair {
+    id: &'static str,
+    algorithm: Algorithm,
+    private: EncodingKey,
+    public_pem: String,
+    jwk: Value,
+}
+
+impl Pair {
+    fn new(id: &'static str, algorithm: Algorithm, private: EncodingKey, public: &[u8]) -> Pair {
+        let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&private, algorithm).unwrap()).unwrap();
+        jwk["kid"] = id.into();
+        jwk["use"] = "sig".into();
+        let body = STANDARD.encode(public);
+        let public_pem = format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n");
+        Pair { id, algorithm, private, public_pem, jwk }
+    }
+
+    fn ec(id: &'static str) -> Pair {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let private = EncodingKey::from_ec_der(pair.to_pkcs8v1().unwrap().as_ref());
+        let public = pair.public_key().as_der().unwrap();
+        Pair::new(id, Algorithm::ES256, private, public.as_ref())
+    }
+
+    fn rsa(id: &'static str) -> Pair {
+        let pair = aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048).unwrap();
+        let pkcs8: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der().unwrap();
+        let body = STANDARD.encode(pkcs8.as_ref());
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+        let private = EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
+        let public = pair.public_key().as_der().unwrap();
+        Pair::new(id, Algorithm::RS256, private, public.as_ref())
+    }
+
+    fn ed(id: &'static str) -> Pair {
+        let pair = Ed25519KeyPair::generate().unwrap();
+        let private = EncodingKey::from_ed_der(pair.to_pkcs8v1().unwrap().as_ref());
+        let public = pair.public_key().as_der().unwrap();
+        Pair::new(id, Algorithm::EdDSA, private, public.as_ref())
+    }
+
+    fn sign(&self, id: Option<&str>, claims: &Value) -> String {
+        let header = Header {
+            kid: id.map(str::to_owned),
+            ..Header::new(self.algorithm)
+        };
+        jsonwebtoken::encode(&header, claims, &self.private).unwrap()
+    }
+
+    fn token(&self) -> String {
+        self.sign(Some(self.id), &claims(json!({})))
+    }
+}
+
+fn hmac(algorithm: Algorithm, secret: &[u8], claims: &Value) -> String {
+    let key = EncodingKey::from_secret(secret);
+    jsonwebtoken::encode(&Header::new(algorithm), claims, &key).unwrap()
+}
+
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+    }
+    headers
+}
+
+async fn ask(auth: &Auth, token: &str) -> Result<Caller, Refusal> {
+    auth.caller(&headers(&[("authorization", &format!("Bearer {token}"))]))
+        .await
+}
+
+async fn ask_with(auth: &Auth, more: Value) -> Result<Caller, Refusal> {
+    let token = hmac(Algorithm::HS256, SECRET.as_bytes(), &claims(more));
+    ask(auth, &token).await
+}
+
+fn ann() -> Caller {
+    Caller {
+        user: "ann".into(),
+        organization: "default".into(),
+        everywhere: false,
+        may_read: false,
+        may_write: false,
+        may_delete: false,
+        language: String::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_plain_token_says_who_and_nothing_more() {
+    let auth = auth(with_secret(), &Hands::new());
+    assert_eq!(ask_with(&auth, json!({})).await, Ok(ann()));
+}
+
+#[tokio::test]
+async fn the_header_is_read_with_care() {
+    let auth = auth(with_secret(), &Hands::new());
+    let token = hmac(Algorithm::HS256, SECRET.as_bytes(), &claims(json!({})));
+    let answer = async |pairs: &[(&'static str, &str)]| {
+        let answer = auth.caller(&headers(pairs)).await;
+        answer.map(|caller| caller.user)
+    };
+    assert_eq!(answer(&[]).await, Err(Refusal::TokenMissing));
+    for scheme in ["Bearer", "bearer", "BEARER"] {
+        let value = format!("{scheme} {token}");
+        assert_eq!(answer(&[("authorization", &value)]).await, Ok("ann".into()));
+    }
+    for value in ["", "Bearer", "Bearer ", "Basic YTpi", &token, "Bearer\u{e9} x"] {
+        assert_eq!(answer(&[("authorization", value)]).await, Err(Refusal::TokenMalformed), "{value}");
+    }
+    let value = format!("Bearer {token}");
+    let twice = [("authorization", value.as_str()), ("authorization", value.as_str())];
+    assert_eq!(answer(&twice).await, Err(Refusal::TokenMalformed));
+    let long = format!("Bearer {}", "a".repeat(TOKEN_BYTES + 1));
+    for value in ["Bearer x", "Bearer a.b.c", "Bearer ..", &long] {
+        assert_eq!(answer(&[("authorization", value)]).await, Err(Refusal::TokenInvalid));
+    }
+    let padded = "x".repeat(TOKEN_BYTES);
+    assert_eq!(ask_with(&auth, json!({"padding": padded})).await, Err(Refusal::TokenInvalid));
+    let padded = "x".repeat(TOKEN_BYTES / 2);
+    assert!(ask_with(&auth, json!({"padding": padded})).await.is_ok());
+}
+
+#[tokio::test]
+async fn time_issuer_and_audience_must_be_right() {
+    let auth = auth(with_secret(), &Hands::new());
+    for right in [
+        json!({"exp": START - 29}),
+        json!({"exp": START as f64 - 29.5}),
+        json!({"nbf": START + 30}),
+        json!({"nbf": START - 1}),
+        json!({"aud": "other"}),
+        json!({"aud": ["elsewhere", "ringback"]}),
+        json!({"sub": "é".repeat(200)}),
+    ] {
+        assert!(ask_with(&auth, right.clone()).await.is_ok(), "{right}");
+    }
+    for wrong in [
+        json!({"exp": START - 30}),
+        json!({"exp": null}),
+        json!({"exp": (START + 3600).to_string()}),
+        json!({"nbf": START + 31}),
+        json!({"nbf": "soon"}),
+        json!({"aud": "elsewhere"}),
+        json!({"aud": ["elsewhere"]}),
+        json!({"aud": []}),
+        json!({"aud": {"ringback": true}}),
+        json!({"aud": null}),
+        json!({"iss": "https://login.example.com/"}),
+        json!({"iss": [ISSUER]}),
+        json!({"iss": null}),
+        json!({"sub": null}),
+        json!({"sub": ""}),
+        json!({"sub": 7}),
+        json!({"sub": "é".repeat(201)}),
+        json!({"sub": "a\u{0}b"}),
+    ] {
+        assert_eq!(ask_with(&auth, wrong.clone()).await, Err(Refusal::TokenInvalid), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_ends_when_the_clock_says_so() {
+    let hands = Hands::new();
+    let auth = auth(with_secret(), &hands);
+    hands.forward(seconds(3600 + 29));
+    assert!(ask_with(&auth, json!({})).await.is_ok());
+    hands.forward(seconds(1));
+    assert_eq!(ask_with(&auth, json!({})).await, Err(Refusal::TokenInvalid));
+}
+
+#[tokio::test]
+async fn signatures_and_algorithms_cannot_be_played_with() {
+    let hands = Hands::new();
+    let auth_hs = auth(with_secret(), &hands);
+    let plain = claims(json!({}));
+    let good = hmac(Algorithm::HS256, SECRET.as_bytes(), &plain);
+    let (message, signature) = good.rsplit_once('.').unwrap();
+    let (head, _) = message.split_once('.').unwrap();
+    let others = URL_SAFE_NO_PAD.encode(claims(json!({"sub": "bob"})).to_string());
+    let none = URL_SAFE_NO_PAD.encode(json!({"alg": "none", "typ": "JWT"}).to_string());
+    let body = URL_SAFE_NO_PAD.encode(plain.to_string());
+    for wrong in [
+        hmac(Algorithm::HS256, b"another secret of more than 32 characters", &plain),
+        hmac(Algorithm::HS384, SECRET.as_bytes(), &plain),
+        format!("{message}."),
+        format!("{message}.{}", signature.to_lowercase()),
+        format!("{head}.{others}.{signature}"),
+        format!("{none}.{body}."),
+        format!("{none}.{body}.{signature}"),
+        format!("{good}.x"),
+    ] {
+        assert_eq!(ask(&auth_hs, &wrong).await, Err(Refusal::TokenInvalid), "{wrong}");
+    }
+    let critical = Header {
+        crit: Some(vec!["b64".into()]),
+        ..Header::new(Algorithm::HS256)
+    };
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    let critical = jsonwebtoken::encode(&critical, &plain, &key).unwrap();
+    assert_eq!(ask(&auth_hs, &critical).await, Err(Refusal::TokenInvalid));
+
+    // The classic: the public key, which everybody knows, as the secret of an HMAC.
+    let pair = Pair::rsa("k");
+    let file = write(&pair.public_pem);
+    let issuer = IssuerSection {
+        public_key_file: file.path().display().to_string(),
+        ..section(&[Algorithm::RS256])
+    };
+    let auth_rs = auth(issuer, &hands);
+    assert!(ask(&auth_rs, &pair.token()).await.is_ok());
+    let confused = hmac(Algorithm::HS256, pair.public_pem.as_bytes(), &plain);
+    assert_eq!(ask(&auth_rs, &confused).await, Err(Refusal::TokenInvalid));
+    let other = Pair::rsa("k");
+    assert_eq!(ask(&auth_rs, &other.token()).await, Err(Refusal::TokenInvalid));
+}
+
+fn write(content: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), content).unwrap();
+    file
+}
+
+#[tokio::test]
+async fn public_keys_of_every_kind_verify() {
+    let hands = Hands::new();
+    for pair in [Pair::ec("k"), Pair::ed("k"), Pair::rsa("k")] {
+        let file = write(&pair.public_pem);
+        let issuer = IssuerSection {
+            public_key_file: file.path().display().to_string(),
+            ..section(&[pair.algorithm])
+        };
+        let auth = auth(issuer, &hands);
+        assert!(ask(&auth, &pair.token()).await.is_ok(), "{:?}", pair.algorithm);
+    }
+}
+
+#[tokio::test]
+async fn files_that_are_no_keys_are_named_at_start() {
+    let hands = Hands::new();
+    let file = write("no key");
+    let path = file.path().display().to_string();
+    let pem = IssuerSection { public_key_file: path.clone(), ..section(&[Algorithm::RS256]) };
+    let set = IssuerSection { jwks_file: path, ..section(&[Algorithm::RS256]) };
+    let gone = IssuerSection { jwks_file: "no/such/file".into(), ..section(&[Algorithm::RS256]) };
+    let empty = section(&[Algorithm::HS256]);
+    for (issuer, key) in [
+        (pem, "auth.issuers.main.public_key_file"),
+        (set, "auth.issuers.main.jwks_file"),
+        (gone, "auth.issuers.main.jwks_file"),
+        (empty, "auth.issuers.main.secret"),
+    ] {
+        let error = try_auth(issuer, &hands).map(|_| ()).expect_err("must be refused");
+        assert_eq!(error.problems()[0].key, key);
+    }
+}
+
+#[tokio::test]
+async fn rights_come_from_permissions_scopes_and_roles() {
+    let auth = auth(with_secret(), &Hands::new());
+    let rights = async |more: Value| {
+        let caller = ask_with(&auth, more).await.unwrap();
+        (caller.may_read, caller.may_write, caller.may_delete, caller.everywhere)
+    };
+    let (none, read, all, root) = (
+        (false, false, false, false),
+        (true, false, false, false),
+        (true, true, true, false),
+        (true, true, true, true),
+    );
+    for (more, expected) in [
+        (json!({"permissions": ["user.read"]}), read),
+        (json!({"scope": "openid user.read"}), read),
+        (json!({"scope": ["user.read"]}), read),
+        (json!({"scopes": ["openid", "user.read"]}), read),
+        (json!({"scopes": "user.read"}), read),
+        (json!({"permissions": ["user.read"], "scope": "user.write", "scopes": ["user.delete"]}), all),
+        (json!({"roles": ["ORG_OWNER"]}), all),
+        (json!({"roles": ["ORG_USER_MANAGER"]}), all),
+        (json!({"roles": ["IAM_OWNER"]}), root),
+        (json!({"urn:zitadel:iam:org:project:roles": {"IAM_OWNER": {"1": "x"}}}), root),
+        (json!({"roles": ["unknown"], "permissions": ["user", "read", "*"]}), none),
+        (json!({"roles": ["not IAM_OWNER"], "permissions": ["no user.read"]}), none),
+        (json!({"roles": "IAM_OWNER", "permissions": {"user.read": true}}), none),
+        (json!({"permissions": ["IAM_OWNER"], "scope": "IAM_OWNER"}), none),
+        (json!({"type": "vendor"}), (false, false, false, true)),
+        (json!({"type": "vendor", "scopes": ["user.read"]}), (true, false, false, true)),
+    ] {
+        assert_eq!(rights(more.clone()).await, expected, "{more}");
+    }
+}
+
+#[tokio::test]
+async fn a_vendor_token_needs_no_subject() {
+    let auth = auth(with_secret(), &Hands::new());
+    let user = async |more: Value| ask_with(&auth, more).await.map(|caller| caller.user);
+    assert_eq!(user(json!({"type": "vendor", "sub": null, "vendorId": "v1"})).await, Ok("v1".into()));
+    assert_eq!(user(json!({"type": "vendor", "sub": null})).await, Ok("vendor".into()));
+    assert_eq!(user(json!({"type": "user", "sub": null, "vendorId": "v1"})).await, Err(Refusal::TokenInvalid));
+}
+
+#[tokio::test]
+async fn the_organisation_is_the_first_found() {
+    let auth = auth(with_secret(), &Hands::new());
+    let zitadel = "urn:zitadel:iam:user:resourceowner:id";
+    for (more, expected) in [
+        (json!({}), Ok("default")),
+        (json!({"org_id": "c"}), Ok("c")),
+        (json!({"org_id": "c", "tenantId": "b"}), Ok("b")),
+        (json!({"org_id": "c", "tenantId": "b", zitadel: "a"}), Ok("a")),
+        (json!({"org_id": "c", "tenantId": ""}), Ok("c")),
+        (json!({"org_id": "x".repeat(201)}), Err(Refusal::TokenInvalid)),
+        (json!({"tenantId": 7, "org_id": "c"}), Err(Refusal::TokenInvalid)),
+    ] {
+        let organization = ask_with(&auth, more.clone()).await.map(|caller| caller.organization);
+        assert_eq!(organization, expected.map(str::to_owned), "{more}");
+    }
+}
+
+#[tokio::test]
+async fn only_those_who_act_everywhere_choose_the_organisation() {
+    let auth = auth(with_secret(), &Hands::new());
+    let acting = async |roles: &[&str], named: &str| {
+        let token = hmac(Algorithm::HS256, SECRET.as_bytes(), &claims(json!({"roles": roles, "org_id": "acme"})));
+        let bearer = format!("Bearer {token}");
+        let headers = headers(&[("authorization", &bearer), ("x-zitadel-orgid", named)]);
+        auth.caller(&headers).await.map(|caller| caller.organization)
+    };
+    assert_eq!(acting(&["IAM_OWNER"], "other").await, Ok("other".into()));
+    assert_eq!(acting(&["ORG_OWNER"], "acme").await, Ok("acme".into()));
+    assert_eq!(acting(&["ORG_OWNER"], "").await, Ok("acme".into()));
+    assert_eq!(acting(&["ORG_OWNER"], "other").await, Err(Refusal::OrganizationDenied));
+    assert_eq!(acting(&["IAM_OWNER"], &"x".repeat(201)).await, Err(Refusal::OrganizationDenied));
+    assert_eq!(acting(&["IAM_OWNER"], "é").await, Err(Refusal::OrganizationDenied));
+}
+
+#[tokio::test]
+async fn the_language_is_bounded() {
+    let auth = auth(with_secret(), &Hands::new());
+    let token = hmac(Algorithm::HS256, SECRET.as_bytes(), &claims(json!({})));
+    let bearer = format!("Bearer {token}");
+    let language = async |asked: &str| {
+        let headers = headers(&[("authorization", &bearer), ("accept-language", asked)]);
+        auth.caller(&headers).await.unwrap().language
+    };
+    assert_eq!(language(" de-CH, fr;q=0.5 ").await, "de-CH, fr;q=0.5");
+    assert_eq!(language("é").await, "");
+    let long = language(&"de,".repeat(100)).await;
+    assert!(long.len() <= 200 && long.starts_with("de,") && long.ends_with("de"));
+    assert_eq!(language(&"d".repeat(300)).await, "");
+}
+
+/// An issuer whose keys can be changed and whose fetches are counted.
+struct Endpoint {
+    server: MockServer,
+}
+
+impl Endpoint {
+    async fn serving(response: ResponseTemplate) -> Endpoint {
+        let endpoint = Endpoint { server: MockServer::start().await };
+        endpoint.serve(response).await;
+        endpoint
+    }
+
+    async fn serve(&self, response: ResponseTemplate) {
+        // Later mocks come last; what was asked so far is kept all the same.
+        self.server.register(Mock::given(method("GET")).respond_with(response).with_priority(self.next().await)).await;
+    }
+
+    async fn next(&self) -> u8 {
+        200 - u8::try_from(self.fetches().await).unwrap()
+    }
+
+    async fn fetches(&self) -> usize {
+        self.server.received_requests().await.unwrap().len()
+    }
+
+    fn issuer(&self) -> IssuerSection {
+        IssuerSection {
+            jwks_url: self.server.uri(),
+            ..section(&[Algorithm::ES256, Algorithm::RS256, Algorithm::EdDSA])
+        }
+    }
+}
+
+fn set(keys: &[&Pair]) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(document(keys))
+}
+
+fn document(keys: &[&Pair]) -> Value {
+    let keys: Vec<&Value> = keys.iter().map(|pair| &pair.jwk).collect();
+    json!({"keys": keys})
+}
+
+async fn settled(auth: &Auth) {
+    auth.issuers[ISSUER].settled().await;
+}
+
+#[tokio::test]
+async fn keys_are_fetched_at_first_need_and_kept() {
+    let (ec, ed, rsa) = (Pair::ec("a"), Pair::ed("b"), Pair::rsa("c"));
+    let endpoint = Endpoint::serving(set(&[&ec, &ed, &rsa])).await;
+    let auth = auth(endpoint.issuer(), &Hands::new());
+    assert_eq!(endpoint.fetches().await, 0);
+    for pair in [&ec, &ed, &rsa, &ec] {
+        assert!(ask(&auth, &pair.token()).await.is_ok(), "{}", pair.id);
+    }
+    assert_eq!(endpoint.fetches().await, 1);
+}
+
+#[tokio::test]
+async fn many_who_need_the_keys_at_once_share_one_fetch() {
+    let pair = Pair::ec("a");
+    let endpoint = Endpoint::serving(set(&[&pair]).set_delay(Duration::from_millis(50))).await;
+    let auth = auth(endpoint.issuer(), &Hands::new());
+    let token = pair.token();
+    let answers = futures::future::join_all((0..50).map(|_| ask(&auth, &token))).await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(endpoint.fetches().await, 1);
+}
+
+#[tokio::test]
+async fn a_failed_fetch_is_shared_too() {
+    let endpoint = Endpoint::serving(ResponseTemplate::new(500).set_delay(Duration::from_millis(50))).await;
+    let hands = Hands::new();
+    let auth = auth(endpoint.issuer(), &hands);
+    let pair = Pair::ec("a");
+    let token = pair.token();
+    let answers = futures::future::join_all((0..50).map(|_| ask(&auth, &token))).await;
+    assert!(answers.iter().all(|a| *a == Err(Refusal::IssuerUnavailable)));
+    assert_eq!(endpoint.fetches().await, 1);
+    endpoint.serve(set(&[&pair])).await;
+    hands.forward(seconds(5));
+    assert!(ask(&auth, &token).await.is_ok());
+    assert_eq!(endpoint.fetches().await, 2);
+}
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_leaves_the_fetch_to_the_others() {
+    let pair = Pair::ec("a");
+    let endpoint = Endpoint::serving(set(&[&pair]).set_delay(Duration::from_millis(50))).await;
+    let auth = auth(endpoint.issuer(), &Hands::new());
+    let token = pair.token();
+    let mut first = Box::pin(ask(&auth, &token));
+    assert!(futures::poll!(&mut first).is_pending());
+    drop(first);
+    assert!(ask(&auth, &token).await.is_ok());
+    assert_eq!(endpoint.fetches().await, 1);
+}
+
+#[tokio::test]
+async fn a_new_key_is_found_and_an_unknown_one_asks_once_in_30_seconds() {
+    let (old, new) = (Pair::ec("old"), Pair::ec("new"));
+    let endpoint = Endpoint::serving(set(&[&old])).await;
+    let hands = Hands::new();
+    let auth = auth(endpoint.issuer(), &hands);
+    assert!(ask(&auth, &old.token()).await.is_ok());
+    endpoint.serve(set(&[&new])).await;
+    hands.forward(seconds(29));
+    for _ in 0..3 {
+        assert_eq!(ask(&auth, &new.token()).await, Err(Refusal::TokenInvalid));
+    }
+    assert_eq!(endpoint.fetches().await, 1);
+    hands.forward(seconds(1));
+    assert!(ask(&auth, &new.token()).await.is_ok());
+    assert_eq!(endpoint.fetches().await, 2);
+    assert_eq!(ask(&auth, &old.token()).await, Err(Refusal::TokenInvalid));
+    assert_eq!(endpoint.fetches().await, 2);
+}
+
+#[tokio::test]
+async fn keys_outlive_a_failing_endpoint_for_a_day() {
+    let pair = Pair::ec("a");
+    let endpoint = Endpoint::serving(set(&[&pair])).await;
+    let hands = Hands::new();
+    let auth = auth(endpoint.issuer(), &hands);
+    let token = pair.sign(Some("a"), &claims(json!({"exp": START + 1_000_000})));
+    assert!(ask(&auth, &token).await.is_ok());
+    endpoint.serve(ResponseTemplate::new(503)).await;
+
+    hands.forward(seconds(599));
+    assert!(ask(&auth, &token).await.is_ok());
+    settled(&auth).await;
+    assert_eq!(endpoint.fetches().await, 1);
+    hands.forward(seconds(1));
+    for _ in 0..3 {
+        assert!(ask(&auth, &token).await.is_ok());
+        settled(&auth).await;
+    }
+    assert_eq!(endpoint.fetches().await, 2);
+
+    hands.forward(seconds(86_400 - 601));
+    assert!(ask(&auth, &token).await.is_ok());
+    settled(&auth).await;
+    assert_eq!(endpoint.fetches().await, 3);
+    hands.forward(seconds(30));
+    assert_eq!(ask(&auth, &token).await, Err(Refusal::IssuerUnavailable));
+    assert_eq!(endpoint.fetches().await, 4);
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_goes_with_the_next_refresh() {
+    let (old, new) = (Pair::ec("old"), Pair::ec("new"));
+    let endpoint = Endpoint::serving(set(&[&old])).await;
+    let hands = Hands::new();
+    let auth = auth(endpoint.issuer(), &hands);
+    assert!(ask(&auth, &old.token()).await.is_ok());
+    endpoint.serve(set(&[&new])).await;
+    hands.forward(seconds(600));
+    assert!(ask(&auth, &old.token()).await.is_ok());
+    settled(&auth).await;
+    assert_eq!(ask(&auth, &old.token()).await, Err(Refusal::TokenInvalid));
+}
+
+#[tokio::test]
+async fn what_is_no_key_set_brings_no_keys() {
+    let pair = Pair::ec("a");
+    let mut encryption = pair.jwk.clone();
+    encryption["use"] = "enc".into();
+    let mut other = pair.jwk.clone();
+    other["alg"] = "ES384".into();
+    let oct = json!({"kty": "oct", "kid": "a", "k": URL_SAFE_NO_PAD.encode(SECRET)});
+    let long = "x".repeat(1024 * 1024 + 1);
+    for response in [
+        ResponseTemplate::new(200).set_body_string("<html>"),
+        ResponseTemplate::new(200).set_body_json(json!({"keys": []})),
+        ResponseTemplate::new(200).set_body_json(json!({"keys": [oct, encryption]})),
+        ResponseTemplate::new(200).set_body_json(json!({"keys": [pair.jwk], "padding": long})),
+        ResponseTemplate::new(302).insert_header("location", "https://example.com/"),
+        set(&[&pair]).set_delay(seconds(0)).append_header("content-length", "5"),
+    ] {
+        let endpoint = Endpoint::serving(response).await;
+        let auth = auth(endpoint.issuer(), &Hands::new());
+        assert_eq!(ask(&auth, &pair.token()).await, Err(Refusal::IssuerUnavailable));
+    }
+    // Keys beside others that nobody here can read are used.
+    let strange = json!({"kty": "AKP", "kid": "z", "alg": "ML-DSA-44", "pub": "AA"});
+    let mixed = ResponseTemplate::new(200).set_body_json(json!({"keys": [strange, 7, other, pair.jwk]}));
+    let endpoint = Endpoint::serving(mixed).await;
+    let auth = auth(endpoint.issuer(), &Hands::new());
+    assert!(ask(&auth, &pair.token()).await.is_ok());
+}
+
+#[tokio::test]
+async fn the_key_id_chooses_and_without_one_there_must_be_no_choice() {
+    let (ec, rsa, second) = (Pair::ec("a"), Pair::rsa("b"), Pair::ec("c"));
+    let endpoint = Endpoint::serving(set(&[&ec, &rsa])).await;
+    let first = auth(endpoint.issuer(), &Hands::new());
+    let plain = claims(json!({}));
+    assert!(ask(&first, &ec.sign(None, &plain)).await.is_ok());
+    for id in ["b", "c", ""] {
+        let token = ec.sign(Some(id), &plain);
+        assert_eq!(ask(&first, &token).await, Err(Refusal::TokenInvalid), "{id}");
+    }
+    let endpoint = Endpoint::serving(set(&[&ec, &second])).await;
+    let several = auth(endpoint.issuer(), &Hands::new());
+    assert_eq!(ask(&several, &ec.sign(None, &plain)).await, Err(Refusal::TokenInvalid));
+    assert!(ask(&several, &ec.token()).await.is_ok());
+    // An HMAC with the public key that the set shows.
+    let confused = hmac(Algorithm::HS256, ec.jwk.to_string().as_bytes(), &plain);
+    assert_eq!(ask(&several, &confused).await, Err(Refusal::TokenInvalid));
+}
+
+#[tokio::test]
+async fn a_key_file_is_read_again_when_a_key_is_unknown() {
+    let (old, new) = (Pair::ec("old"), Pair::ec("new"));
+    let file = write(&document(&[&old]).to_string());
+    let issuer = IssuerSection {
+        jwks_file: file.path().display().to_string(),
+        ..section(&[Algorithm::ES256])
+    };
+    let hands = Hands::new();
+    let auth = auth(issuer, &hands);
+    assert!(ask(&auth, &old.token()).await.is_ok());
+    std::fs::write(file.path(), document(&[&old, &new]).to_string()).unwrap();
+    assert_eq!(ask(&auth, &new.token()).await, Err(Refusal::TokenInvalid));
+    hands.forward(seconds(30));
+    assert!(ask(&auth, &new.token()).await.is_ok());
+    std::fs::write(file.path(), "half a fi").unwrap();
+    hands.forward(seconds(30));
+    assert_eq!(ask(&auth, &Pair::ec("x").token()).await, Err(Refusal::TokenInvalid));
+    assert!(ask(&auth, &old.token()).await.is_ok());
+}

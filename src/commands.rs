@@ -1,0 +1,174 @@
+//! What each subcommand does.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::app::{self, App, asked_to_stop, source};
+use crate::auth::Auth;
+use crate::config::{Config, environment};
+use crate::dev::{DevHome, TokenRequest};
+use crate::telemetry;
+
+/// `ringback dev`
+pub async fn dev(
+    listen: SocketAddr,
+    data_dir: PathBuf,
+    database_url: Option<String>,
+) -> anyhow::Result<()> {
+    if !listen.ip().is_loopback() {
+        bail!(
+            "--listen {listen}: dev listens on this machine only, because its inbox shows every code; \
+             use an address such as 127.0.0.1:{}, or `ringback serve`",
+            listen.port()
+        );
+    }
+    let home = DevHome::open(&data_dir)?;
+    let config = home.config(listen, database_url.as_deref())?;
+    telemetry::init(&config.log)?;
+    let source = source();
+    let started_at = (source.now)();
+    let app = App::build(&config, source).await?;
+    let listener = bind(listen).await?;
+    let base_url = format!("http://{}", listener.local_addr()?);
+    home.write_dev_json(&base_url, started_at)?;
+    println!("{}", home.welcome(&base_url));
+    run(app, listener, true).await
+}
+
+/// `ringback serve`
+pub async fn serve(file: Option<PathBuf>, worker: bool) -> anyhow::Result<()> {
+    let config = load(file)?;
+    config.check()?;
+    telemetry::init(&config.log)?;
+    let _metrics = telemetry::metrics(config.metrics.listen).await?;
+    let app = App::build(&config, source()).await?;
+    let listener = bind(config.server.listen).await?;
+    tracing::info!(address = %listener.local_addr()?, worker, "serving");
+    run(app, listener, worker).await
+}
+
+/// `ringback worker`
+pub async fn worker(file: Option<PathBuf>) -> anyhow::Result<()> {
+    let config = load(file)?;
+    config.check_delivery()?;
+    telemetry::init(&config.log)?;
+    let _metrics = telemetry::metrics(config.metrics.listen).await?;
+    let store = app::open(&config, source()).await?;
+    store.migrate().await?;
+    let (routes, _) = app::routes(&config)?;
+    let delivery = app::delivery(&config, &store, routes);
+    let (stop, stopped) = watch::channel(false);
+    tracing::info!("delivering");
+    let waiting = async {
+        let asked = asked_to_stop().await;
+        let _ = stop.send(true);
+        asked
+    };
+    let ((), asked) = tokio::join!(delivery.run(stopped), waiting);
+    asked
+}
+
+/// `ringback migrate`
+pub async fn migrate(file: Option<PathBuf>) -> anyhow::Result<()> {
+    let config = load(file)?;
+    config.check_database()?;
+    let store = app::open_for_migration(&config, source()).await?;
+    store.migrate().await?;
+    println!("the database's tables are up to date");
+    Ok(())
+}
+
+/// `ringback check`: says everything that is wrong, not only the first thing.
+pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
+    let config = load(file)?;
+    let mut wrong = Vec::new();
+    match config.check() {
+        Ok(()) => println!("configuration: ok"),
+        Err(error) => bail!("{error}"),
+    }
+    match app::open(&config, source()).await {
+        Ok(store) if store.ping().await.is_ok() => println!("database: ok"),
+        Ok(_) => wrong.push("database: connects, but does not answer".to_owned()),
+        Err(error) => wrong.push(format!("database: {error:#}")),
+    }
+    let clock = source().now;
+    let auth = Auth::new(&config.auth, &config.accounts.default_organization, clock)?;
+    for (name, reached) in auth.check().await {
+        match reached {
+            Ok(()) => println!("issuer {name}: ok"),
+            Err(reason) => wrong.push(format!("issuer {name}: {reason}")),
+        }
+    }
+    let (routes, _) = app::routes(&config)?;
+    for route in &routes {
+        match route.check().await {
+            Ok(()) => println!("route {}: ok", route.name()),
+            Err(error) => wrong.push(format!("route {}: {error}", route.name())),
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    bail!("{}", wrong.join("\nringback: "))
+}
+
+/// `ringback token`
+#[derive(clap::Args)]
+pub struct TokenArguments {
+    /// The data directory that `ringback dev` made
+    #[arg(long, value_name = "DIR", default_value = "./ringback-data")]
+    data_dir: PathBuf,
+    /// The user id
+    #[arg(long, value_name = "ID")]
+    sub: String,
+    /// The user's organisation
+    #[arg(long, value_name = "ORG")]
+    org: Option<String>,
+    /// A role, such as ORG_OWNER; may be given more than once
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+    /// A permission, such as user.read; may be given more than once
+    #[arg(long = "permission", value_name = "PERMISSION")]
+    permissions: Vec<String>,
+    /// A scope; may be given more than once
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// How long the token lives
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
+    ttl: u64,
+}
+
+/// Prints a signed token and nothing else.
+pub fn token(arguments: TokenArguments) -> anyhow::Result<()> {
+    let home = DevHome::existing(&arguments.data_dir)?;
+    let request = TokenRequest {
+        sub: arguments.sub,
+        org: arguments.org,
+        roles: arguments.roles,
+        permissions: arguments.permissions,
+        scopes: arguments.scopes,
+        ttl: Duration::from_secs(arguments.ttl),
+    };
+    println!("{}", home.token(&request, (source().now)())?);
+    Ok(())
+}
+
+fn load(file: Option<PathBuf>) -> anyhow::Result<Config> {
+    Ok(Config::load(file.as_deref(), environment())?)
+}
+
+async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))
+}
+
+async fn run(app: App, listener: TcpListener, worker: bool) -> anyhow::Result<()> {
+    let mut failed = Ok(());
+    let shutdown = async { failed = asked_to_stop().await };
+    app.run(listener, worker, shutdown).await;
+    failed
+}

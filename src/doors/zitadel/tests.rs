@@ -1,0 +1,273 @@
+//! The service over a store of its own: who asks, what is told, what is missing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ringback_core::{Keys, Policy, Time};
+use ringback_store::{Rules, Settings, Source};
+use tempfile::TempDir;
+use tonic::Code;
+
+use super::*;
+use crate::proto::zitadel::user::v2::{
+    ReturnPhoneVerificationCode, SetHumanPhone, User, create_user_request, set_human_phone,
+    set_phone_request, update_user_request, user::Type,
+};
+
+const NOW: Time = Time(1_700_000_000_000_000);
+
+/// The directory goes with the door.
+async fn door() -> (UserDoor, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        url: format!("sqlite:{}", dir.path().join("test.db").display()),
+        lanes: 0,
+        lane_bound: 16,
+        batch: 16,
+        readers: 2,
+    };
+    let rules = Rules {
+        policy: Policy::default(),
+        keys: Keys::for_tests(),
+    };
+    let draws = AtomicU64::new(0);
+    let source = Source {
+        now: Arc::new(|| NOW),
+        seed: Arc::new(move || {
+            let mut seed = [0; 32];
+            seed[..8].copy_from_slice(&draws.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+            seed
+        }),
+    };
+    let store = Store::open(&settings, rules, source).await.unwrap();
+    store.migrate().await.unwrap();
+    (UserDoor::new(store), dir)
+}
+
+fn service() -> Caller {
+    Caller {
+        user: "svc".into(),
+        organization: "acme".into(),
+        everywhere: true,
+        may_read: true,
+        may_write: true,
+        may_delete: true,
+        language: String::new(),
+    }
+}
+
+fn owner() -> Caller {
+    Caller {
+        user: "ann".into(),
+        everywhere: false,
+        may_read: false,
+        may_write: false,
+        may_delete: false,
+        ..service()
+    }
+}
+
+fn by<T>(caller: Caller, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(caller);
+    request
+}
+
+fn ann() -> String {
+    "ann".into()
+}
+
+fn set(verification: Option<set_phone_request::Verification>) -> SetPhoneRequest {
+    SetPhoneRequest {
+        user_id: ann(),
+        phone: "+41791234567".into(),
+        verification,
+    }
+}
+
+fn returned() -> Option<set_phone_request::Verification> {
+    Some(set_phone_request::Verification::ReturnCode(
+        ReturnPhoneVerificationCode {},
+    ))
+}
+
+async fn read(door: &UserDoor) -> User {
+    let request = GetUserByIdRequest { user_id: ann() };
+    let answer = door.get_user_by_id(by(service(), request)).await;
+    answer.unwrap().into_inner().user.unwrap()
+}
+
+async fn phone(door: &UserDoor) -> (String, bool) {
+    match read(door).await.r#type {
+        Some(Type::Human(human)) => human.phone.map(|phone| (phone.phone, phone.is_verified)),
+        other => panic!("not a human: {other:?}"),
+    }
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_caller_comes_before_every_rule() {
+    let (door, _dir) = door().await;
+    let bad = Request::new(SetPhoneRequest::default());
+    let refused = door.set_phone(bad).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), refused.message()),
+        (Code::Unauthenticated, "auth header missing")
+    );
+    let removal = UpdateUserRequest::default();
+    let refused = door.update_user(Request::new(removal)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    let bad = door
+        .set_phone(by(owner(), SetPhoneRequest::default()))
+        .await;
+    assert_eq!(
+        bad.unwrap_err().message(),
+        "invalid SetPhoneRequest.UserId: value length must be between 1 and 200 runes, inclusive"
+    );
+}
+
+#[tokio::test]
+async fn a_number_is_set_verified_and_removed() {
+    let (door, _dir) = door().await;
+    let request = AddHumanUserRequest {
+        user_id: Some(ann()),
+        ..AddHumanUserRequest::default()
+    };
+    let added = door.add_human_user(by(service(), request)).await.unwrap();
+    assert_eq!(added.get_ref().user_id, "ann");
+    assert_eq!(phone(&door).await, (String::new(), false));
+
+    let refused = door.set_phone(by(owner(), set(returned()))).await;
+    assert_eq!(
+        refused.unwrap_err().message(),
+        "No matching permissions found (AUTH-AWfge)"
+    );
+    let answer = door.set_phone(by(service(), set(returned()))).await;
+    let answer = answer.unwrap().into_inner();
+    let details = answer.details.unwrap();
+    assert_eq!(details.resource_owner, "acme");
+    assert_eq!(
+        details.creation_date.map(|at| at.seconds),
+        Some(NOW.0 / 1_000_000)
+    );
+    assert_eq!(phone(&door).await, ("+41791234567".into(), false));
+
+    let verify = |code: String| VerifyPhoneRequest {
+        user_id: ann(),
+        verification_code: code,
+    };
+    let wrong = door.verify_phone(by(owner(), verify("x".into()))).await;
+    assert_eq!(
+        wrong.unwrap_err().message(),
+        "Code is invalid (COMMAND-eis9R)"
+    );
+    let code = answer.verification_code.unwrap();
+    door.verify_phone(by(owner(), verify(code))).await.unwrap();
+    assert_eq!(phone(&door).await, ("+41791234567".into(), true));
+
+    let again = door.set_phone(by(owner(), set(None))).await.unwrap_err();
+    assert_eq!(again.message(), "Phone not changed (COMMAND-Uch5e)");
+    let remove = || by(owner(), RemovePhoneRequest { user_id: ann() });
+    door.remove_phone(remove()).await.unwrap();
+    assert_eq!(phone(&door).await, (String::new(), false));
+    let gone = door.remove_phone(remove()).await.unwrap_err();
+    assert_eq!(
+        (gone.code(), gone.message()),
+        (Code::FailedPrecondition, "Phone not found (COMMAND-ieJ2e)")
+    );
+}
+
+#[tokio::test]
+async fn a_user_is_created_updated_listed_and_deleted() {
+    let (door, _dir) = door().await;
+    let human = create_user_request::Human {
+        phone: Some(SetHumanPhone {
+            phone: "+41791234567".into(),
+            verification: Some(set_human_phone::Verification::ReturnCode(
+                ReturnPhoneVerificationCode {},
+            )),
+        }),
+        ..Default::default()
+    };
+    let request = CreateUserRequest {
+        user_type: Some(create_user_request::UserType::Human(human)),
+        ..CreateUserRequest::default()
+    };
+    let created = door.create_user(by(service(), request)).await.unwrap();
+    let created = created.into_inner();
+    assert!(!created.id.is_empty());
+    assert!(created.phone_code.is_some());
+
+    let update = |phone| UpdateUserRequest {
+        user_id: created.id.clone(),
+        username: Some("annie".into()),
+        user_type: Some(update_user_request::UserType::Human(
+            update_user_request::Human {
+                phone: Some(phone),
+                ..Default::default()
+            },
+        )),
+    };
+    let verified = SetHumanPhone {
+        phone: String::new(),
+        verification: Some(set_human_phone::Verification::IsVerified(true)),
+    };
+    let refused = door.update_user(by(service(), update(verified))).await;
+    assert_eq!(
+        refused.unwrap_err().message(),
+        "Verifying phone removal is not supported (USERv2-4f3d6)"
+    );
+    let removal = update(SetHumanPhone::default());
+    let changed = door.update_user(by(service(), removal)).await.unwrap();
+    assert!(changed.get_ref().change_date.is_some());
+
+    let request = || by(service(), ListUsersRequest::default());
+    let listed = door.list_users(request()).await.unwrap().into_inner();
+    assert_eq!(listed.details.map(|details| details.total_result), Some(1));
+    assert_eq!(listed.result[0].username, "annie");
+
+    let delete = || DeleteUserRequest {
+        user_id: created.id.clone(),
+    };
+    door.delete_user(by(service(), delete())).await.unwrap();
+    let listed = door.list_users(request()).await.unwrap().into_inner();
+    assert!(listed.result.is_empty());
+    let gone = door.delete_user(by(service(), delete())).await.unwrap_err();
+    assert_eq!(
+        gone.message(),
+        "User could not be found (COMMAND-bd4ir1mblj)"
+    );
+}
+
+#[tokio::test]
+async fn an_account_out_of_reach_looks_like_none() {
+    let (door, _dir) = door().await;
+    let request = AddHumanUserRequest {
+        user_id: Some(ann()),
+        ..AddHumanUserRequest::default()
+    };
+    door.add_human_user(by(service(), request)).await.unwrap();
+    let stranger = || Caller {
+        organization: "other".into(),
+        everywhere: false,
+        ..service()
+    };
+    let ask = |user_id: &str| {
+        by(
+            stranger(),
+            GetUserByIdRequest {
+                user_id: user_id.into(),
+            },
+        )
+    };
+    let there = door.get_user_by_id(ask("ann")).await.unwrap_err();
+    let absent = door.get_user_by_id(ask("nobody")).await.unwrap_err();
+    assert_eq!(there.code(), Code::NotFound);
+    assert_eq!(there.message(), "User could not be found (QUERY-Dfbg2)");
+    assert_eq!(
+        (there.code(), there.message(), there.details()),
+        (absent.code(), absent.message(), absent.details())
+    );
+    let set_there = door.set_phone(by(stranger(), set(None))).await.unwrap_err();
+    assert_eq!(set_there.message(), "Phone not found (COMMAND-ieJ2e)");
+}

@@ -1,0 +1,137 @@
+//! A database of its own for each test.
+
+use sea_orm::{ConnectionTrait, Database as Connection};
+
+/// A fresh database, gone with this value.
+pub struct Database {
+    /// As `database.url` takes it.
+    pub url: String,
+    gone: Gone,
+}
+
+enum Gone {
+    File(#[expect(dead_code, reason = "deletes the directory when dropped")] tempfile::TempDir),
+    Schema { admin: String, name: String },
+}
+
+impl Database {
+    /// A new SQLite file.
+    pub async fn sqlite() -> Database {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let url = format!("sqlite:{}", directory.path().join("ringback.db").display());
+        Database {
+            url,
+            gone: Gone::File(directory),
+        }
+    }
+
+    /// A new database on the server that `scripts/test` started.
+    pub async fn postgres() -> Database {
+        let admin = std::env::var("RINGBACK_TEST_POSTGRES").expect(
+            "RINGBACK_TEST_POSTGRES names no server: run scripts/test, or scripts/postgres COMMAND",
+        );
+        let name = format!("it_{}", uuid_like());
+        let connection = Connection::connect(&admin).await.expect("the test server");
+        connection
+            .execute_unprepared(&format!("CREATE DATABASE {name}"))
+            .await
+            .expect("a new database");
+        connection.close().await.expect("closing");
+        let (server, _) = admin.rsplit_once('/').expect("an address with a database");
+        Database {
+            url: format!("{server}/{name}"),
+            gone: Gone::Schema { admin, name },
+        }
+    }
+
+    /// Every row of every table as text, as a dump would show it.
+    pub async fn dump(&self) -> String {
+        let connection = Connection::connect(&self.url).await.expect("the test's database");
+        let mut dump = String::new();
+        for table in ["accounts", "phone_numbers", "budgets", "outbox", "events"] {
+            let sql = match connection.get_database_backend() {
+                sea_orm::DbBackend::Postgres => {
+                    format!("SELECT row_to_json(t)::text FROM {table} t")
+                }
+                _ => {
+                    let columns = connection
+                        .query_all_raw(statement(&connection, &format!("SELECT name FROM pragma_table_info('{table}')")))
+                        .await
+                        .expect("the columns");
+                    let columns: Vec<String> = columns
+                        .iter()
+                        .map(|row| row.try_get_by_index::<String>(0).expect("a name"))
+                        .map(|name| format!("coalesce({name}, '')"))
+                        .collect();
+                    format!("SELECT {} FROM {table}", columns.join(" || '|' || "))
+                }
+            };
+            let rows = connection.query_all_raw(statement(&connection, &sql)).await.expect("rows");
+            for row in rows {
+                dump.push_str(table);
+                dump.push(' ');
+                dump.push_str(&row.try_get_by_index::<String>(0).expect("a text"));
+                dump.push('\n');
+            }
+        }
+        connection.close().await.expect("closing");
+        dump
+    }
+
+    /// How many rows a table has.
+    pub async fn count(&self, table: &str) -> usize {
+        let dump = self.dump().await;
+        dump.lines().filter(|line| line.split(' ').next() == Some(table)).count()
+    }
+}
+
+fn statement(connection: &sea_orm::DatabaseConnection, sql: &str) -> sea_orm::Statement {
+    sea_orm::Statement::from_string(connection.get_database_backend(), sql)
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Gone::Schema { admin, name } = &self.gone {
+            let (admin, name) = (admin.clone(), name.clone());
+            // Dropped outside of any runtime as well as inside one, so it brings its own.
+            let dropping = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .expect("a runtime");
+                runtime.block_on(async {
+                    let connection = Connection::connect(&admin).await.expect("the test server");
+                    let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                    connection.execute_unprepared(&sql).await.expect("dropping the database");
+                });
+            });
+            dropping.join().expect("dropping the database");
+        }
+    }
+}
+
+/// A name that no other test of this run has.
+fn uuid_like() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Makes one test on each database of `async fn name(database: Database)`.
+#[macro_export]
+macro_rules! on_both {
+    ($($(#[$meta:meta])* $name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $($(#[$meta])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::database::Database::sqlite().await).await;
+            })+
+        }
+        mod on_postgres {
+            $($(#[$meta])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::database::Database::postgres().await).await;
+            })+
+        }
+    };
+}

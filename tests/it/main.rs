@@ -1,0 +1,12 @@
+//! The whole program from outside, on both databases. `scripts/test` starts what it needs.
+#![expect(clippy::disallowed_methods, reason = "tests spawn tasks to race them")]
+
+mod app;
+mod database;
+mod flows;
+mod house;
+mod lists;
+mod process;
+mod refusals;
+mod rights;
+mod wire;
