@@ -109,14 +109,22 @@ pub async fn open(config: &Config, source: Source) -> anyhow::Result<Store> {
         policy: config.policy(),
         keys: config.keys()?,
     };
-    let settings = Settings {
+    Store::open(&settings(config), rules, source).await.context("database.url")
+}
+
+/// Brings the tables up to date. Needs no secrets, so whoever only migrates need not hold them.
+pub async fn migrate(config: &Config) -> anyhow::Result<()> {
+    ringback_store::migrate(&settings(config)).await.context("database.url")
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
         url: config.database.url.expose_secret().to_owned(),
         lanes: config.database.lanes,
         lane_bound: config.database.lane_bound,
         batch: config.database.batch,
         readers: config.database.readers,
-    };
-    Store::open(&settings, rules, source).await.context("database.url")
+    }
 }
 
 /// The routes of a configuration, and the inbox when it is one of them.

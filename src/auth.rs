@@ -101,6 +101,17 @@ impl Auth {
         caller.acting_in(organization(headers)?)
     }
 
+    /// Whether each issuer's keys can be had, by its name in the configuration. Fetches what is fetched.
+    pub async fn check(&self) -> Vec<(String, Result<(), String>)> {
+        let now = (self.clock)();
+        let mut reached = Vec::new();
+        for issuer in self.issuers.values() {
+            reached.push((issuer.entry().to_owned(), issuer.reach(now).await));
+        }
+        reached.sort();
+        reached
+    }
+
     /// The claims of a token that holds now. Depends on nothing but the token, the time and the issuers'
     /// keys.
     async fn verify(&self, token: &str) -> Result<Claims, Fault> {
@@ -126,10 +137,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
         return Err(Refusal::TokenMalformed);
     }
     let text = value.to_str().map_err(|_| Refusal::TokenMalformed)?;
-    let (scheme, token) = text
-        .trim()
-        .split_once(' ')
-        .ok_or(Refusal::TokenMalformed)?;
+    let (scheme, token) = text.trim().split_once(' ').ok_or(Refusal::TokenMalformed)?;
     let token = token.trim();
     if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
         return Err(Refusal::TokenMalformed);
@@ -165,7 +173,9 @@ fn language(headers: &HeaderMap) -> String {
     }
     // The text is ASCII, or it would not have become one.
     let kept = &text[..LANGUAGE_BYTES];
-    kept.rsplit_once(',').map_or("", |(kept, _)| kept).to_owned()
+    kept.rsplit_once(',')
+        .map_or("", |(kept, _)| kept)
+        .to_owned()
 }
 
 #[cfg(test)]

@@ -77,8 +77,7 @@ pub async fn worker(file: Option<PathBuf>) -> anyhow::Result<()> {
 pub async fn migrate(file: Option<PathBuf>) -> anyhow::Result<()> {
     let config = load(file)?;
     config.check_database()?;
-    let store = app::open_for_migration(&config, source()).await?;
-    store.migrate().await?;
+    app::migrate(&config).await?;
     println!("the database's tables are up to date");
     Ok(())
 }

@@ -242,7 +242,9 @@ impl CorsSection {
             let any_port = allowed.strip_suffix(":*").is_some_and(|host| {
                 let port = origin.strip_prefix(host).map(|rest| rest.strip_prefix(':'));
                 match port {
-                    Some(Some(port)) => !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()),
+                    Some(Some(port)) => {
+                        !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
+                    }
                     Some(None) => origin == host,
                     None => false,
                 }
@@ -320,7 +322,9 @@ impl Config {
         if secrets.code_keys.is_empty() {
             error.add(
                 "secrets.code_keys",
-                format!("is missing; set code_keys.1 (RINGBACK_SECRETS__CODE_KEYS__1) to {KEY_FORM}"),
+                format!(
+                    "is missing; set code_keys.1 (RINGBACK_SECRETS__CODE_KEYS__1) to {KEY_FORM}"
+                ),
             );
         }
         let current = match (secrets.current_code_key, codes.len()) {

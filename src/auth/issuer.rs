@@ -16,6 +16,7 @@ use crate::config::{ConfigError, IssuerSection};
 
 /// An issuer whose tokens are accepted.
 pub(super) struct Issuer {
+    entry: String,
     name: String,
     audiences: Vec<String>,
     algorithms: Vec<Algorithm>,
@@ -61,12 +62,26 @@ impl Issuer {
             Keys::One(DecodingKey::from_secret(secret.as_bytes()))
         };
         Ok(Issuer {
+            entry: entry.to_owned(),
             name: section.issuer.clone(),
             audiences: section.audiences.clone(),
             algorithms: section.algorithms.clone(),
             leeway: i64::try_from(leeway_seconds).unwrap_or(i64::MAX),
             keys,
         })
+    }
+
+    /// The name in the configuration.
+    pub(super) fn entry(&self) -> &str {
+        &self.entry
+    }
+
+    /// Whether the keys can be had, or why not.
+    pub(super) async fn reach(&self, now: Time) -> Result<(), String> {
+        match &self.keys {
+            Keys::One(_) => Ok(()),
+            Keys::Set(set) => set.reach(now).await,
+        }
     }
 
     pub(super) async fn verify(

@@ -161,6 +161,13 @@ impl KeySet {
         }
     }
 
+    /// Whether the keys can be had now, or why not.
+    pub(super) async fn reach(&self, now: Time) -> Result<(), String> {
+        let keys = self.source.read().await?;
+        self.put(Some(keys), now);
+        Ok(())
+    }
+
     fn find(&self, id: Option<&str>, algorithm: Algorithm, now: Time) -> Found {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         let age = match state.fetched_at {
@@ -192,13 +199,21 @@ impl KeySet {
         clippy::disallowed_methods,
         reason = "the task ends within the time-out, and what it brings may be lost at shutdown"
     )]
-    fn fetch(self: &Arc<Self>, turn: OwnedMutexGuard<()>, now: Time) -> tokio::task::JoinHandle<()> {
+    fn fetch(
+        self: &Arc<Self>,
+        turn: OwnedMutexGuard<()>,
+        now: Time,
+    ) -> tokio::task::JoinHandle<()> {
         let set = Arc::clone(self);
         tokio::spawn(async move {
             let keys = match set.source.read().await {
                 Ok(keys) => Some(keys),
                 Err(reason) => {
-                    tracing::warn!(issuer = set.entry, reason, "the issuer's keys cannot be read");
+                    tracing::warn!(
+                        issuer = set.entry,
+                        reason,
+                        "the issuer's keys cannot be read"
+                    );
                     None
                 }
             };

@@ -97,12 +97,19 @@ struct Pair {
 
 impl Pair {
     fn new(id: &'static str, algorithm: Algorithm, private: EncodingKey, public: &[u8]) -> Pair {
-        let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&private, algorithm).unwrap()).unwrap();
+        let mut jwk =
+            serde_json::to_value(Jwk::from_encoding_key(&private, algorithm).unwrap()).unwrap();
         jwk["kid"] = id.into();
         jwk["use"] = "sig".into();
         let body = STANDARD.encode(public);
         let public_pem = format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n");
-        Pair { id, algorithm, private, public_pem, jwk }
+        Pair {
+            id,
+            algorithm,
+            private,
+            public_pem,
+            jwk,
+        }
     }
 
     fn ec(id: &'static str) -> Pair {
@@ -196,18 +203,38 @@ async fn the_header_is_read_with_care() {
         let value = format!("{scheme} {token}");
         assert_eq!(answer(&[("authorization", &value)]).await, Ok("ann".into()));
     }
-    for value in ["", "Bearer", "Bearer ", "Basic YTpi", &token, "Bearer\u{e9} x"] {
-        assert_eq!(answer(&[("authorization", value)]).await, Err(Refusal::TokenMalformed), "{value}");
+    for value in [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic YTpi",
+        &token,
+        "Bearer\u{e9} x",
+    ] {
+        assert_eq!(
+            answer(&[("authorization", value)]).await,
+            Err(Refusal::TokenMalformed),
+            "{value}"
+        );
     }
     let value = format!("Bearer {token}");
-    let twice = [("authorization", value.as_str()), ("authorization", value.as_str())];
+    let twice = [
+        ("authorization", value.as_str()),
+        ("authorization", value.as_str()),
+    ];
     assert_eq!(answer(&twice).await, Err(Refusal::TokenMalformed));
     let long = format!("Bearer {}", "a".repeat(TOKEN_BYTES + 1));
     for value in ["Bearer x", "Bearer a.b.c", "Bearer ..", &long] {
-        assert_eq!(answer(&[("authorization", value)]).await, Err(Refusal::TokenInvalid));
+        assert_eq!(
+            answer(&[("authorization", value)]).await,
+            Err(Refusal::TokenInvalid)
+        );
     }
     let padded = "x".repeat(TOKEN_BYTES);
-    assert_eq!(ask_with(&auth, json!({"padding": padded})).await, Err(Refusal::TokenInvalid));
+    assert_eq!(
+        ask_with(&auth, json!({"padding": padded})).await,
+        Err(Refusal::TokenInvalid)
+    );
     let padded = "x".repeat(TOKEN_BYTES / 2);
     assert!(ask_with(&auth, json!({"padding": padded})).await.is_ok());
 }
@@ -246,7 +273,11 @@ async fn time_issuer_and_audience_must_be_right() {
         json!({"sub": "é".repeat(201)}),
         json!({"sub": "a\u{0}b"}),
     ] {
-        assert_eq!(ask_with(&auth, wrong.clone()).await, Err(Refusal::TokenInvalid), "{wrong}");
+        assert_eq!(
+            ask_with(&auth, wrong.clone()).await,
+            Err(Refusal::TokenInvalid),
+            "{wrong}"
+        );
     }
 }
 
@@ -272,7 +303,11 @@ async fn signatures_and_algorithms_cannot_be_played_with() {
     let none = URL_SAFE_NO_PAD.encode(json!({"alg": "none", "typ": "JWT"}).to_string());
     let body = URL_SAFE_NO_PAD.encode(plain.to_string());
     for wrong in [
-        hmac(Algorithm::HS256, b"another secret of more than 32 characters", &plain),
+        hmac(
+            Algorithm::HS256,
+            b"another secret of more than 32 characters",
+            &plain,
+        ),
         hmac(Algorithm::HS384, SECRET.as_bytes(), &plain),
         format!("{message}."),
         format!("{message}.{}", signature.to_lowercase()),
@@ -281,7 +316,11 @@ async fn signatures_and_algorithms_cannot_be_played_with() {
         format!("{none}.{body}.{signature}"),
         format!("{good}.x"),
     ] {
-        assert_eq!(ask(&auth_hs, &wrong).await, Err(Refusal::TokenInvalid), "{wrong}");
+        assert_eq!(
+            ask(&auth_hs, &wrong).await,
+            Err(Refusal::TokenInvalid),
+            "{wrong}"
+        );
     }
     let critical = Header {
         crit: Some(vec!["b64".into()]),
@@ -303,7 +342,10 @@ async fn signatures_and_algorithms_cannot_be_played_with() {
     let confused = hmac(Algorithm::HS256, pair.public_pem.as_bytes(), &plain);
     assert_eq!(ask(&auth_rs, &confused).await, Err(Refusal::TokenInvalid));
     let other = Pair::rsa("k");
-    assert_eq!(ask(&auth_rs, &other.token()).await, Err(Refusal::TokenInvalid));
+    assert_eq!(
+        ask(&auth_rs, &other.token()).await,
+        Err(Refusal::TokenInvalid)
+    );
 }
 
 fn write(content: &str) -> tempfile::NamedTempFile {
@@ -322,7 +364,11 @@ async fn public_keys_of_every_kind_verify() {
             ..section(&[pair.algorithm])
         };
         let auth = auth(issuer, &hands);
-        assert!(ask(&auth, &pair.token()).await.is_ok(), "{:?}", pair.algorithm);
+        assert!(
+            ask(&auth, &pair.token()).await.is_ok(),
+            "{:?}",
+            pair.algorithm
+        );
     }
 }
 
@@ -331,9 +377,18 @@ async fn files_that_are_no_keys_are_named_at_start() {
     let hands = Hands::new();
     let file = write("no key");
     let path = file.path().display().to_string();
-    let pem = IssuerSection { public_key_file: path.clone(), ..section(&[Algorithm::RS256]) };
-    let set = IssuerSection { jwks_file: path, ..section(&[Algorithm::RS256]) };
-    let gone = IssuerSection { jwks_file: "no/such/file".into(), ..section(&[Algorithm::RS256]) };
+    let pem = IssuerSection {
+        public_key_file: path.clone(),
+        ..section(&[Algorithm::RS256])
+    };
+    let set = IssuerSection {
+        jwks_file: path,
+        ..section(&[Algorithm::RS256])
+    };
+    let gone = IssuerSection {
+        jwks_file: "no/such/file".into(),
+        ..section(&[Algorithm::RS256])
+    };
     let empty = section(&[Algorithm::HS256]);
     for (issuer, key) in [
         (pem, "auth.issuers.main.public_key_file"),
@@ -341,7 +396,9 @@ async fn files_that_are_no_keys_are_named_at_start() {
         (gone, "auth.issuers.main.jwks_file"),
         (empty, "auth.issuers.main.secret"),
     ] {
-        let error = try_auth(issuer, &hands).map(|_| ()).expect_err("must be refused");
+        let error = try_auth(issuer, &hands)
+            .map(|_| ())
+            .expect_err("must be refused");
         assert_eq!(error.problems()[0].key, key);
     }
 }
@@ -351,7 +408,12 @@ async fn rights_come_from_permissions_scopes_and_roles() {
     let auth = auth(with_secret(), &Hands::new());
     let rights = async |more: Value| {
         let caller = ask_with(&auth, more).await.unwrap();
-        (caller.may_read, caller.may_write, caller.may_delete, caller.everywhere)
+        (
+            caller.may_read,
+            caller.may_write,
+            caller.may_delete,
+            caller.everywhere,
+        )
     };
     let (none, read, all, root) = (
         (false, false, false, false),
@@ -365,17 +427,38 @@ async fn rights_come_from_permissions_scopes_and_roles() {
         (json!({"scope": ["user.read"]}), read),
         (json!({"scopes": ["openid", "user.read"]}), read),
         (json!({"scopes": "user.read"}), read),
-        (json!({"permissions": ["user.read"], "scope": "user.write", "scopes": ["user.delete"]}), all),
+        (
+            json!({"permissions": ["user.read"], "scope": "user.write", "scopes": ["user.delete"]}),
+            all,
+        ),
         (json!({"roles": ["ORG_OWNER"]}), all),
         (json!({"roles": ["ORG_USER_MANAGER"]}), all),
         (json!({"roles": ["IAM_OWNER"]}), root),
-        (json!({"urn:zitadel:iam:org:project:roles": {"IAM_OWNER": {"1": "x"}}}), root),
-        (json!({"roles": ["unknown"], "permissions": ["user", "read", "*"]}), none),
-        (json!({"roles": ["not IAM_OWNER"], "permissions": ["no user.read"]}), none),
-        (json!({"roles": "IAM_OWNER", "permissions": {"user.read": true}}), none),
-        (json!({"permissions": ["IAM_OWNER"], "scope": "IAM_OWNER"}), none),
+        (
+            json!({"urn:zitadel:iam:org:project:roles": {"IAM_OWNER": {"1": "x"}}}),
+            root,
+        ),
+        (
+            json!({"roles": ["unknown"], "permissions": ["user", "read", "*"]}),
+            none,
+        ),
+        (
+            json!({"roles": ["not IAM_OWNER"], "permissions": ["no user.read"]}),
+            none,
+        ),
+        (
+            json!({"roles": "IAM_OWNER", "permissions": {"user.read": true}}),
+            none,
+        ),
+        (
+            json!({"permissions": ["IAM_OWNER"], "scope": "IAM_OWNER"}),
+            none,
+        ),
         (json!({"type": "vendor"}), (false, false, false, true)),
-        (json!({"type": "vendor", "scopes": ["user.read"]}), (true, false, false, true)),
+        (
+            json!({"type": "vendor", "scopes": ["user.read"]}),
+            (true, false, false, true),
+        ),
     ] {
         assert_eq!(rights(more.clone()).await, expected, "{more}");
     }
@@ -385,9 +468,18 @@ async fn rights_come_from_permissions_scopes_and_roles() {
 async fn a_vendor_token_needs_no_subject() {
     let auth = auth(with_secret(), &Hands::new());
     let user = async |more: Value| ask_with(&auth, more).await.map(|caller| caller.user);
-    assert_eq!(user(json!({"type": "vendor", "sub": null, "vendorId": "v1"})).await, Ok("v1".into()));
-    assert_eq!(user(json!({"type": "vendor", "sub": null})).await, Ok("vendor".into()));
-    assert_eq!(user(json!({"type": "user", "sub": null, "vendorId": "v1"})).await, Err(Refusal::TokenInvalid));
+    assert_eq!(
+        user(json!({"type": "vendor", "sub": null, "vendorId": "v1"})).await,
+        Ok("v1".into())
+    );
+    assert_eq!(
+        user(json!({"type": "vendor", "sub": null})).await,
+        Ok("vendor".into())
+    );
+    assert_eq!(
+        user(json!({"type": "user", "sub": null, "vendorId": "v1"})).await,
+        Err(Refusal::TokenInvalid)
+    );
 }
 
 #[tokio::test]
@@ -398,12 +490,23 @@ async fn the_organisation_is_the_first_found() {
         (json!({}), Ok("default")),
         (json!({"org_id": "c"}), Ok("c")),
         (json!({"org_id": "c", "tenantId": "b"}), Ok("b")),
-        (json!({"org_id": "c", "tenantId": "b", zitadel: "a"}), Ok("a")),
+        (
+            json!({"org_id": "c", "tenantId": "b", zitadel: "a"}),
+            Ok("a"),
+        ),
         (json!({"org_id": "c", "tenantId": ""}), Ok("c")),
-        (json!({"org_id": "x".repeat(201)}), Err(Refusal::TokenInvalid)),
-        (json!({"tenantId": 7, "org_id": "c"}), Err(Refusal::TokenInvalid)),
+        (
+            json!({"org_id": "x".repeat(201)}),
+            Err(Refusal::TokenInvalid),
+        ),
+        (
+            json!({"tenantId": 7, "org_id": "c"}),
+            Err(Refusal::TokenInvalid),
+        ),
     ] {
-        let organization = ask_with(&auth, more.clone()).await.map(|caller| caller.organization);
+        let organization = ask_with(&auth, more.clone())
+            .await
+            .map(|caller| caller.organization);
         assert_eq!(organization, expected.map(str::to_owned), "{more}");
     }
 }
@@ -412,17 +515,32 @@ async fn the_organisation_is_the_first_found() {
 async fn only_those_who_act_everywhere_choose_the_organisation() {
     let auth = auth(with_secret(), &Hands::new());
     let acting = async |roles: &[&str], named: &str| {
-        let token = hmac(Algorithm::HS256, SECRET.as_bytes(), &claims(json!({"roles": roles, "org_id": "acme"})));
+        let token = hmac(
+            Algorithm::HS256,
+            SECRET.as_bytes(),
+            &claims(json!({"roles": roles, "org_id": "acme"})),
+        );
         let bearer = format!("Bearer {token}");
         let headers = headers(&[("authorization", &bearer), ("x-zitadel-orgid", named)]);
-        auth.caller(&headers).await.map(|caller| caller.organization)
+        auth.caller(&headers)
+            .await
+            .map(|caller| caller.organization)
     };
     assert_eq!(acting(&["IAM_OWNER"], "other").await, Ok("other".into()));
     assert_eq!(acting(&["ORG_OWNER"], "acme").await, Ok("acme".into()));
     assert_eq!(acting(&["ORG_OWNER"], "").await, Ok("acme".into()));
-    assert_eq!(acting(&["ORG_OWNER"], "other").await, Err(Refusal::OrganizationDenied));
-    assert_eq!(acting(&["IAM_OWNER"], &"x".repeat(201)).await, Err(Refusal::OrganizationDenied));
-    assert_eq!(acting(&["IAM_OWNER"], "é").await, Err(Refusal::OrganizationDenied));
+    assert_eq!(
+        acting(&["ORG_OWNER"], "other").await,
+        Err(Refusal::OrganizationDenied)
+    );
+    assert_eq!(
+        acting(&["IAM_OWNER"], &"x".repeat(201)).await,
+        Err(Refusal::OrganizationDenied)
+    );
+    assert_eq!(
+        acting(&["IAM_OWNER"], "é").await,
+        Err(Refusal::OrganizationDenied)
+    );
 }
 
 #[tokio::test]
@@ -448,14 +566,22 @@ struct Endpoint {
 
 impl Endpoint {
     async fn serving(response: ResponseTemplate) -> Endpoint {
-        let endpoint = Endpoint { server: MockServer::start().await };
+        let endpoint = Endpoint {
+            server: MockServer::start().await,
+        };
         endpoint.serve(response).await;
         endpoint
     }
 
     async fn serve(&self, response: ResponseTemplate) {
         // Later mocks come last; what was asked so far is kept all the same.
-        self.server.register(Mock::given(method("GET")).respond_with(response).with_priority(self.next().await)).await;
+        self.server
+            .register(
+                Mock::given(method("GET"))
+                    .respond_with(response)
+                    .with_priority(self.next().await),
+            )
+            .await;
     }
 
     async fn next(&self) -> u8 {
@@ -512,13 +638,18 @@ async fn many_who_need_the_keys_at_once_share_one_fetch() {
 
 #[tokio::test]
 async fn a_failed_fetch_is_shared_too() {
-    let endpoint = Endpoint::serving(ResponseTemplate::new(500).set_delay(Duration::from_millis(50))).await;
+    let endpoint =
+        Endpoint::serving(ResponseTemplate::new(500).set_delay(Duration::from_millis(50))).await;
     let hands = Hands::new();
     let auth = auth(endpoint.issuer(), &hands);
     let pair = Pair::ec("a");
     let token = pair.token();
     let answers = futures::future::join_all((0..50).map(|_| ask(&auth, &token))).await;
-    assert!(answers.iter().all(|a| *a == Err(Refusal::IssuerUnavailable)));
+    assert!(
+        answers
+            .iter()
+            .all(|a| *a == Err(Refusal::IssuerUnavailable))
+    );
     assert_eq!(endpoint.fetches().await, 1);
     endpoint.serve(set(&[&pair])).await;
     hands.forward(seconds(5));
@@ -604,6 +735,21 @@ async fn a_withdrawn_key_goes_with_the_next_refresh() {
 }
 
 #[tokio::test]
+async fn a_check_says_which_issuers_can_be_reached() {
+    let pair = Pair::ec("a");
+    let endpoint = Endpoint::serving(set(&[&pair])).await;
+    let well = auth(endpoint.issuer(), &Hands::new());
+    assert_eq!(well.check().await, [("main".to_owned(), Ok(()))]);
+    endpoint.serve(ResponseTemplate::new(500)).await;
+    let ill = auth(endpoint.issuer(), &Hands::new());
+    let answer = ill.check().await;
+    let reason = answer[0].1.as_ref().expect_err("must fail");
+    assert!(reason.contains("500"), "{reason}");
+    let own = auth(with_secret(), &Hands::new());
+    assert_eq!(own.check().await, [("main".to_owned(), Ok(()))]);
+}
+
+#[tokio::test]
 async fn what_is_no_key_set_brings_no_keys() {
     let pair = Pair::ec("a");
     let mut encryption = pair.jwk.clone();
@@ -618,15 +764,18 @@ async fn what_is_no_key_set_brings_no_keys() {
         ResponseTemplate::new(200).set_body_json(json!({"keys": [oct, encryption]})),
         ResponseTemplate::new(200).set_body_json(json!({"keys": [pair.jwk], "padding": long})),
         ResponseTemplate::new(302).insert_header("location", "https://example.com/"),
-        set(&[&pair]).set_delay(seconds(0)).append_header("content-length", "5"),
     ] {
         let endpoint = Endpoint::serving(response).await;
         let auth = auth(endpoint.issuer(), &Hands::new());
-        assert_eq!(ask(&auth, &pair.token()).await, Err(Refusal::IssuerUnavailable));
+        assert_eq!(
+            ask(&auth, &pair.token()).await,
+            Err(Refusal::IssuerUnavailable)
+        );
     }
     // Keys beside others that nobody here can read are used.
     let strange = json!({"kty": "AKP", "kid": "z", "alg": "ML-DSA-44", "pub": "AA"});
-    let mixed = ResponseTemplate::new(200).set_body_json(json!({"keys": [strange, 7, other, pair.jwk]}));
+    let mixed =
+        ResponseTemplate::new(200).set_body_json(json!({"keys": [strange, 7, other, pair.jwk]}));
     let endpoint = Endpoint::serving(mixed).await;
     let auth = auth(endpoint.issuer(), &Hands::new());
     assert!(ask(&auth, &pair.token()).await.is_ok());
@@ -641,11 +790,18 @@ async fn the_key_id_chooses_and_without_one_there_must_be_no_choice() {
     assert!(ask(&first, &ec.sign(None, &plain)).await.is_ok());
     for id in ["b", "c", ""] {
         let token = ec.sign(Some(id), &plain);
-        assert_eq!(ask(&first, &token).await, Err(Refusal::TokenInvalid), "{id}");
+        assert_eq!(
+            ask(&first, &token).await,
+            Err(Refusal::TokenInvalid),
+            "{id}"
+        );
     }
     let endpoint = Endpoint::serving(set(&[&ec, &second])).await;
     let several = auth(endpoint.issuer(), &Hands::new());
-    assert_eq!(ask(&several, &ec.sign(None, &plain)).await, Err(Refusal::TokenInvalid));
+    assert_eq!(
+        ask(&several, &ec.sign(None, &plain)).await,
+        Err(Refusal::TokenInvalid)
+    );
     assert!(ask(&several, &ec.token()).await.is_ok());
     // An HMAC with the public key that the set shows.
     let confused = hmac(Algorithm::HS256, ec.jwk.to_string().as_bytes(), &plain);
@@ -669,6 +825,9 @@ async fn a_key_file_is_read_again_when_a_key_is_unknown() {
     assert!(ask(&auth, &new.token()).await.is_ok());
     std::fs::write(file.path(), "half a fi").unwrap();
     hands.forward(seconds(30));
-    assert_eq!(ask(&auth, &Pair::ec("x").token()).await, Err(Refusal::TokenInvalid));
+    assert_eq!(
+        ask(&auth, &Pair::ec("x").token()).await,
+        Err(Refusal::TokenInvalid)
+    );
     assert!(ask(&auth, &old.token()).await.is_ok());
 }

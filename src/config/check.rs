@@ -10,26 +10,33 @@ impl Config {
     /// Says everything that keeps the whole program, doors and delivery, from starting.
     pub fn check(&self) -> Result<(), ConfigError> {
         let mut error = ConfigError::default();
-        self.check_database(&mut error);
-        self.check_secrets(&mut error);
-        self.check_auth(&mut error);
-        self.check_policy(&mut error);
-        self.check_messages(&mut error);
-        self.check_cors(&mut error);
+        self.judge_database(&mut error);
+        self.judge_secrets(&mut error);
+        self.judge_auth(&mut error);
+        self.judge_policy(&mut error);
+        self.judge_messages(&mut error);
+        self.judge_cors(&mut error);
         error.or_ok()
     }
 
     /// Says everything that keeps a process that only delivers from starting.
     pub fn check_delivery(&self) -> Result<(), ConfigError> {
         let mut error = ConfigError::default();
-        self.check_database(&mut error);
-        self.check_secrets(&mut error);
-        self.check_policy(&mut error);
-        self.check_messages(&mut error);
+        self.judge_database(&mut error);
+        self.judge_secrets(&mut error);
+        self.judge_policy(&mut error);
+        self.judge_messages(&mut error);
         error.or_ok()
     }
 
-    fn check_database(&self, error: &mut ConfigError) {
+    /// Says everything that keeps a process that only migrates from starting.
+    pub fn check_database(&self) -> Result<(), ConfigError> {
+        let mut error = ConfigError::default();
+        self.judge_database(&mut error);
+        error.or_ok()
+    }
+
+    fn judge_database(&self, error: &mut ConfigError) {
         let database = &self.database;
         let url = database.url.expose_secret();
         let sqlite = url.starts_with("sqlite:");
@@ -57,13 +64,13 @@ impl Config {
         }
     }
 
-    fn check_secrets(&self, error: &mut ConfigError) {
+    fn judge_secrets(&self, error: &mut ConfigError) {
         if let Err(secrets) = self.keys() {
             error.append(secrets);
         }
     }
 
-    fn check_auth(&self, error: &mut ConfigError) {
+    fn judge_auth(&self, error: &mut ConfigError) {
         let auth = &self.auth;
         if auth.leeway_seconds > 300 {
             error.add("auth.leeway_seconds", "must be at most 300");
@@ -84,7 +91,7 @@ impl Config {
             );
         }
         for (name, issuer) in &auth.issuers {
-            check_issuer(&format!("auth.issuers.{name}"), issuer, error);
+            judge_issuer(&format!("auth.issuers.{name}"), issuer, error);
             let same = |(other, section): (&String, &IssuerSection)| {
                 other < name && section.issuer == issuer.issuer
             };
@@ -97,13 +104,13 @@ impl Config {
         }
     }
 
-    fn check_policy(&self, error: &mut ConfigError) {
+    fn judge_policy(&self, error: &mut ConfigError) {
         if let Err(policy) = self.policy().check() {
             error.add(policy.key, policy.reason);
         }
     }
 
-    fn check_messages(&self, error: &mut ConfigError) {
+    fn judge_messages(&self, error: &mut ConfigError) {
         let messages = &self.messages;
         let name = &messages.service_name;
         if !(1..=40).contains(&name.chars().count()) || name.chars().any(char::is_control) {
@@ -127,10 +134,10 @@ impl Config {
                 "must have the 11 characters that Android computes, or none",
             );
         }
-        self.check_routes(error);
+        self.judge_routes(error);
     }
 
-    fn check_routes(&self, error: &mut ConfigError) {
+    fn judge_routes(&self, error: &mut ConfigError) {
         let sms = &self.sms;
         if sms.routes.is_empty() {
             error.add(
@@ -167,17 +174,21 @@ impl Config {
                 "is missing; set at least one secret, so that the receiver can tell our posts from others",
             );
         }
-        if webhook.secrets.iter().any(|secret| secret.expose_secret().is_empty()) {
+        if webhook
+            .secrets
+            .iter()
+            .any(|secret| secret.expose_secret().is_empty())
+        {
             error.add("sms.webhook.secrets", "holds an empty secret");
         }
     }
 
-    fn check_cors(&self, error: &mut ConfigError) {
+    fn judge_cors(&self, error: &mut ConfigError) {
         for origin in &self.cors.allowed_origins {
             let plain = origin.strip_suffix(":*").unwrap_or(origin);
             // An origin is written without the slash that an address ends in.
-            let is_origin = web_address(plain)
-                .is_some_and(|url| url.origin().ascii_serialization() == plain);
+            let is_origin =
+                web_address(plain).is_some_and(|url| url.origin().ascii_serialization() == plain);
             if origin != "*" && !is_origin {
                 error.add(
                     "cors.allowed_origins",
@@ -188,7 +199,7 @@ impl Config {
     }
 }
 
-fn check_issuer(place: &str, issuer: &IssuerSection, error: &mut ConfigError) {
+fn judge_issuer(place: &str, issuer: &IssuerSection, error: &mut ConfigError) {
     if issuer.issuer.is_empty() {
         error.add(
             format!("{place}.issuer"),
@@ -233,9 +244,8 @@ fn check_issuer(place: &str, issuer: &IssuerSection, error: &mut ConfigError) {
             "must have at least 32 characters (RFC 7518, section 3.2)",
         );
     }
-    let fits = |algorithm: &Algorithm| {
-        (algorithm.family() == AlgorithmFamily::Hmac) != secret.is_empty()
-    };
+    let fits =
+        |algorithm: &Algorithm| (algorithm.family() == AlgorithmFamily::Hmac) != secret.is_empty();
     if !issuer.algorithms.iter().all(fits) {
         error.add(
             format!("{place}.algorithms"),

@@ -81,10 +81,9 @@ impl Layers {
                 continue;
             }
             let form = find(&self.merged, &path).or_else(|| find(&shapes, &path));
-            let nested = path
-                .iter()
-                .rev()
-                .fold(read(&text, form), |value, key| Value::from(Dict::from([(key.clone(), value)])));
+            let nested = path.iter().rev().fold(read(&text, form), |value, key| {
+                Value::from(Dict::from([(key.clone(), value)]))
+            });
             if let Value::Dict(_, nested) = nested {
                 merge(&mut dict, nested);
             }
@@ -114,14 +113,17 @@ impl Layers {
         let mut path: Vec<String> = Vec::new();
         let mut below = Some(&self.merged);
         for written in name.split("__") {
-            let known = below.and_then(|dict| dict.keys().find(|key| key.eq_ignore_ascii_case(written)));
+            let known =
+                below.and_then(|dict| dict.keys().find(|key| key.eq_ignore_ascii_case(written)));
             let role = path == ["auth", "roles"];
             let key = match known {
                 Some(key) => key.clone(),
                 None if role => written.to_owned(),
                 None => written.to_ascii_lowercase(),
             };
-            below = below.and_then(|dict| dict.get(&key)).and_then(Value::as_dict);
+            below = below
+                .and_then(|dict| dict.get(&key))
+                .and_then(Value::as_dict);
             path.push(key);
         }
         path
@@ -163,7 +165,9 @@ impl Layers {
             .rev()
             .find(|(_, dict)| find_exactly(dict, &path).is_some());
         match origin {
-            Some((Origin::Named(name), _)) => ConfigError::new(key, format!("{reason} (from {name})")),
+            Some((Origin::Named(name), _)) => {
+                ConfigError::new(key, format!("{reason} (from {name})"))
+            }
             Some((Origin::Environment, _)) => {
                 let variable = format!("{PREFIX}{}", path.join("__").to_ascii_uppercase());
                 ConfigError::new(key, format!("{reason} (from {variable})"))
@@ -177,7 +181,11 @@ impl Layers {
 fn parse(name: &str, text: &str) -> Result<Dict, ConfigError> {
     Toml::from_str::<Dict>(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
-        let line = 1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count();
+        let line = 1 + text
+            .bytes()
+            .take(start)
+            .filter(|byte| *byte == b'\n')
+            .count();
         ConfigError::new(
             format!("{name}, line {line}"),
             format!("is not TOML: {}", error.message()),

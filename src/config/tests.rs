@@ -29,13 +29,25 @@ fn problem(result: Result<Config, ConfigError>) -> String {
 const ENOUGH: [(&str, &str); 9] = [
     ("RINGBACK_SECRETS__CODE_KEYS__1", KEY),
     ("RINGBACK_SECRETS__PSEUDONYM_KEY", KEY),
-    ("RINGBACK_AUTH__ISSUERS__MAIN__ISSUER", "https://login.example.com"),
-    ("RINGBACK_AUTH__ISSUERS__MAIN__AUDIENCES", "ringback, 1234567"),
+    (
+        "RINGBACK_AUTH__ISSUERS__MAIN__ISSUER",
+        "https://login.example.com",
+    ),
+    (
+        "RINGBACK_AUTH__ISSUERS__MAIN__AUDIENCES",
+        "ringback, 1234567",
+    ),
     ("RINGBACK_AUTH__ISSUERS__MAIN__ALGORITHMS", "HS256"),
-    ("RINGBACK_AUTH__ISSUERS__MAIN__SECRET", "12345678901234567890123456789012"),
+    (
+        "RINGBACK_AUTH__ISSUERS__MAIN__SECRET",
+        "12345678901234567890123456789012",
+    ),
     ("RINGBACK_SMS__ROUTES", "webhook"),
     ("RINGBACK_SMS__WEBHOOK__URL", "https://sms.example.com/send"),
-    ("RINGBACK_SMS__WEBHOOK__SECRETS", "[\"whsec_AQEB\", \"whsec_AgIC\"]"),
+    (
+        "RINGBACK_SMS__WEBHOOK__SECRETS",
+        "[\"whsec_AQEB\", \"whsec_AgIC\"]",
+    ),
 ];
 
 #[test]
@@ -98,7 +110,10 @@ fn texts_that_look_like_something_else_stay_texts() {
         ("RINGBACK_ACCOUNTS__DEFAULT_ORGANIZATION", "true"),
         ("RINGBACK_SERVER__LISTEN", "[::1]:8080"),
         ("RINGBACK_LIMITS__COOL_DOWN_SECONDS", "1, 2"),
-        ("RINGBACK_LIMITS__SETS_PER_ACCOUNT", "[{ count = 1, seconds = 2 }]"),
+        (
+            "RINGBACK_LIMITS__SETS_PER_ACCOUNT",
+            "[{ count = 1, seconds = 2 }]",
+        ),
         ("RINGBACK_LIMITS__SENDS_PER_ACCOUNT", ""),
         ("RINGBACK_METRICS__LISTEN", ""),
     ])
@@ -138,23 +153,41 @@ fn a_key_that_does_not_exist_is_named_with_its_origin() {
         "server.listn: no such key; there are listen (from RINGBACK_SERVER__LISTN)"
     );
     let text = problem(load(&[("RINGBACK_SERVR__LISTEN", "x")]));
-    assert!(text.starts_with("servr: no such key; there are server, database"), "{text}");
+    assert!(
+        text.starts_with("servr: no such key; there are server, database"),
+        "{text}"
+    );
     let text = problem(load(&[("RINGBACK_AUTH__ISSUERS__MAIN__AUDIENCE", "x")]));
-    assert!(text.starts_with("auth.issuers.main.audience: no such key"), "{text}");
+    assert!(
+        text.starts_with("auth.issuers.main.audience: no such key"),
+        "{text}"
+    );
     let text = problem(load(&[("RINGBACK_SERVER_LISTEN", "x")]));
-    assert!(text.starts_with("RINGBACK_SERVER_LISTEN: is no key"), "{text}");
+    assert!(
+        text.starts_with("RINGBACK_SERVER_LISTEN: is no key"),
+        "{text}"
+    );
 
     for (content, key) in [
-        ("[server]\nlisten = \"127.0.0.1:1\"\nport = 3\n", "server.port"),
+        (
+            "[server]\nlisten = \"127.0.0.1:1\"\nport = 3\n",
+            "server.port",
+        ),
         ("[codes]\nlenght = 3\n", "codes.lenght"),
-        ("[limits]\nsets_per_account = [{ count = 1, seconds = 2, x = 3 }]\n", "limits.sets_per_account.0.x"),
+        (
+            "[limits]\nsets_per_account = [{ count = 1, seconds = 2, x = 3 }]\n",
+            "limits.sets_per_account.0.x",
+        ),
         ("[sms.webhook]\nuri = \"x\"\n", "sms.webhook.uri"),
         ("colour = 1\n", "colour"),
     ] {
         let file = file(content);
         let text = problem(Config::load(Some(file.path()), []));
         assert!(text.starts_with(&format!("{key}: no such key")), "{text}");
-        assert!(text.ends_with(&format!("(from {})", file.path().display())), "{text}");
+        assert!(
+            text.ends_with(&format!("(from {})", file.path().display())),
+            "{text}"
+        );
     }
 }
 
@@ -179,15 +212,39 @@ fn a_wrong_type_is_named_and_not_shown() {
         ("RINGBACK_CODES__LENGTH", "hunter2", "codes.length"),
         ("RINGBACK_CODES__LENGTH", "300", "codes.length"),
         ("RINGBACK_CODES__GUESSES", "-1", "codes.guesses"),
-        ("RINGBACK_NOTIFY__OLD_NUMBER", "hunter2", "notify.old_number"),
-        ("RINGBACK_NUMBERS__VALIDATION", "hunter2", "numbers.validation"),
+        (
+            "RINGBACK_NOTIFY__OLD_NUMBER",
+            "hunter2",
+            "notify.old_number",
+        ),
+        (
+            "RINGBACK_NUMBERS__VALIDATION",
+            "hunter2",
+            "numbers.validation",
+        ),
         ("RINGBACK_SERVER__LISTEN", "hunter2", "server.listen"),
         ("RINGBACK_METRICS__LISTEN", "hunter2", "metrics.listen"),
         ("RINGBACK_SMS__ROUTES", "inbox,hunter2", "sms.routes.1"),
-        ("RINGBACK_AUTH__ISSUERS__MAIN__ALGORITHMS", "none", "auth.issuers.main.algorithms.0"),
-        ("RINGBACK_AUTH__ROLES__ORG_OWNER", "hunter2", "auth.roles.ORG_OWNER.0"),
-        ("RINGBACK_LIMITS__COOL_DOWN_SECONDS", "[hunter2", "limits.cool_down_seconds"),
-        ("RINGBACK_SECRETS__CODE_KEYS", "hunter2", "secrets.code_keys"),
+        (
+            "RINGBACK_AUTH__ISSUERS__MAIN__ALGORITHMS",
+            "none",
+            "auth.issuers.main.algorithms.0",
+        ),
+        (
+            "RINGBACK_AUTH__ROLES__ORG_OWNER",
+            "hunter2",
+            "auth.roles.ORG_OWNER.0",
+        ),
+        (
+            "RINGBACK_LIMITS__COOL_DOWN_SECONDS",
+            "[hunter2",
+            "limits.cool_down_seconds",
+        ),
+        (
+            "RINGBACK_SECRETS__CODE_KEYS",
+            "hunter2",
+            "secrets.code_keys",
+        ),
     ] {
         let text = problem(load(&[(name, value)]));
         assert!(text.starts_with(&format!("{key}: ")), "{text}");
@@ -204,10 +261,16 @@ fn a_broken_file_is_told_by_line_without_its_content() {
     assert!(!text.contains("hunter2"), "{text}");
     let number = file("[secrets]\npseudonym_key = 7777\n");
     let text = problem(Config::load(Some(number.path()), []));
-    assert!(text.starts_with("secrets.pseudonym_key: must be a"), "{text}");
+    assert!(
+        text.starts_with("secrets.pseudonym_key: must be a"),
+        "{text}"
+    );
     assert!(!text.contains("7777"), "{text}");
     let text = problem(Config::load(Some(Path::new("no/such/file.toml")), []));
-    assert!(text.starts_with("no/such/file.toml: cannot be read"), "{text}");
+    assert!(
+        text.starts_with("no/such/file.toml: cannot be read"),
+        "{text}"
+    );
 }
 
 fn keys_of(error: Result<(), ConfigError>) -> Vec<String> {
@@ -243,32 +306,108 @@ fn refused(name: &str, value: &str) -> Vec<String> {
 #[test]
 fn what_cannot_work_is_named() {
     for (name, value, key) in [
-        ("RINGBACK_SECRETS__PSEUDONYM_KEY", "AQEB", "secrets.pseudonym_key"),
-        ("RINGBACK_SECRETS__CODE_KEYS__1", "not base64", "secrets.code_keys.1"),
+        (
+            "RINGBACK_SECRETS__PSEUDONYM_KEY",
+            "AQEB",
+            "secrets.pseudonym_key",
+        ),
+        (
+            "RINGBACK_SECRETS__CODE_KEYS__1",
+            "not base64",
+            "secrets.code_keys.1",
+        ),
         ("RINGBACK_SECRETS__CODE_KEYS__X", KEY, "secrets.code_keys.x"),
-        ("RINGBACK_SECRETS__CODE_KEYS__2", KEY, "secrets.current_code_key"),
-        ("RINGBACK_SECRETS__CURRENT_CODE_KEY", "2", "secrets.current_code_key"),
-        ("RINGBACK_AUTH__LEEWAY_SECONDS", "301", "auth.leeway_seconds"),
-        ("RINGBACK_AUTH__EVERYWHERE_ROLES", "ROOT", "auth.everywhere_roles"),
-        ("RINGBACK_AUTH__ISSUERS__MAIN__ISSUER", "", "auth.issuers.main.issuer"),
-        ("RINGBACK_AUTH__ISSUERS__MAIN__AUDIENCES", "", "auth.issuers.main.audiences"),
-        ("RINGBACK_AUTH__ISSUERS__MAIN__ALGORITHMS", "", "auth.issuers.main.algorithms"),
-        ("RINGBACK_AUTH__ISSUERS__MAIN__ALGORITHMS", "HS256,RS256", "auth.issuers.main.algorithms"),
-        ("RINGBACK_AUTH__ISSUERS__MAIN__SECRET", "short", "auth.issuers.main.secret"),
-        ("RINGBACK_AUTH__ISSUERS__MAIN__SECRET", "", "auth.issuers.main"),
-        ("RINGBACK_AUTH__ISSUERS__MAIN__JWKS_FILE", "keys.json", "auth.issuers.main"),
-        ("RINGBACK_CODES__VALIDITY_SECONDS", "601", "codes.validity_seconds"),
+        (
+            "RINGBACK_SECRETS__CODE_KEYS__2",
+            KEY,
+            "secrets.current_code_key",
+        ),
+        (
+            "RINGBACK_SECRETS__CURRENT_CODE_KEY",
+            "2",
+            "secrets.current_code_key",
+        ),
+        (
+            "RINGBACK_AUTH__LEEWAY_SECONDS",
+            "301",
+            "auth.leeway_seconds",
+        ),
+        (
+            "RINGBACK_AUTH__EVERYWHERE_ROLES",
+            "ROOT",
+            "auth.everywhere_roles",
+        ),
+        (
+            "RINGBACK_AUTH__ISSUERS__MAIN__ISSUER",
+            "",
+            "auth.issuers.main.issuer",
+        ),
+        (
+            "RINGBACK_AUTH__ISSUERS__MAIN__AUDIENCES",
+            "",
+            "auth.issuers.main.audiences",
+        ),
+        (
+            "RINGBACK_AUTH__ISSUERS__MAIN__ALGORITHMS",
+            "",
+            "auth.issuers.main.algorithms",
+        ),
+        (
+            "RINGBACK_AUTH__ISSUERS__MAIN__ALGORITHMS",
+            "HS256,RS256",
+            "auth.issuers.main.algorithms",
+        ),
+        (
+            "RINGBACK_AUTH__ISSUERS__MAIN__SECRET",
+            "short",
+            "auth.issuers.main.secret",
+        ),
+        (
+            "RINGBACK_AUTH__ISSUERS__MAIN__SECRET",
+            "",
+            "auth.issuers.main",
+        ),
+        (
+            "RINGBACK_AUTH__ISSUERS__MAIN__JWKS_FILE",
+            "keys.json",
+            "auth.issuers.main",
+        ),
+        (
+            "RINGBACK_CODES__VALIDITY_SECONDS",
+            "601",
+            "codes.validity_seconds",
+        ),
         ("RINGBACK_DATABASE__URL", "mysql://x", "database.url"),
         ("RINGBACK_DATABASE__LANES", "2", "database.lanes"),
         ("RINGBACK_DATABASE__BATCH", "0", "database.batch"),
-        ("RINGBACK_MESSAGES__SERVICE_NAME", "", "messages.service_name"),
-        ("RINGBACK_MESSAGES__DOMAIN", "https://example.com", "messages.domain"),
-        ("RINGBACK_MESSAGES__ANDROID_HASH", "short", "messages.android_hash"),
+        (
+            "RINGBACK_MESSAGES__SERVICE_NAME",
+            "",
+            "messages.service_name",
+        ),
+        (
+            "RINGBACK_MESSAGES__DOMAIN",
+            "https://example.com",
+            "messages.domain",
+        ),
+        (
+            "RINGBACK_MESSAGES__ANDROID_HASH",
+            "short",
+            "messages.android_hash",
+        ),
         ("RINGBACK_SMS__ROUTES", "webhook,webhook", "sms.routes"),
-        ("RINGBACK_SMS__WEBHOOK__URL", "http://sms.example.com/", "sms.webhook.url"),
+        (
+            "RINGBACK_SMS__WEBHOOK__URL",
+            "http://sms.example.com/",
+            "sms.webhook.url",
+        ),
         ("RINGBACK_SMS__WEBHOOK__URL", "", "sms.webhook.url"),
         ("RINGBACK_SMS__WEBHOOK__SECRETS", "", "sms.webhook.secrets"),
-        ("RINGBACK_CORS__ALLOWED_ORIGINS", "https://example.com/", "cors.allowed_origins"),
+        (
+            "RINGBACK_CORS__ALLOWED_ORIGINS",
+            "https://example.com/",
+            "cors.allowed_origins",
+        ),
     ] {
         assert_eq!(refused(name, value), [key], "{name}={value}");
     }
@@ -278,7 +417,10 @@ fn what_cannot_work_is_named() {
 fn one_issuer_is_configured_once() {
     let mut pairs = ENOUGH.to_vec();
     pairs.extend([
-        ("RINGBACK_AUTH__ISSUERS__OTHER__ISSUER", "https://login.example.com"),
+        (
+            "RINGBACK_AUTH__ISSUERS__OTHER__ISSUER",
+            "https://login.example.com",
+        ),
         ("RINGBACK_AUTH__ISSUERS__OTHER__AUDIENCES", "ringback"),
         ("RINGBACK_AUTH__ISSUERS__OTHER__ALGORITHMS", "ES256,EdDSA"),
         ("RINGBACK_AUTH__ISSUERS__OTHER__PUBLIC_KEY_FILE", "key.pem"),
@@ -294,7 +436,12 @@ fn debug_shows_no_secret() {
     let mut pairs = ENOUGH.to_vec();
     pairs.push(("RINGBACK_DATABASE__URL", "postgres://u:hunter2@db/x"));
     let shown = format!("{:?}", load(&pairs).unwrap());
-    for secret in [KEY, "whsec_AQEB", "12345678901234567890123456789012", "hunter2"] {
+    for secret in [
+        KEY,
+        "whsec_AQEB",
+        "12345678901234567890123456789012",
+        "hunter2",
+    ] {
         assert!(!shown.contains(secret));
     }
     assert!(shown.contains("https://login.example.com"));
@@ -306,7 +453,11 @@ fn origins_may_leave_the_port_open() {
         allowed_origins: origins.iter().map(|o| (*o).to_owned()).collect(),
     };
     let local = cors(&["http://localhost:*", "https://app.example.com"]);
-    for origin in ["http://localhost", "http://localhost:3000", "https://app.example.com"] {
+    for origin in [
+        "http://localhost",
+        "http://localhost:3000",
+        "https://app.example.com",
+    ] {
         assert!(local.allows(origin), "{origin}");
     }
     for origin in [

@@ -44,6 +44,14 @@ impl Database {
         }
     }
 
+    /// One more database on the same kind of server.
+    pub async fn another(&self) -> Database {
+        match self.gone {
+            Gone::File(_) => Database::sqlite().await,
+            Gone::Schema { .. } => Database::postgres().await,
+        }
+    }
+
     /// Every row of every table as text, as a dump would show it.
     pub async fn dump(&self) -> String {
         let connection = Connection::connect(&self.url).await.expect("the test's database");

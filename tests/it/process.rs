@@ -1,1 +1,10 @@
-//! To come.
+//! The real program as a process of its own: raced, killed, stopped, searched for leaks, started wrongly.
+
+mod crash;
+mod data_directory;
+mod harness;
+mod leaks;
+mod races;
+mod receiver;
+mod refused;
+mod stops;

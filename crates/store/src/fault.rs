@@ -45,8 +45,14 @@ impl From<DbErr> for Fault {
 fn by_code(code: &str, text: String) -> Fault {
     match code {
         "40001" | "40P01" | "55P03" | "5" | "6" | "261" | "517" => Fault::Conflict(text),
-        "57P01" | "57P02" | "57P03" | "53300" => Fault::Away(text),
-        _ if code.len() == 5 && code.starts_with("08") => Fault::Away(text),
+        // Shut down, idle for too long, a replica that takes no writes; SQLite: the disk is full.
+        "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "25P03" | "25006" | "13" => {
+            Fault::Away(text)
+        }
+        // Class 08: the connection; class 53: out of disk, memory or connections.
+        _ if code.len() == 5 && (code.starts_with("08") || code.starts_with("53")) => {
+            Fault::Away(text)
+        }
         _ => Fault::Broken(text),
     }
 }

@@ -57,7 +57,10 @@ pub(crate) async fn run(shared: Arc<Shared>, mut line: mpsc::Receiver<Job>) {
         let results = match together(&shared, &commands).await {
             Ok(results) => results,
             Err(Fault::Broken(text)) if commands.len() > 1 => {
-                tracing::warn!(fault = text, "a batch failed; doing its commands one by one");
+                tracing::warn!(
+                    fault = text,
+                    "a batch failed; doing its commands one by one"
+                );
                 one_by_one(&shared, &commands).await
             }
             Err(fault) => {
@@ -74,10 +77,19 @@ pub(crate) async fn run(shared: Arc<Shared>, mut line: mpsc::Receiver<Job>) {
 
 async fn one_by_one(shared: &Shared, commands: &[&Command]) -> Vec<Result<Reply, Refusal>> {
     let mut results = Vec::with_capacity(commands.len());
+    let mut away = false;
     for command in commands {
+        if away {
+            // Each of the rest would wait as long only to learn the same.
+            results.push(Err(Refusal::Unavailable));
+            continue;
+        }
         let result = match together(shared, &[command]).await {
             Ok(mut single) => single.pop().unwrap_or(Err(Refusal::Internal)),
-            Err(fault) => Err(fault.report(command.name())),
+            Err(fault) => {
+                away = matches!(fault, Fault::Away(_));
+                Err(fault.report(command.name()))
+            }
         };
         results.push(result);
     }
@@ -92,7 +104,9 @@ async fn together(
     let mut tries = 0;
     loop {
         tries += 1;
-        let attempt = AssertUnwindSafe(attempt(shared, commands)).catch_unwind().await;
+        let attempt = AssertUnwindSafe(attempt(shared, commands))
+            .catch_unwind()
+            .await;
         match attempt {
             Ok(Err(Fault::Conflict(text))) if tries < TRIES => {
                 metrics::counter!("ringback_batch_conflicts_total").increment(1);
@@ -124,7 +138,11 @@ async fn attempt(
         .await?;
     let mut accounts = load_accounts(shared, &transaction, commands).await?;
     let loaded = load_budgets(shared, &transaction, commands, &accounts).await?;
-    let mut budgets = loaded.clone().into_iter().map(|(k, v)| (k, v.unwrap_or_default())).collect();
+    let mut budgets = loaded
+        .clone()
+        .into_iter()
+        .map(|(k, v)| (k, v.unwrap_or_default()))
+        .collect();
 
     let mut changes = Changes::default();
     let mut results = Vec::with_capacity(commands.len());
@@ -144,7 +162,9 @@ async fn attempt(
             messages,
         } = decide(&mut held.now, &mut budgets, command, &at);
         changes.events.extend(events.iter().map(rows::event_row));
-        changes.messages.extend(messages.iter().map(rows::outbox_row));
+        changes
+            .messages
+            .extend(messages.iter().map(rows::outbox_row));
         results.push(result);
     }
     for held in accounts.values() {
@@ -162,11 +182,14 @@ async fn attempt(
         transaction.rollback().await?;
         return Err(Fault::Conflict("a row appeared meanwhile".into()));
     }
-    transaction.commit().await.map_err(|error| match Fault::from(error) {
-        // Whatever goes wrong in a commit without being a lost race leaves its outcome unknown.
-        Fault::Conflict(text) => Fault::Conflict(text),
-        Fault::Away(text) | Fault::Broken(text) => Fault::Away(text),
-    })?;
+    transaction
+        .commit()
+        .await
+        .map_err(|error| match Fault::from(error) {
+            // Whatever goes wrong in a commit without being a lost race leaves its outcome unknown.
+            Fault::Conflict(text) => Fault::Conflict(text),
+            Fault::Away(text) | Fault::Broken(text) => Fault::Away(text),
+        })?;
     if !changes.messages.is_empty() {
         shared.messages.notify_one();
     }
@@ -178,7 +201,10 @@ async fn load_accounts<'a>(
     transaction: &DatabaseTransaction,
     commands: &[&'a Command],
 ) -> Result<BTreeMap<&'a str, Held>, Fault> {
-    let ids: BTreeSet<&str> = commands.iter().map(|command| command.account.as_str()).collect();
+    let ids: BTreeSet<&str> = commands
+        .iter()
+        .map(|command| command.account.as_str())
+        .collect();
     let locked = transaction
         .query_all_raw(shared.sql.lock_accounts(ids.iter().copied())?)
         .await?;
@@ -193,7 +219,13 @@ async fn load_accounts<'a>(
         .map(|id| {
             let account = found.remove(id);
             let before = account.clone();
-            (id, Held { before, now: account })
+            (
+                id,
+                Held {
+                    before,
+                    now: account,
+                },
+            )
         })
         .collect())
 }
@@ -205,7 +237,10 @@ pub(crate) async fn phones_of(
     ids: impl Iterator<Item = &str>,
 ) -> Result<HashMap<String, Vec<phone_numbers::Model>>, Fault> {
     let mut phones: HashMap<String, Vec<phone_numbers::Model>> = HashMap::new();
-    for row in connection.query_all_raw(shared.sql.find_phones(ids)?).await? {
+    for row in connection
+        .query_all_raw(shared.sql.find_phones(ids)?)
+        .await?
+    {
         let phone = phone_numbers::Model::from_query_result(&row, "")?;
         phones.entry(phone.user_id.clone()).or_default().push(phone);
     }
@@ -248,7 +283,11 @@ async fn load_budgets(
     }
     let mut wanted: BTreeMap<String, Option<Budget>> = BTreeMap::new();
     for command in commands {
-        let numbers = known.get(command.account.as_str()).into_iter().flatten().copied();
+        let numbers = known
+            .get(command.account.as_str())
+            .into_iter()
+            .flatten()
+            .copied();
         let pseudonyms = command.budgets(numbers, &shared.rules.keys);
         wanted.extend(pseudonyms.into_iter().map(|pseudonym| (pseudonym, None)));
     }
@@ -277,7 +316,9 @@ fn note_account(held: &Held, changes: &mut Changes) -> Result<(), Fault> {
     }
     let phones = |account: &Option<Account>| -> Vec<phone_numbers::Model> {
         let account = account.iter();
-        account.flat_map(|a| a.phones.iter().map(|phone| rows::phone_row(a, phone))).collect()
+        account
+            .flat_map(|a| a.phones.iter().map(|phone| rows::phone_row(a, phone)))
+            .collect()
     };
     let (before, now) = (phones(&held.before), phones(&held.now));
     for phone in &now {
@@ -287,7 +328,9 @@ fn note_account(held: &Held, changes: &mut Changes) -> Result<(), Fault> {
             Some(_) => {}
         }
     }
-    let gone = before.into_iter().filter(|old| now.iter().all(|phone| phone.id != old.id));
+    let gone = before
+        .into_iter()
+        .filter(|old| now.iter().all(|phone| phone.id != old.id));
     changes.phones_removed.extend(gone.map(|phone| phone.id));
     Ok(())
 }
@@ -300,9 +343,13 @@ fn note_budgets(
     for (pseudonym, budget) in budgets {
         match loaded.get(pseudonym) {
             Some(Some(before)) if before == budget => {}
-            Some(Some(_)) => changes.budgets_changed.push(rows::budget_row(pseudonym, budget)?),
+            Some(Some(_)) => changes
+                .budgets_changed
+                .push(rows::budget_row(pseudonym, budget)?),
             Some(None) | None if *budget == Budget::default() => {}
-            Some(None) | None => changes.budgets_added.push(rows::budget_row(pseudonym, budget)?),
+            Some(None) | None => changes
+                .budgets_added
+                .push(rows::budget_row(pseudonym, budget)?),
         }
     }
     Ok(())

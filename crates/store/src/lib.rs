@@ -21,7 +21,10 @@ use std::time::{Duration, Instant};
 
 use ringback_core::{Command, Keys, Policy, Refusal, Reply, Time};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 use sea_orm_migration::MigratorTrait;
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -141,19 +144,7 @@ impl Store {
 
     /// Brings the tables up to date. Several processes may do it at once.
     pub async fn migrate(&self) -> Result<(), OpenError> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match migration::Migrator::up(&self.shared.writer, None).await {
-                Ok(()) => return Ok(()),
-                // Another process making the same table at the same time looks like a failure to one.
-                Err(error) if tries < 5 => {
-                    tracing::debug!(%error, "migrating again");
-                    tokio::time::sleep(Duration::from_millis(200)).await;
-                }
-                Err(error) => return Err(OpenError::Migrate(error.to_string())),
-            }
-        }
+        migrate_through(&self.shared.writer).await
     }
 
     /// Decides a command and commits what comes of it. A command that is still in line at `deadline`, or
@@ -215,13 +206,52 @@ impl Store {
     /// A new user id: 32 hexadecimal digits that cannot be guessed.
     pub fn fresh_id(&self) -> String {
         let seed = (self.shared.source.seed)();
-        seed[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        seed[..16]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// What decisions depend on.
     pub fn rules(&self) -> &Rules {
         &self.shared.rules
     }
+}
+
+/// Brings the tables of a database up to date without opening a store on it.
+pub async fn migrate(settings: &Settings) -> Result<(), OpenError> {
+    let backend = backend(&settings.url)?;
+    let (writer, _) = connect(settings, backend, 1).await?;
+    migrate_through(&writer).await
+}
+
+async fn migrate_through(writer: &DatabaseConnection) -> Result<(), OpenError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match migrate_once(writer).await {
+            Ok(()) => return Ok(()),
+            // Another process making the same table at the same time looks like a failure to one.
+            Err(error) if tries < 5 => {
+                tracing::debug!(%error, "migrating again");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Err(error) => return Err(OpenError::Migrate(error.to_string())),
+        }
+    }
+}
+
+/// All steps or none: a process that is killed on the way leaves no half of a table behind, and whoever
+/// migrates at the same time waits here.
+async fn migrate_once(writer: &DatabaseConnection) -> Result<(), DbErr> {
+    let transaction = writer
+        .begin_with_options(TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        })
+        .await?;
+    migration::Migrator::up(&transaction, None).await?;
+    transaction.commit().await
 }
 
 /// The counter of a command, as metrics name it.
@@ -274,18 +304,42 @@ async fn connect(
             .map_sqlx_postgres_opts(|postgres| postgres.application_name("ringback"));
         options
     };
-    let failed = |error: sea_orm::DbErr| OpenError::Connect {
+    let failed = |error: DbErr| OpenError::Connect {
         place: place(&settings.url),
-        reason: error.to_string(),
+        reason: match error {
+            DbErr::ConnectionAcquire(_) => "nobody answers there".into(),
+            error => error.to_string(),
+        },
     };
+    if let Some(missing) = missing_directory(&settings.url) {
+        return Err(OpenError::Connect {
+            place: place(&settings.url),
+            reason: format!(
+                "the directory {} does not exist; create it",
+                missing.display()
+            ),
+        });
+    }
     let writers = match backend {
         // One for each lane, and two for the outbox.
         DbBackend::Postgres => lanes.saturating_add(2),
         _ => 1,
     };
     let writer = Database::connect(options(writers)).await.map_err(failed)?;
-    let reader = Database::connect(options(settings.readers.max(1))).await.map_err(failed)?;
+    let reader = Database::connect(options(settings.readers.max(1)))
+        .await
+        .map_err(failed)?;
     Ok((writer, reader))
+}
+
+/// The directory of an SQLite file, when there is none: the driver would only say that it cannot open.
+fn missing_directory(url: &str) -> Option<&Path> {
+    let file = url.strip_prefix("sqlite:")?;
+    let file = file.strip_prefix("//").unwrap_or(file);
+    let file = file.split('?').next().unwrap_or(file);
+    // An encoded path is left to the driver, which knows how to read it.
+    let directory = Path::new(file).parent().filter(|_| !file.contains('%'))?;
+    (!directory.as_os_str().is_empty() && !directory.is_dir()).then_some(directory)
 }
 
 /// A database address without user and password.
@@ -305,7 +359,10 @@ mod tests {
 
     #[test]
     fn an_address_is_shown_without_its_password() {
-        assert_eq!(place("postgres://me:secret@db:5432/x?sslmode=require"), "postgres://db:5432/x");
+        assert_eq!(
+            place("postgres://me:secret@db:5432/x?sslmode=require"),
+            "postgres://db:5432/x"
+        );
         assert_eq!(place("postgres://db/x?password=secret"), "postgres://db/x");
         assert_eq!(place("sqlite:some/file.db"), "sqlite:some/file.db");
     }
@@ -314,7 +371,10 @@ mod tests {
     fn addresses_of_no_database_are_refused() {
         assert!(matches!(backend("mysql://x"), Err(OpenError::Scheme)));
         assert!(matches!(backend("sqlite::memory:"), Err(OpenError::Memory)));
-        assert!(matches!(backend("sqlite://x?mode=memory"), Err(OpenError::Memory)));
+        assert!(matches!(
+            backend("sqlite://x?mode=memory"),
+            Err(OpenError::Memory)
+        ));
         assert!(matches!(backend("postgresql://x"), Ok(DbBackend::Postgres)));
     }
 }

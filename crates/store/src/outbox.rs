@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use ringback_core::event::{Message, MessageKind};
-use ringback_core::{Code, Id, Refusal, Time};
+use ringback_core::{Challenge, Code, Id, Refusal, Time};
 use sea_orm::{ConnectionTrait, FromQueryResult, TransactionTrait};
 
 use crate::entity::{accounts, outbox};
@@ -45,6 +45,11 @@ pub enum Settled {
     },
 }
 
+/// Logs what keeps one message from being given out.
+fn noted(fault: &Fault) {
+    tracing::error!(%fault, "a message cannot be given out");
+}
+
 /// Budgets deleted in one go, so that the deleting holds no lock for long.
 const PURGE: u32 = 500;
 
@@ -52,7 +57,9 @@ impl Store {
     /// Claims up to `most` messages that are due, for `lease`. Messages that are no longer worth sending,
     /// because they are too old or their challenge has ended, are dropped and not given out.
     pub async fn claim(&self, most: usize, lease: Duration) -> Result<Vec<Claimed>, Refusal> {
-        self.claim_or_fault(most, lease).await.map_err(|fault| fault.report("claiming messages"))
+        self.claim_or_fault(most, lease)
+            .await
+            .map_err(|fault| fault.report("claiming messages"))
     }
 
     async fn claim_or_fault(&self, most: usize, lease: Duration) -> Result<Vec<Claimed>, Fault> {
@@ -71,49 +78,80 @@ impl Store {
             return Ok(Vec::new());
         }
         let ids = claimed.iter().map(|row| row.user_id.as_str());
-        let mut challenges = HashMap::new();
-        for row in shared.writer.query_all_raw(shared.sql.find_accounts(ids)?).await? {
+        // None: an account that this version cannot read.
+        let mut challenges: HashMap<String, Option<Vec<Challenge>>> = HashMap::new();
+        for row in shared
+            .writer
+            .query_all_raw(shared.sql.find_accounts(ids)?)
+            .await?
+        {
             let row = accounts::Model::from_query_result(&row, "")?;
-            let account = rows::account(row, Vec::new())?;
-            challenges.insert(account.id, account.challenges);
+            let id = row.user_id.clone();
+            let account = rows::account(row, Vec::new());
+            let account = account.inspect_err(noted).ok();
+            challenges.insert(id, account.map(|account| account.challenges));
         }
         let (mut ready, mut dropped) = (Vec::new(), Vec::new());
         for row in claimed {
-            let attempt = u32::try_from(row.attempts).unwrap_or(u32::MAX);
-            let message = rows::message(row)?;
-            let open = challenges.get(&message.account).into_iter().flatten();
-            // None: not to be sent any more. Some(None): to be sent, and carries no code.
-            let code = match message.kind {
-                MessageKind::Code { challenge } => open
-                    .filter(|c| c.id == challenge && c.is_open(now))
-                    .find_map(|c| c.code(&shared.rules.keys))
-                    .map(Some),
-                MessageKind::Replaced | MessageKind::Removed => Some(None),
-            };
-            match code {
-                Some(code) if now < message.expires_at => ready.push(Claimed {
-                    message,
-                    code,
-                    attempt,
-                }),
-                Some(_) | None => dropped.push(message.id.to_string()),
+            if row.expires_at <= now.0 {
+                dropped.push(row.id);
+                continue;
             }
+            let id = row.id.clone();
+            let attempt = u32::try_from(row.attempts).unwrap_or(u32::MAX);
+            // What a newer version wrote stays for a worker of that version, and holds up no other message.
+            let Ok(message) = rows::message(row).inspect_err(noted) else {
+                continue;
+            };
+            let code = match message.kind {
+                MessageKind::Replaced | MessageKind::Removed => None,
+                MessageKind::Code { challenge } => {
+                    let open = match challenges.get(&message.account) {
+                        Some(None) => continue,
+                        Some(Some(open)) => open.as_slice(),
+                        None => &[],
+                    };
+                    let code = open
+                        .iter()
+                        .find(|c| c.id == challenge && c.is_open(now))
+                        .and_then(|c| c.code(&shared.rules.keys));
+                    let Some(code) = code else {
+                        dropped.push(id);
+                        continue;
+                    };
+                    Some(code)
+                }
+            };
+            ready.push(Claimed {
+                message,
+                code,
+                attempt,
+            });
         }
+        ready.sort_by_key(|claimed| claimed.message.id);
         if !dropped.is_empty() {
             metrics::counter!("ringback_messages_dropped_total").increment(dropped.len() as u64);
             let ids = dropped.iter().map(String::as_str);
-            shared.writer.execute_raw(shared.sql.remove_messages(ids)?).await?;
+            shared
+                .writer
+                .execute_raw(shared.sql.remove_messages(ids)?)
+                .await?;
         }
         Ok(ready)
     }
 
     /// Writes down what became of claimed messages.
     pub async fn settle(&self, settlements: &[Settlement]) -> Result<(), Refusal> {
-        self.settle_or_fault(settlements).await.map_err(|fault| fault.report("settling messages"))
+        self.settle_or_fault(settlements)
+            .await
+            .map_err(|fault| fault.report("settling messages"))
     }
 
     async fn settle_or_fault(&self, settlements: &[Settlement]) -> Result<(), Fault> {
         let sql = &self.shared.sql;
+        // In one order, so that two workers with the same messages cannot wait for each other.
+        let mut settlements: Vec<&Settlement> = settlements.iter().collect();
+        settlements.sort_by_key(|settlement| settlement.message);
         let mut statements = Vec::new();
         let mut done = Vec::new();
         for Settlement {

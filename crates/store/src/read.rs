@@ -24,13 +24,18 @@ impl Store {
         if id.contains('\0') {
             return Ok(None);
         }
-        self.find_account_or_fault(id).await.map_err(|fault| fault.report("reading an account"))
+        self.find_account_or_fault(id)
+            .await
+            .map_err(|fault| fault.report("reading an account"))
     }
 
     async fn find_account_or_fault(&self, id: &str) -> Result<Option<Account>, Fault> {
         let shared = &self.shared;
         let ids = || std::iter::once(id);
-        let found = shared.reader.query_all_raw(shared.sql.find_accounts(ids())?).await?;
+        let found = shared
+            .reader
+            .query_all_raw(shared.sql.find_accounts(ids())?)
+            .await?;
         if found.is_empty() {
             return Ok(None);
         }
@@ -40,12 +45,18 @@ impl Store {
 
     /// Accounts that a filter describes, with their number in all.
     pub async fn list_accounts(&self, query: &AccountQuery) -> Result<AccountPage, Refusal> {
-        self.list_accounts_or_fault(query).await.map_err(|fault| fault.report("listing accounts"))
+        self.list_accounts_or_fault(query)
+            .await
+            .map_err(|fault| fault.report("listing accounts"))
     }
 
     async fn list_accounts_or_fault(&self, query: &AccountQuery) -> Result<AccountPage, Fault> {
         let shared = &self.shared;
-        let order = if query.ascending { Order::Asc } else { Order::Desc };
+        let order = if query.ascending {
+            Order::Asc
+        } else {
+            Order::Desc
+        };
         let column = match query.sort {
             AccountSort::CreatedAt => accounts::Column::CreatedAt,
             AccountSort::Username => accounts::Column::Username,
@@ -56,7 +67,11 @@ impl Store {
             AccountSort::Email => accounts::Column::Email,
         };
         let wanted = accounts::Entity::find()
-            .filter(account_scope(&query.scope))
+            .filter(within(
+                &query.scope,
+                accounts::Column::UserId,
+                accounts::Column::OrganizationId,
+            ))
             .filter(account_condition(&query.filter));
         let total = wanted.clone().count(&shared.reader).await?;
         let found = wanted
@@ -80,23 +95,14 @@ impl Store {
 
     /// A page of numbers.
     pub async fn search_phones(&self, query: &PhoneQuery) -> Result<PhonePage, Refusal> {
-        self.search_phones_or_fault(query).await.map_err(|fault| fault.report("searching numbers"))
+        self.search_phones_or_fault(query)
+            .await
+            .map_err(|fault| fault.report("searching numbers"))
     }
 
     async fn search_phones_or_fault(&self, query: &PhoneQuery) -> Result<PhonePage, Fault> {
         use phone_numbers::Column;
-        let mut wanted = Condition::all().add(match &query.scope {
-            Scope::Everywhere => Condition::all(),
-            Scope::Organization(organization) => {
-                Condition::all().add(Column::OrganizationId.eq(organization))
-            }
-            Scope::Own {
-                account,
-                organization,
-            } => Condition::all()
-                .add(Column::UserId.eq(account))
-                .add(Column::OrganizationId.eq(organization)),
-        });
+        let mut wanted = within(&query.scope, Column::UserId, Column::OrganizationId);
         if !query.accounts.is_empty() {
             wanted = wanted.add(Column::UserId.is_in(without_nul(&query.accounts)));
         }
@@ -105,9 +111,12 @@ impl Store {
         }
         if let Some(prefix) = &query.prefix {
             // The colon follows the nine, so this is the range of what begins so, and an index serves it.
-            wanted = wanted
-                .add(Column::Number.gte(prefix))
-                .add(Column::Number.lt(format!("{prefix}:")));
+            wanted = match prefix.contains('\0') {
+                true => wanted.add(never()),
+                false => wanted
+                    .add(Column::Number.gte(prefix))
+                    .add(Column::Number.lt(format!("{prefix}:"))),
+            };
         }
         wanted = match query.verified {
             None => wanted,
@@ -149,19 +158,26 @@ fn without_nul(texts: &[String]) -> impl Iterator<Item = &String> {
     texts.iter().filter(|text| !text.contains('\0'))
 }
 
-fn account_scope(scope: &Scope) -> Condition {
-    use accounts::Column;
+/// What a scope means for a table with a user and an organisation.
+fn within<C: ColumnTrait>(scope: &Scope, user: C, its_organization: C) -> Condition {
     match scope {
         Scope::Everywhere => Condition::all(),
         Scope::Organization(organization) => {
-            Condition::all().add(Column::OrganizationId.eq(organization))
+            Condition::all().add(equal(its_organization, organization))
         }
         Scope::Own {
             account,
             organization,
         } => Condition::all()
-            .add(Column::UserId.eq(account))
-            .add(Column::OrganizationId.eq(organization)),
+            .add(equal(user, account))
+            .add(equal(its_organization, organization)),
+    }
+}
+
+fn equal(column: impl ColumnTrait, text: &str) -> SimpleExpr {
+    match text.contains('\0') {
+        true => never(),
+        false => column.eq(text),
     }
 }
 
@@ -171,19 +187,19 @@ fn account_condition(filter: &AccountFilter) -> Condition {
         Condition::all().add(matching(Expr::col((accounts::Entity, column)), text))
     };
     match filter {
-        AccountFilter::All(all) => {
-            all.iter().fold(Condition::all(), |c, one| c.add(account_condition(one)))
-        }
-        AccountFilter::Any(any) if any.is_empty() => {
-            Condition::all().add(Expr::value(1).eq(Expr::value(0)))
-        }
-        AccountFilter::Any(any) => {
-            any.iter().fold(Condition::any(), |c, one| c.add(account_condition(one)))
-        }
+        // Said aloud, because a condition without parts would vanish from what it is a part of.
+        AccountFilter::All(all) if all.is_empty() => Condition::all().add(always()),
+        AccountFilter::All(all) => all
+            .iter()
+            .fold(Condition::all(), |c, one| c.add(account_condition(one))),
+        AccountFilter::Any(any) if any.is_empty() => Condition::all().add(never()),
+        AccountFilter::Any(any) => any
+            .iter()
+            .fold(Condition::any(), |c, one| c.add(account_condition(one))),
         AccountFilter::Not(inner) => Condition::all().add(account_condition(inner)).not(),
         AccountFilter::Ids(ids) => Condition::all().add(Column::UserId.is_in(without_nul(ids))),
         AccountFilter::Organization(organization) => {
-            Condition::all().add(Column::OrganizationId.eq(organization))
+            Condition::all().add(equal(Column::OrganizationId, organization))
         }
         AccountFilter::Phone(text) => {
             use phone_numbers::{Column as Phone, Entity as Phones};
@@ -191,8 +207,7 @@ fn account_condition(filter: &AccountFilter) -> Condition {
             held.expr(Expr::value(1))
                 .from(Phones)
                 .and_where(
-                    Expr::col((Phones, Phone::UserId))
-                        .equals((accounts::Entity, Column::UserId)),
+                    Expr::col((Phones, Phone::UserId)).equals((accounts::Entity, Column::UserId)),
                 )
                 .and_where(Expr::col((Phones, Phone::PrimaryNumber)).eq(true))
                 .and_where(matching(Expr::col((Phones, Phone::Number)), text));
@@ -216,24 +231,25 @@ fn matching(column: SimpleExpr, wanted: &TextMatch) -> SimpleExpr {
         ignore_case,
     } = wanted;
     // No stored text holds a NUL, and PostgreSQL cannot be asked for one.
-    let text = text.replace('\0', "\u{FFFD}");
-    let (column, text) = if *ignore_case {
-        (SimpleExpr::from(Func::lower(column)), text.to_lowercase())
-    } else {
-        (column, text)
+    if text.contains('\0') {
+        return never();
+    }
+    let (column, text) = match ignore_case {
+        true => folded(column, text),
+        false => (column, text.clone()),
     };
-    let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+    // 32 bits, because PostgreSQL's substr takes no more.
+    let length = i32::try_from(text.chars().count()).unwrap_or(i32::MAX);
     let part = |from: SimpleExpr| {
         Expr::cust_with_exprs("substr($1, $2, $3)", [column.clone(), from, length.into()])
     };
     match place {
-        _ if text.is_empty() && *place != TextPlace::Whole => Expr::value(1).eq(Expr::value(1)),
+        _ if text.is_empty() && *place != TextPlace::Whole => always(),
         TextPlace::Whole => column.eq(text),
         TextPlace::Start => part(1.into()).eq(text),
-        TextPlace::Inside => Expr::cust_with_exprs(
-            "replace($1, $2, '') <> $1",
-            [column.clone(), text.into()],
-        ),
+        TextPlace::Inside => {
+            Expr::cust_with_exprs("replace($1, $2, '') <> $1", [column.clone(), text.into()])
+        }
         TextPlace::End => {
             let from =
                 Expr::cust_with_exprs("length($1) - $2 + 1", [column.clone(), length.into()]);
@@ -243,3 +259,45 @@ fn matching(column: SimpleExpr, wanted: &TextMatch) -> SimpleExpr {
     }
 }
 
+fn always() -> SimpleExpr {
+    Expr::value(1).eq(Expr::value(1))
+}
+
+fn never() -> SimpleExpr {
+    Expr::value(1).eq(Expr::value(0))
+}
+
+/// Letters beyond ASCII whose case is ignored in one text: each costs a call in the statement.
+const MOST_FOLDED: usize = 24;
+
+/// A column and a text without the difference of case. Here the databases' `lower` knows ASCII only
+/// (SQLite always, PostgreSQL for the byte order that our columns have), so the other letters that the text
+/// holds, and no others matter, are brought to their small form one by one.
+fn folded(column: SimpleExpr, text: &str) -> (SimpleExpr, String) {
+    let mut column = SimpleExpr::from(Func::lower(column));
+    let text: String = text.chars().map(small).collect();
+    let mut letters: Vec<char> = text.chars().filter(|c| !c.is_ascii()).collect();
+    letters.sort_unstable();
+    letters.dedup();
+    let pairs = letters.into_iter().filter_map(|letter| {
+        let capital = single(letter.to_uppercase()).filter(|capital| *capital != letter)?;
+        Some((capital, letter))
+    });
+    for (capital, letter) in pairs.take(MOST_FOLDED) {
+        let (capital, letter) = (capital.to_string(), letter.to_string());
+        column = Expr::cust_with_exprs(
+            "replace($1, $2, $3)",
+            [column, capital.into(), letter.into()],
+        );
+    }
+    (column, text)
+}
+
+/// The small form of a letter that has one of the same length.
+fn small(letter: char) -> char {
+    single(letter.to_lowercase()).unwrap_or(letter)
+}
+
+fn single(mut letters: impl Iterator<Item = char>) -> Option<char> {
+    letters.next().filter(|_| letters.next().is_none())
+}

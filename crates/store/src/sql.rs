@@ -37,8 +37,11 @@ const PHONE: &[(&str, &str)] = &[
     ("changed_at", "bigint"),
 ];
 
-const BUDGET: &[(&str, &str)] =
-    &[("pseudonym", "text"), ("state", "text"), ("idle_at", "bigint")];
+const BUDGET: &[(&str, &str)] = &[
+    ("pseudonym", "text"),
+    ("state", "text"),
+    ("idle_at", "bigint"),
+];
 
 const OUTBOX: &[(&str, &str)] = &[
     ("id", "text"),
@@ -72,11 +75,26 @@ struct Rows {
     columns: &'static [(&'static str, &'static str)],
 }
 
-const ACCOUNTS: Rows = Rows { table: "accounts", columns: ACCOUNT };
-const PHONES: Rows = Rows { table: "phone_numbers", columns: PHONE };
-const BUDGETS: Rows = Rows { table: "budgets", columns: BUDGET };
-const MESSAGES: Rows = Rows { table: "outbox", columns: OUTBOX };
-const EVENTS: Rows = Rows { table: "events", columns: EVENT };
+const ACCOUNTS: Rows = Rows {
+    table: "accounts",
+    columns: ACCOUNT,
+};
+const PHONES: Rows = Rows {
+    table: "phone_numbers",
+    columns: PHONE,
+};
+const BUDGETS: Rows = Rows {
+    table: "budgets",
+    columns: BUDGET,
+};
+const MESSAGES: Rows = Rows {
+    table: "outbox",
+    columns: OUTBOX,
+};
+const EVENTS: Rows = Rows {
+    table: "events",
+    columns: EVENT,
+};
 
 impl Rows {
     fn key(&self) -> &'static str {
@@ -84,8 +102,11 @@ impl Rows {
     }
 
     fn names(&self, prefix: &str) -> String {
-        let names: Vec<_> =
-            self.columns.iter().map(|(name, _)| format!("{prefix}{name}")).collect();
+        let names: Vec<_> = self
+            .columns
+            .iter()
+            .map(|(name, _)| format!("{prefix}{name}"))
+            .collect();
         names.join(", ")
     }
 
@@ -119,8 +140,10 @@ impl Rows {
 
     /// Replaces every column but the key of rows that exist.
     fn change(&self, backend: DbBackend, n: usize) -> String {
-        let sets: Vec<_> =
-            self.columns[1..].iter().map(|(name, _)| format!("{name} = r.{name}")).collect();
+        let sets: Vec<_> = self.columns[1..]
+            .iter()
+            .map(|(name, _)| format!("{name} = r.{name}"))
+            .collect();
         format!(
             "UPDATE {table} AS t SET {} FROM {} WHERE t.{key} = r.{key}",
             sets.join(", "),
@@ -131,7 +154,11 @@ impl Rows {
     }
 
     fn remove(&self, backend: DbBackend, n: usize) -> String {
-        format!("DELETE FROM {} WHERE {}", self.table, among(backend, self.key(), n))
+        format!(
+            "DELETE FROM {} WHERE {}",
+            self.table,
+            among(backend, self.key(), n)
+        )
     }
 
     fn find(&self, backend: DbBackend, column: &str, n: usize) -> String {
@@ -269,6 +296,12 @@ impl Sql {
             DbBackend::Postgres => (" FOR UPDATE", " FOR UPDATE SKIP LOCKED"),
             _ => ("", ""),
         };
+        // A plan may run an IN's query once for each row, and what skips locked rows then finds others
+        // every time; an array is filled once.
+        let once = |query: &str| match backend {
+            DbBackend::Postgres => format!("= ANY(ARRAY({query}))"),
+            _ => format!("IN ({query})"),
+        };
         let write = |offset: usize| {
             let n = |i: usize| if offset == 0 { i } else { offset };
             [
@@ -289,8 +322,9 @@ impl Sql {
             .enumerate()
             .map(|(i, sql)| format!("w{i} AS ({sql} RETURNING 1)"))
             .collect();
-        let counts: Vec<_> =
-            (0..parts.len()).map(|i| format!("(SELECT count(*) FROM w{i})")).collect();
+        let counts: Vec<_> = (0..parts.len())
+            .map(|i| format!("(SELECT count(*) FROM w{i})"))
+            .collect();
         Sql {
             backend,
             // Locks are taken in the order of keys by every process, so that two cannot hold what the
@@ -312,17 +346,20 @@ impl Sql {
             ),
             write_each: write(1),
             claim: format!(
-                "UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id IN \
-                 (SELECT id FROM outbox WHERE due_at <= $1 ORDER BY due_at LIMIT $3{skip}) \
-                 RETURNING {}",
+                "UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id {} RETURNING {}",
+                once(&format!(
+                    "SELECT id FROM outbox WHERE due_at <= $1 ORDER BY due_at LIMIT $3{skip}"
+                )),
                 MESSAGES.names("")
             ),
             remove_messages: MESSAGES.remove(backend, 1),
-            postpone_messages: "UPDATE outbox SET due_at = $1 WHERE id = $2 AND attempts = $3".into(),
+            postpone_messages: "UPDATE outbox SET due_at = $1 WHERE id = $2 AND attempts = $3"
+                .into(),
             purge_budgets: format!(
-                "DELETE FROM budgets WHERE pseudonym IN \
-                 (SELECT pseudonym FROM budgets WHERE idle_at <= $1 LIMIT $2{skip}) \
-                 AND idle_at <= $1"
+                "DELETE FROM budgets WHERE pseudonym {} AND idle_at <= $1",
+                once(&format!(
+                    "SELECT pseudonym FROM budgets WHERE idle_at <= $1 LIMIT $2{skip}"
+                ))
             ),
         }
     }
@@ -380,7 +417,10 @@ impl Sql {
 
     /// Claims messages that are due at `now` until `lease_end`.
     pub(crate) fn claim(&self, now: i64, lease_end: i64, most: u32) -> Statement {
-        self.statement(&self.claim, vec![now.into(), lease_end.into(), i64::from(most).into()])
+        self.statement(
+            &self.claim,
+            vec![now.into(), lease_end.into(), i64::from(most).into()],
+        )
     }
 
     pub(crate) fn remove_messages<'a>(
@@ -392,11 +432,17 @@ impl Sql {
 
     /// Makes a message due again at `due_at`, unless another worker has claimed it since.
     pub(crate) fn postpone_message(&self, due_at: i64, id: &str, attempts: i32) -> Statement {
-        self.statement(&self.postpone_messages, vec![due_at.into(), id.into(), attempts.into()])
+        self.statement(
+            &self.postpone_messages,
+            vec![due_at.into(), id.into(), attempts.into()],
+        )
     }
 
     pub(crate) fn purge_budgets(&self, now: i64, most: u32) -> Statement {
-        self.statement(&self.purge_budgets, vec![now.into(), i64::from(most).into()])
+        self.statement(
+            &self.purge_budgets,
+            vec![now.into(), i64::from(most).into()],
+        )
     }
 }
 

@@ -141,8 +141,16 @@ impl MigrationTrait for Migration {
         for column in texts!(PhoneNumbers, UserId, OrganizationId, Number) {
             phones.col(column);
         }
-        phones.col(ColumnDef::new(PhoneNumbers::PrimaryNumber).boolean().not_null());
-        phones.col(ColumnDef::new(PhoneNumbers::VerifiedAt).big_integer().null());
+        phones.col(
+            ColumnDef::new(PhoneNumbers::PrimaryNumber)
+                .boolean()
+                .not_null(),
+        );
+        phones.col(
+            ColumnDef::new(PhoneNumbers::VerifiedAt)
+                .big_integer()
+                .null(),
+        );
         phones.col(big(ColumnDef::new(PhoneNumbers::CreatedAt)));
         phones.col(big(ColumnDef::new(PhoneNumbers::ChangedAt)));
         manager.create_table(phones).await?;
@@ -211,9 +219,15 @@ impl MigrationTrait for Migration {
             .col(PhoneNumbers::Number)
             .col(PhoneNumbers::Id);
         let mut by_idle = Index::create();
-        by_idle.name("budgets_by_idle_at").table(Budgets::Table).col(Budgets::IdleAt);
+        by_idle
+            .name("budgets_by_idle_at")
+            .table(Budgets::Table)
+            .col(Budgets::IdleAt);
         let mut by_due = Index::create();
-        by_due.name("outbox_by_due_at").table(Outbox::Table).col(Outbox::DueAt);
+        by_due
+            .name("outbox_by_due_at")
+            .table(Outbox::Table)
+            .col(Outbox::DueAt);
         let mut by_account = Index::create();
         by_account
             .name("events_by_user")
@@ -236,10 +250,20 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table(Events::Table).to_owned()).await?;
-        manager.drop_table(Table::drop().table(Outbox::Table).to_owned()).await?;
-        manager.drop_table(Table::drop().table(Budgets::Table).to_owned()).await?;
-        manager.drop_table(Table::drop().table(PhoneNumbers::Table).to_owned()).await?;
-        manager.drop_table(Table::drop().table(Accounts::Table).to_owned()).await
+        manager
+            .drop_table(Table::drop().table(Events::Table).to_owned())
+            .await?;
+        manager
+            .drop_table(Table::drop().table(Outbox::Table).to_owned())
+            .await?;
+        manager
+            .drop_table(Table::drop().table(Budgets::Table).to_owned())
+            .await?;
+        manager
+            .drop_table(Table::drop().table(PhoneNumbers::Table).to_owned())
+            .await?;
+        manager
+            .drop_table(Table::drop().table(Accounts::Table).to_owned())
+            .await
     }
 }

@@ -1,0 +1,34 @@
+//! The store on both databases: every behaviour is written once and runs on SQLite and on PostgreSQL.
+
+/// Makes two tests of each behaviour. With `threads`, its tasks run on several.
+macro_rules! on_both {
+    (threads: $threads:expr; $($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[test]
+            fn $name() {
+                crate::world::run(crate::world::Kind::Sqlite, $threads, super::$name);
+            })+
+        }
+        mod on_postgres {
+            $(#[test]
+            fn $name() {
+                crate::world::run(crate::world::Kind::Postgres, $threads, super::$name);
+            })+
+        }
+    };
+    ($($name:ident),+ $(,)?) => {
+        on_both!(threads: 1; $($name),+);
+    };
+}
+
+mod accounts;
+mod away;
+mod lanes;
+mod lists;
+mod matches;
+mod numbers;
+mod opening;
+mod outbox;
+mod races;
+mod wishes;
+mod world;

@@ -1,0 +1,241 @@
+//! Many at once, in one process and in two on one database.
+
+use futures::future::join_all;
+use std::collections::BTreeSet;
+
+use ringback_core::refusal::CodeFailure;
+use ringback_core::{Action, Delivery, Refusal};
+
+use crate::wishes::*;
+use crate::world::World;
+
+on_both!(threads: 2;
+    sequences_are_unique,
+    sequences_are_unique_over_two_stores,
+    wrong_guesses_at_once_are_looked_at_five_times,
+    a_right_code_verifies_once,
+    resends_at_once_put_one_message,
+    wrong_guesses_count_for_a_number_over_accounts_and_stores,
+    wrong_guesses_add_up_when_the_budget_is_new,
+    one_of_two_registrations_wins,
+    many_new_accounts_and_numbers_over_two_stores,
+);
+
+async fn sequences_are_unique(world: &World) {
+    let store = world.store().await;
+    does(&store, "ann", named("")).await;
+    let replies = join_all((0..100).map(|n| does(&store, "ann", set(&number(n), RETURN)))).await;
+    let sequences: BTreeSet<u64> = replies.iter().map(|reply| reply.sequence).collect();
+    assert_eq!(sequences.len(), 100);
+    // One for the account, and for each of the hundred: set, and code returned.
+    assert_eq!(sequences.last(), Some(&201));
+    let distinct = "SELECT count(DISTINCT sequence) FROM events WHERE user_id = 'ann'";
+    assert_eq!(world.count(distinct).await, 201);
+    assert_eq!(world.count("SELECT count(*) FROM phone_numbers").await, 1);
+}
+
+async fn sequences_are_unique_over_two_stores(world: &World) {
+    let stores = [world.store().await, world.store().await];
+    does(&stores[0], "ann", named("")).await;
+    let replies = join_all((0..100).map(|n| {
+        let store = &stores[n as usize % 2];
+        does(store, "ann", set(&number(n), RETURN))
+    }));
+    let sequences: BTreeSet<u64> = replies.await.iter().map(|reply| reply.sequence).collect();
+    assert_eq!(sequences.len(), 100);
+    assert_eq!(sequences.last(), Some(&201));
+    assert_eq!(world.count("SELECT count(*) FROM events").await, 201);
+    assert_eq!(world.count("SELECT count(*) FROM phone_numbers").await, 1);
+}
+
+async fn wrong_guesses_at_once_are_looked_at_five_times(world: &World) {
+    let stores = [world.store().await, world.store().await];
+    does(&stores[0], "ann", named("")).await;
+    let code = code_for(&stores[0], "ann", &number(1)).await;
+    let bad = wrong(&code);
+    let caller = own("ann");
+    let results =
+        join_all((0..200).map(|n| act(&stores[n % 2], &caller, "ann", guess(&bad)))).await;
+    let looked_at = results
+        .iter()
+        .filter(|r| failed(r, CodeFailure::Wrong))
+        .count();
+    assert_eq!(looked_at, 5);
+    let counted = "SELECT count(*) FROM events WHERE cause = 'wrong'";
+    assert_eq!(world.count(counted).await, 5);
+    for store in &stores {
+        let late = act(store, &caller, "ann", guess(&code)).await;
+        assert!(failed(&late, CodeFailure::Spent), "{late:?}");
+    }
+}
+
+async fn a_right_code_verifies_once(world: &World) {
+    let stores = [world.store().await, world.store().await];
+    does(&stores[0], "ann", named("")).await;
+    let code = code_for(&stores[0], "ann", &number(1)).await;
+    let caller = own("ann");
+    let results =
+        join_all((0..64).map(|n| act(&stores[n % 2], &caller, "ann", guess(&code)))).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    let absent = results
+        .iter()
+        .filter(|r| failed(r, CodeFailure::Absent))
+        .count();
+    assert_eq!(absent, 63);
+    let verified = "SELECT count(*) FROM events WHERE kind = 'phone.verified'";
+    assert_eq!(world.count(verified).await, 1);
+}
+
+async fn resends_at_once_put_one_message(world: &World) {
+    let stores = [world.store().await, world.store().await];
+    does(&stores[0], "ann", named("")).await;
+    does(&stores[0], "ann", set(&number(1), SEND)).await;
+    assert_eq!(world.count("SELECT count(*) FROM outbox").await, 1);
+    world.pass(61);
+    let caller = own("ann");
+    let results = join_all((0..50).map(|n| {
+        let again = Action::ResendCode(Delivery::Send);
+        act(&stores[n % 2], &caller, "ann", again)
+    }));
+    let sent = results.await.iter().filter(|result| result.is_ok()).count();
+    assert_eq!(sent, 1);
+    assert_eq!(world.count("SELECT count(*) FROM outbox").await, 2);
+}
+
+/// Accounts that hold one number, each with a code of its own that was returned and so spent no budget.
+async fn holders(
+    world: &World,
+    stores: &[ringback_store::Store],
+    many: usize,
+) -> Vec<(String, String)> {
+    let mut holders = Vec::new();
+    for n in 0..many {
+        let id = format!("user {n}");
+        does(&stores[0], &id, named("")).await;
+        let code = code_for(&stores[0], &id, &number(1)).await;
+        holders.push((id, code));
+    }
+    assert_eq!(world.count("SELECT count(*) FROM budgets").await, 0);
+    holders
+}
+
+async fn wrong_guesses_count_for_a_number_over_accounts_and_stores(world: &World) {
+    let stores = [world.store().await, world.store().await];
+    let holders = holders(world, &stores, 20).await;
+    let results = join_all(
+        holders
+            .iter()
+            .enumerate()
+            .map(|(n, (id, code))| async move {
+                act(&stores[n % 2], &own(id), id, guess(&wrong(code))).await
+            }),
+    );
+    let results = results.await;
+    assert_eq!(
+        results
+            .iter()
+            .filter(|r| failed(r, CodeFailure::Wrong))
+            .count(),
+        5
+    );
+    assert_eq!(
+        results
+            .iter()
+            .filter(|r| failed(r, CodeFailure::Locked))
+            .count(),
+        15
+    );
+    let (id, code) = &holders[19];
+    let right = act(&stores[1], &own(id), id, guess(code)).await;
+    assert!(failed(&right, CodeFailure::Locked), "{right:?}");
+    world.pass(2);
+    let right = act(&stores[1], &own(id), id, guess(code)).await;
+    assert!(right.is_ok(), "{right:?}");
+}
+
+async fn wrong_guesses_add_up_when_the_budget_is_new(world: &World) {
+    let stores = [world.single_lane().await, world.single_lane().await];
+    for round in 0..10 {
+        let phone = number(100 + round);
+        let ids = [format!("a{round}"), format!("b{round}")];
+        let mut codes = Vec::new();
+        for id in &ids {
+            does(&stores[0], id, named("")).await;
+            codes.push(code_for(&stores[0], id, &phone).await);
+        }
+        // Both stores look for a row that is not there and make it: neither may start from nothing.
+        let both = join_all((0..2).map(|n| {
+            let (store, id, code) = (&stores[n], &ids[n], &codes[n]);
+            async move { act(store, &own(id), id, guess(&wrong(code))).await }
+        }));
+        assert!(both.await.iter().all(|r| failed(r, CodeFailure::Wrong)));
+        let state = format!(
+            "SELECT state FROM budgets WHERE pseudonym = '{}'",
+            world.rules.keys.pseudonym(&phone)
+        );
+        let states = world.texts(&state).await;
+        assert!(
+            states[0].contains("\"failures\":{\"count\":2"),
+            "{states:?}"
+        );
+    }
+}
+
+async fn one_of_two_registrations_wins(world: &World) {
+    let stores = [world.store().await, world.store().await];
+    for round in 0..10 {
+        let id = format!("user {round}");
+        let caller = service();
+        let results = join_all((0..8).map(|n| {
+            let name = format!("name {n}");
+            let (store, caller, id) = (&stores[n % 2], &caller, &id);
+            async move { act(store, caller, id, named(&name)).await }
+        }));
+        let results = results.await;
+        let winners: Vec<usize> = (0..8).filter(|n| results[*n].is_ok()).collect();
+        assert_eq!(winners.len(), 1);
+        let refused = results
+            .iter()
+            .filter(|r| **r == Err(Refusal::AccountExists))
+            .count();
+        assert_eq!(refused, 7);
+        let account = stores[0]
+            .find_account(&id)
+            .await
+            .expect("must read")
+            .expect("is there");
+        assert_eq!(account.profile.username, format!("name {}", winners[0]));
+    }
+    assert_eq!(world.count("SELECT count(*) FROM events").await, 10);
+}
+
+/// New rows of every kind, made by both in opposite orders: nothing is lost and nobody waits in a circle.
+async fn many_new_accounts_and_numbers_over_two_stores(world: &World) {
+    let stores = [world.store().await, world.store().await];
+    let register = |store: usize, n: u32| {
+        let store = &stores[store];
+        async move {
+            let caller = own(&format!("user {n}"));
+            act(store, &caller, &caller.user, set(&number(n % 40), SEND)).await
+        }
+    };
+    let (up, down) = futures::future::join(
+        join_all((0..80).map(|n| register(0, n))),
+        join_all((0..80).rev().map(|n| register(1, n))),
+    )
+    .await;
+    let answers: Vec<_> = up.into_iter().chain(down).collect();
+    let done = answers.iter().filter(|answer| answer.is_ok()).count();
+    let expected = |answer: &Result<_, _>| {
+        matches!(
+            answer,
+            Ok(_) | Err(Refusal::Limited { .. } | Refusal::PhoneUnchanged)
+        )
+    };
+    assert!(answers.iter().all(expected), "{answers:?}");
+    // Forty numbers, each of which may be written to once before it must cool down.
+    assert_eq!(done, 40);
+    assert_eq!(world.count("SELECT count(*) FROM outbox").await, 40);
+    assert_eq!(world.count("SELECT count(*) FROM budgets").await, 40);
+    assert_eq!(world.count("SELECT count(*) FROM accounts").await, 40);
+}

@@ -1,0 +1,123 @@
+//! Callers and the commands that tests send.
+
+use ringback_core::command::{PhoneChange, ProfileChange, SetPhone};
+use ringback_core::refusal::CodeFailure;
+use ringback_core::{
+    Action, Caller, Command, Delivery, Number, Profile, Refusal, Reply, Verification,
+};
+use ringback_store::Store;
+
+pub const SEND: Verification = Verification::Code(Delivery::Send);
+pub const RETURN: Verification = Verification::Code(Delivery::Return);
+pub const TRUSTED: Verification = Verification::Trusted;
+
+/// A service that may do everything everywhere.
+pub fn service() -> Caller {
+    Caller {
+        user: "service".into(),
+        organization: "acme".into(),
+        everywhere: true,
+        may_read: true,
+        may_write: true,
+        may_delete: true,
+        language: String::new(),
+    }
+}
+
+/// A user without rights over others.
+pub fn own(user: &str) -> Caller {
+    Caller {
+        user: user.into(),
+        organization: "acme".into(),
+        everywhere: false,
+        may_read: false,
+        may_write: false,
+        may_delete: false,
+        language: "de".into(),
+    }
+}
+
+pub fn number(n: u32) -> Number {
+    Number::from_stored(format!("+4179{n:07}"))
+}
+
+pub fn set_phone(number: &Number, verification: Verification) -> SetPhone {
+    SetPhone {
+        number: Ok(number.clone()),
+        verification,
+    }
+}
+
+pub fn set(number: &Number, verification: Verification) -> Action {
+    Action::SetPhone(set_phone(number, verification))
+}
+
+pub fn guess(code: &str) -> Action {
+    Action::VerifyPhone { code: code.into() }
+}
+
+pub fn register(profile: Profile, phone: Option<SetPhone>) -> Action {
+    Action::Register {
+        organization: None,
+        profile: Box::new(profile),
+        phone,
+    }
+}
+
+pub fn named(username: &str) -> Action {
+    let profile = Profile {
+        username: username.into(),
+        ..Profile::default()
+    };
+    register(profile, None)
+}
+
+pub fn rename(username: &str) -> Action {
+    Action::Update {
+        profile: Box::new(ProfileChange {
+            username: Some(username.into()),
+            ..ProfileChange::default()
+        }),
+        phone: PhoneChange::Keep,
+    }
+}
+
+pub fn command(caller: &Caller, account: &str, action: Action) -> Command {
+    Command {
+        caller: caller.clone(),
+        account: account.into(),
+        action,
+    }
+}
+
+pub async fn act(
+    store: &Store,
+    caller: &Caller,
+    account: &str,
+    action: Action,
+) -> Result<Reply, Refusal> {
+    store.execute(command(caller, account, action), None).await
+}
+
+/// As the service, and it must succeed.
+pub async fn does(store: &Store, account: &str, action: Action) -> Reply {
+    act(store, &service(), account, action)
+        .await
+        .expect("must succeed")
+}
+
+/// Sets a number with its code returned, and says the code.
+pub async fn code_for(store: &Store, account: &str, number: &Number) -> String {
+    let reply = does(store, account, set(number, RETURN)).await;
+    reply.code.expect("a code").reveal().to_owned()
+}
+
+/// A code of the right form that is not the right one.
+pub fn wrong(code: &str) -> String {
+    let last = if code.ends_with('0') { "1" } else { "0" };
+    format!("{}{last}", &code[..code.len() - 1])
+}
+
+pub fn failed(result: &Result<Reply, Refusal>, failure: CodeFailure) -> bool {
+    *result == Err(Refusal::CodeRefused(failure))
+}

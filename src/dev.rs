@@ -1,0 +1,371 @@
+//! The data directory of `ringback dev`: its keys, its `dev.json`, and what it says to who starts it.
+
+use std::fmt;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use rand::TryRng;
+use rand::rngs::SysRng;
+use ringback_core::Time;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::config::{Config, ConfigError, IssuerSection, RouteName, environment};
+
+/// Who signs the tokens of a data directory, and for whom.
+const ISSUER: &str = "ringback-dev";
+const AUDIENCE: &str = "ringback";
+
+const KEYS_FILE: &str = "keys.json";
+const DEV_FILE: &str = "dev.json";
+const DATABASE_FILE: &str = "ringback.db";
+
+/// How long the token in `dev.json` lives.
+const ADMIN_LIFE: Duration = Duration::from_secs(86_400);
+
+/// The longest life of a token: more than any trial needs, and far from where time overflows.
+const LONGEST_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// What differs from the default file.
+const SETTINGS: &str = r#"
+    [cors]
+    allowed_origins = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"]
+    [log]
+    format = "text"
+    [metrics]
+    listen = ""
+    [sms]
+    routes = ["inbox"]
+"#;
+
+/// A data directory, with its keys.
+pub struct DevHome {
+    dir: PathBuf,
+    keys: DevKeys,
+}
+
+/// The keys of a data directory, made once.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct DevKeys {
+    code_key: String,
+    pseudonym_key: String,
+    token_secret: String,
+    vendor: Vendor,
+}
+
+/// What a back end shows to get an environment token at the Frontegg door.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Vendor {
+    client_id: String,
+    secret: String,
+}
+
+/// What a token shall say.
+#[derive(Clone, Debug, Default)]
+pub struct TokenRequest {
+    /// The user.
+    pub sub: String,
+    /// The user's organisation.
+    pub org: Option<String>,
+    /// Roles, such as `ORG_OWNER`.
+    pub roles: Vec<String>,
+    /// Permissions, such as `user.read`.
+    pub permissions: Vec<String>,
+    /// Scopes.
+    pub scopes: Vec<String>,
+    /// How long it lives.
+    pub ttl: Duration,
+}
+
+/// Why a data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DevError {
+    /// A file or the directory itself cannot be read or written.
+    #[error("{path}: {reason}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        reason: io::Error,
+    },
+    /// There are no keys.
+    #[error("{0} is no data directory: start `ringback dev --data-dir {0}` first, which makes it")]
+    Missing(String),
+    /// The keys are not as they were written.
+    #[error("{0} is damaged: put it back from a copy, or delete the data directory to begin anew")]
+    Damaged(String),
+    /// The operating system gives no random bytes.
+    #[error("no random bytes for new keys: {0}")]
+    Random(String),
+    /// A token cannot say what it was asked to.
+    #[error("{0}")]
+    Token(&'static str),
+}
+
+impl DevHome {
+    /// Opens a data directory; makes it, and its keys, when they are missing. Keys that exist stay.
+    pub fn open(dir: &Path) -> Result<DevHome, DevError> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(dir).map_err(|error| at(dir, error))?;
+
+        let path = dir.join(KEYS_FILE);
+        let keys = serde_json::to_string_pretty(&DevKeys::new()?)
+            .map_err(|error| at(&path, error.into()))?;
+        match write_new(&path, &keys) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(at(&path, error)),
+        }
+        DevHome::existing(dir)
+    }
+
+    /// Opens a data directory that [`DevHome::open`] made.
+    pub fn existing(dir: &Path) -> Result<DevHome, DevError> {
+        let path = dir.join(KEYS_FILE);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(DevError::Missing(dir.display().to_string()));
+            }
+            Err(error) => return Err(at(&path, error)),
+        };
+        let damaged = || DevError::Damaged(path.display().to_string());
+        let keys: DevKeys = serde_json::from_str(&text).map_err(|_| damaged())?;
+        let whole = [&keys.code_key, &keys.pseudonym_key, &keys.token_secret]
+            .iter()
+            .all(|key| STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 32));
+        if !whole || keys.vendor.client_id.is_empty() || keys.vendor.secret.is_empty() {
+            return Err(damaged());
+        }
+        Ok(DevHome {
+            dir: dir.to_owned(),
+            keys,
+        })
+    }
+
+    /// The configuration of `ringback dev`: the default file, what makes a trial easy, then the
+    /// environment, then the arguments, which keep their word against it. The database is a file of the
+    /// directory unless `database_url` names another.
+    pub fn config(
+        &self,
+        listen: SocketAddr,
+        database_url: Option<&str>,
+    ) -> Result<Config, ConfigError> {
+        self.config_with(listen, database_url, environment())
+    }
+
+    /// [`DevHome::config`] with the given variables in place of the process's.
+    pub fn config_with(
+        &self,
+        listen: SocketAddr,
+        database_url: Option<&str>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        if !listen.ip().is_loopback() {
+            return Err(ConfigError::new(
+                "server.listen",
+                format!(
+                    "{listen} can be reached from outside, and the inbox shows every code; use 127.0.0.1"
+                ),
+            ));
+        }
+        let mut config = Config::with("the settings of dev", SETTINGS, environment)?;
+        let url = match database_url {
+            Some(url) => url.to_owned(),
+            None => format!("sqlite:{}", self.dir.join(DATABASE_FILE).display()),
+        };
+        config.server.listen = listen;
+        config.database.url = SecretString::from(url);
+        // The keys of the directory are what its database was written with.
+        config.secrets.code_keys = [("1".to_owned(), self.keys.code_key.clone().into())].into();
+        config.secrets.current_code_key = 1;
+        config.secrets.pseudonym_key = self.keys.pseudonym_key.clone().into();
+        if !config.sms.routes.contains(&RouteName::Inbox) {
+            config.sms.routes.insert(0, RouteName::Inbox);
+        }
+        let issuer = IssuerSection {
+            issuer: ISSUER.to_owned(),
+            audiences: vec![AUDIENCE.to_owned()],
+            algorithms: vec![Algorithm::HS256],
+            secret: self.keys.token_secret.clone().into(),
+            ..IssuerSection::default()
+        };
+        config.auth.issuers.insert("dev".to_owned(), issuer);
+        Ok(config)
+    }
+
+    /// A signed token that `ringback dev` accepts.
+    pub fn token(&self, request: &TokenRequest, now: Time) -> Result<String, DevError> {
+        if !(1..=200).contains(&request.sub.chars().count()) {
+            return Err(DevError::Token("--sub must have 1 to 200 characters"));
+        }
+        if request.ttl > LONGEST_LIFE {
+            return Err(DevError::Token("--ttl must be at most ten years"));
+        }
+        let mut claims = json!({
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": request.sub,
+            "iat": seconds(now),
+            "exp": seconds(now + request.ttl),
+        });
+        if let Some(org) = &request.org {
+            claims["urn:zitadel:iam:user:resourceowner:id"] = json!(org);
+        }
+        let lists = [
+            ("roles", &request.roles),
+            ("permissions", &request.permissions),
+        ];
+        for (claim, names) in lists {
+            if !names.is_empty() {
+                claims[claim] = json!(names);
+            }
+        }
+        if !request.scopes.is_empty() {
+            claims["scope"] = json!(request.scopes.join(" "));
+        }
+        let key = EncodingKey::from_secret(self.keys.token_secret.as_bytes());
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
+            .map_err(|_| DevError::Token("the token cannot be signed"))
+    }
+
+    /// Writes `dev.json`: where the service is, a token that may do everything for a day, and what a back
+    /// end shows at the Frontegg door. Readers see the old file or the new one, never a part.
+    pub fn write_dev_json(&self, base_url: &str, now: Time) -> Result<(), DevError> {
+        let admin = TokenRequest {
+            sub: "admin".to_owned(),
+            roles: vec!["IAM_OWNER".to_owned()],
+            ttl: ADMIN_LIFE,
+            ..TokenRequest::default()
+        };
+        let content = json!({
+            "baseUrl": base_url,
+            "adminToken": self.token(&admin, now)?,
+            "vendor": self.keys.vendor,
+        });
+        let path = self.dir.join(DEV_FILE);
+        let draft = self.dir.join("dev.json.new");
+        match fs::remove_file(&draft) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(at(&draft, error)),
+        }
+        write_new(&draft, &content.to_string()).map_err(|error| at(&draft, error))?;
+        fs::rename(&draft, &path).map_err(|error| at(&path, error))
+    }
+
+    /// What is printed at start: lines to paste, from a new user to a verified number.
+    pub fn welcome(&self, base_url: &str) -> String {
+        let dev_file = quoted(&self.dir.join(DEV_FILE).display().to_string());
+        let data_dir = quoted(&self.dir.display().to_string());
+        format!(
+            r#"ringback listens on {base_url}
+
+Paste these lines into another terminal to verify a first number:
+
+  TOKEN=$(sed -n 's/.*"adminToken":"\([^"]*\)".*/\1/p' {dev_file})
+
+  # register a user
+  curl -s {base_url}/v2/users/human -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+    -d '{{"userId":"alice","profile":{{"givenName":"Alice","familyName":"Example"}},"email":{{"email":"alice@example.com"}}}}'
+
+  # set her number: a code is sent
+  curl -s {base_url}/v2/users/alice/phone -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+    -d '{{"phone":"+41791234567"}}'
+
+  # read the code from the inbox
+  CODE=$(curl -s '{base_url}/dev/inbox?to=%2B41791234567' | sed -n 's/^[^}}]*"code": *"\([^"]*\)".*/\1/p')
+
+  # submit it
+  curl -s {base_url}/v2/users/alice/phone/verify -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+    -d "{{\"verificationCode\":\"$CODE\"}}"
+
+  # her number is verified
+  curl -s {base_url}/v2/users/alice -H "Authorization: Bearer $TOKEN"
+
+A token for Alice herself: ringback token --data-dir {data_dir} --sub alice
+Everything that can be called: {base_url}/openapi.json
+"#
+        )
+    }
+}
+
+impl fmt::Debug for DevHome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DevHome")
+            .field("dir", &self.dir)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DevKeys {
+    fn new() -> Result<DevKeys, DevError> {
+        let key = || random::<32>().map(|bytes| STANDARD.encode(bytes));
+        let id = random::<16>()?;
+        Ok(DevKeys {
+            code_key: key()?,
+            pseudonym_key: key()?,
+            token_secret: key()?,
+            vendor: Vendor {
+                client_id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
+                secret: key()?,
+            },
+        })
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], DevError> {
+    let mut bytes = [0; N];
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|error| DevError::Random(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// Writes a file that only its owner can read, and that must not exist yet.
+fn write_new(path: &Path, content: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(content.as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()
+}
+
+fn at(path: &Path, reason: io::Error) -> DevError {
+    DevError::File {
+        path: path.display().to_string(),
+        reason,
+    }
+}
+
+fn seconds(time: Time) -> i64 {
+    time.0.div_euclid(1_000_000)
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if !path.is_empty() && path.chars().all(plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

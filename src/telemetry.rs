@@ -1,0 +1,316 @@
+//! What the outside sees of a running process: its log and its figures.
+
+use std::net::SocketAddr;
+use std::panic::PanicHookInfo;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::config::{LogFormat, LogSection};
+
+/// The variable that goes before `log.level`.
+const FILTER: &str = "RINGBACK_LOG";
+
+/// The upper bounds of histograms of seconds: from a read in memory to a request that waited in vain.
+const SECONDS: [f64; 14] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// How often what was measured is gathered, whether or not somebody reads it.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Why log or figures cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter is not understood.
+    #[error(
+        "{key}: is no log filter; use a level such as info, or directives such as info,ringback=debug"
+    )]
+    Filter {
+        /// The key or the variable.
+        key: &'static str,
+    },
+    /// Something in this process logs or measures already.
+    #[error("log and figures can be set up once in a process: {0}")]
+    Twice(String),
+    /// The address for figures cannot be listened on.
+    #[error(
+        "metrics.listen: cannot listen on {address}: {reason}; choose another address, or \"\" for no figures"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// The bounds of a histogram are not accepted.
+    #[error("figures cannot be set up: {0}")]
+    Recorder(String),
+}
+
+/// Starts the log, on standard error, and sends panics there. Once for each process.
+pub fn init(log: &LogSection) -> Result<(), TelemetryError> {
+    let filter = filter(log, std::env::var(FILTER).ok())?;
+    let twice = |error: &dyn std::error::Error| TelemetryError::Twice(error.to_string());
+    tracing::subscriber::set_global_default(subscriber(log.format, filter, std::io::stderr))
+        .map_err(|error| twice(&error))?;
+    std::panic::set_hook(Box::new(panicked));
+    Ok(())
+}
+
+/// The figures' own listener; they end with it.
+#[derive(Debug)]
+pub struct Figures {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Figures {
+    /// Where they can be read.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Figures {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Begins to measure and shows the figures at `/metrics` of this address, in Prometheus' text form. Once
+/// for each process; nothing is measured without an address.
+pub async fn metrics(listen: Option<SocketAddr>) -> Result<Option<Figures>, TelemetryError> {
+    let Some(address) = listen else {
+        return Ok(None);
+    };
+    let named = |reason| TelemetryError::Listen { address, reason };
+    let listener = TcpListener::bind(address).await.map_err(named)?;
+    let address = listener.local_addr().map_err(named)?;
+    let recorder = builder()?.build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder)
+        .map_err(|error| TelemetryError::Twice(error.to_string()))?;
+    Ok(Some(show(address, listener, handle)))
+}
+
+fn builder() -> Result<PrometheusBuilder, TelemetryError> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+        .map_err(|error| TelemetryError::Recorder(error.to_string()))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "ends when the figures are dropped, and a reader may be cut off"
+)]
+fn show(address: SocketAddr, listener: TcpListener, handle: PrometheusHandle) -> Figures {
+    let task = tokio::spawn(async move {
+        let upkeep = handle.clone();
+        let gather = async move {
+            let mut beat = tokio::time::interval(UPKEEP);
+            loop {
+                beat.tick().await;
+                upkeep.run_upkeep();
+            }
+        };
+        let text = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+        let router = Router::new().route(
+            "/metrics",
+            get(move || std::future::ready((text, handle.render()))),
+        );
+        let serve = async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::error!(%error, "figures are shown no more");
+            }
+        };
+        tokio::join!(serve, gather);
+    });
+    Figures { address, task }
+}
+
+fn filter(log: &LogSection, variable: Option<String>) -> Result<EnvFilter, TelemetryError> {
+    let (key, text) = match variable.as_deref() {
+        Some(text) if !text.trim().is_empty() => (FILTER, text),
+        Some(_) | None => ("log.level", log.level.as_str()),
+    };
+    // A lone word that is no level would be read as the name of a module, and nothing would be logged.
+    let word = text.trim();
+    let lone = !word.contains(['=', ',', '[', ':']);
+    let level = word.parse::<tracing::level_filters::LevelFilter>().is_ok();
+    if word.is_empty() || (lone && !level) {
+        return Err(TelemetryError::Filter { key });
+    }
+    EnvFilter::try_new(word).map_err(|_| TelemetryError::Filter { key })
+}
+
+fn subscriber<W>(
+    format: LogFormat,
+    filter: EnvFilter,
+    writer: W,
+) -> Box<dyn tracing::Subscriber + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let common = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer);
+    match format {
+        LogFormat::Json => Box::new(common.json().flatten_event(true).finish()),
+        LogFormat::Text => Box::new(common.with_target(false).compact().finish()),
+    }
+}
+
+fn panicked(info: &PanicHookInfo<'_>) {
+    let place = info.location().map(ToString::to_string);
+    let text = info.payload_as_str().unwrap_or("no text");
+    let backtrace = std::backtrace::Backtrace::capture();
+    tracing::error!(place, %backtrace, "panic: {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// A log that can be read.
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn section(level: &str, format: LogFormat) -> LogSection {
+        LogSection {
+            level: level.into(),
+            format,
+        }
+    }
+
+    fn logged(section: &LogSection, variable: Option<&str>, act: impl FnOnce()) -> String {
+        let paper = Paper::default();
+        let writer = paper.clone();
+        let filter = filter(section, variable.map(str::to_owned)).unwrap();
+        let subscriber = subscriber(section.format, filter, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, act);
+        String::from_utf8(paper.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn json_lines_are_objects() {
+        let section = section("info", LogFormat::Json);
+        let text = logged(&section, None, || {
+            let span = tracing::info_span!("request", method = "SetPhone");
+            let _entered = span.enter();
+            tracing::info!(count = 3, "done");
+            tracing::debug!("too fine");
+        });
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["level"], "INFO");
+        assert_eq!(line["message"], "done");
+        assert_eq!(line["count"], 3);
+        assert_eq!(line["span"]["method"], "SetPhone");
+    }
+
+    #[test]
+    fn the_variable_goes_before_the_key() {
+        let section = section("info", LogFormat::Text);
+        let act = || {
+            tracing::debug!("fine");
+            tracing::info!("coarse");
+        };
+        assert!(!logged(&section, None, act).contains("fine"));
+        assert!(!logged(&section, Some(""), act).contains("fine"));
+        let text = logged(&section, Some("debug"), act);
+        assert!(text.contains("fine") && text.contains("coarse"), "{text}");
+        assert!(!logged(&section, Some("ringback=warn"), act).contains("coarse"));
+    }
+
+    #[test]
+    fn a_filter_that_would_hide_everything_by_mistake_is_refused() {
+        for wrong in ["", "loud", "ringback=loud", "info,,=["] {
+            let refused = filter(&section(wrong, LogFormat::Json), None);
+            assert!(refused.is_err(), "{wrong}");
+            assert!(refused.unwrap_err().to_string().starts_with("log.level:"));
+        }
+        let refused = filter(&section("info", LogFormat::Json), Some("loud".into()));
+        assert!(
+            refused
+                .unwrap_err()
+                .to_string()
+                .starts_with("RINGBACK_LOG:")
+        );
+        for right in ["info", "OFF", "info,ringback::auth=debug"] {
+            assert!(
+                filter(&section(right, LogFormat::Json), None).is_ok(),
+                "{right}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn figures_are_read_over_http() {
+        let address = "127.0.0.1:0".parse().unwrap();
+        assert!(metrics(None).await.unwrap().is_none());
+        let recorder = builder().unwrap().build_recorder();
+        let handle = recorder.handle();
+        metrics::with_local_recorder(&recorder, || {
+            metrics::counter!("ringback_verify_total", "result" => "ok").increment(2);
+            metrics::histogram!("ringback_request_seconds").record(0.003);
+        });
+        let listener = TcpListener::bind::<SocketAddr>(address).await.unwrap();
+        let figures = show(listener.local_addr().unwrap(), listener, handle);
+        let base = format!("http://{}", figures.address());
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let answer = client.get(format!("{base}/metrics")).send().await.unwrap();
+        assert!(
+            answer.headers()["content-type"]
+                .to_str()
+                .unwrap()
+                .starts_with("text/plain; version=0.0.4")
+        );
+        let text = answer.text().await.unwrap();
+        assert!(
+            text.contains("ringback_verify_total{result=\"ok\"} 2"),
+            "{text}"
+        );
+        assert!(
+            text.contains("ringback_request_seconds_bucket{le=\"0.0025\"} 0"),
+            "{text}"
+        );
+        assert!(
+            text.contains("ringback_request_seconds_bucket{le=\"0.005\"} 1"),
+            "{text}"
+        );
+        let elsewhere = client.get(base).send().await.unwrap();
+        assert_eq!(elsewhere.status(), 404);
+    }
+
+    #[tokio::test]
+    async fn an_address_in_use_is_named() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = taken.local_addr().unwrap();
+        let text = metrics(Some(address)).await.unwrap_err().to_string();
+        assert!(
+            text.starts_with(&format!("metrics.listen: cannot listen on {address}")),
+            "{text}"
+        );
+    }
+}

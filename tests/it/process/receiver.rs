@@ -1,0 +1,95 @@
+//! A receiver of webhooks that answers, or takes messages and never says a word.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// A receiver on a free port. It ends with this value.
+pub struct Receiver {
+    /// Where messages go.
+    pub url: String,
+    post: Post,
+    task: JoinHandle<()>,
+}
+
+#[derive(Clone, Default)]
+struct Post {
+    answers: Arc<AtomicBool>,
+    taken: Arc<Mutex<Vec<Taken>>>,
+}
+
+/// A message that came in, answered or not.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// `webhook-id`.
+    pub id: String,
+    /// Where it shall go.
+    pub to: String,
+    /// What it carries.
+    pub code: String,
+}
+
+impl Receiver {
+    /// Starts one that takes messages and never answers.
+    pub async fn silent() -> Receiver {
+        let post = Post::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let router = Router::new()
+            .route("/sms", axum::routing::post(take))
+            .with_state(post.clone());
+        let task = tokio::spawn(async move {
+            axum::serve(listener, router).await.expect("serving");
+        });
+        Receiver {
+            url: format!("http://{address}/sms"),
+            post,
+            task,
+        }
+    }
+
+    /// Starts one that answers.
+    pub async fn answering() -> Receiver {
+        let receiver = Receiver::silent().await;
+        receiver.answer();
+        receiver
+    }
+
+    /// From now on messages are answered.
+    pub fn answer(&self) {
+        self.post.answers.store(true, Ordering::SeqCst);
+    }
+
+    /// What has come in by now, oldest first.
+    pub fn taken(&self) -> Vec<Taken> {
+        self.post.taken.lock().expect("no panic while locked").clone()
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn take(State(post): State<Post>, headers: HeaderMap, body: String) -> StatusCode {
+    let body: Value = serde_json::from_str(&body).expect("messages are JSON");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let id = headers["webhook-id"].to_str().expect("an id").to_owned();
+    let taken = Taken {
+        id,
+        to: text(&body["to"]),
+        code: text(&body["code"]),
+    };
+    post.taken.lock().expect("no panic while locked").push(taken);
+    if !post.answers.load(Ordering::SeqCst) {
+        std::future::pending::<()>().await;
+    }
+    StatusCode::NO_CONTENT
+}
