@@ -128,7 +128,8 @@ impl Config {
         }
         let hash = &messages.android_hash;
         let symbol = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/');
-        if !hash.is_empty() && !(hash.len() == 11 && hash.chars().all(symbol)) {
+        let whole = hash.len() == 11 && hash.chars().all(symbol);
+        if !hash.is_empty() && !whole {
             error.add(
                 "messages.android_hash",
                 "must have the 11 characters that Android computes, or none",

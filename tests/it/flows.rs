@@ -6,6 +6,10 @@ use crate::app::TestApp;
 use crate::database::Database;
 use crate::wire::Wire;
 
+mod codes;
+mod doors;
+mod numbers;
+
 crate::on_both! {
     the_phone_calls_give_the_same_result_over_every_wire,
 }
@@ -23,10 +27,28 @@ impl Story<'_> {
             Ok(reply) => reply,
             Err(failure) => json!({"refused": failure.message, "code": failure.code as i32}),
         };
-        self.told.push(json!([rpc, answer]));
+        self.told.push(json!([rpc, veiled(&answer)]));
         // So that each change has a time of its own.
         self.app.seconds(1);
         answer
+    }
+}
+
+/// An answer without its code, and with numbers by their ends.
+fn veiled(answer: &Value) -> Value {
+    match answer {
+        Value::String(text) if text.starts_with("+41") => {
+            format!("+41…{}", &text[text.len() - 2..]).into()
+        }
+        Value::Array(items) => items.iter().map(veiled).collect(),
+        Value::Object(members) => {
+            let veil = |(name, value): (&String, &Value)| {
+                let is_code = name == "verificationCode" || name == "phoneCode";
+                (name.clone(), if is_code { "(code)".into() } else { veiled(value) })
+            };
+            members.iter().map(veil).collect()
+        }
+        Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => answer.clone(),
     }
 }
 
@@ -110,10 +132,7 @@ async fn the_phone_calls_give_the_same_result_over_every_wire(database: Database
         let app = TestApp::start(database.another().await).await;
         let told = tell(&app, wire).await;
         insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false}, {
-            insta::assert_json_snapshot!("flow", told, {
-                ".**.verificationCode" => "[code]",
-                ".**.phoneCode" => "[code]",
-            });
+            insta::assert_json_snapshot!("flow", told);
         });
     }
 }

@@ -5,3 +5,127 @@ pub(crate) mod budgets;
 pub(crate) mod events;
 pub(crate) mod outbox;
 pub(crate) mod phone_numbers;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use sea_orm::sea_query::ColumnType;
+    use sea_orm::{
+        ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend,
+        EntityTrait, Iterable, Statement, TransactionTrait,
+    };
+    use sea_orm_migration::MigratorTrait;
+
+    /// By column: its kind, and whether it may be empty.
+    type Columns = BTreeMap<String, (String, bool)>;
+
+    fn expected<E: EntityTrait>() -> Columns {
+        E::Column::iter()
+            .map(|column| {
+                let definition = column.def();
+                let kind = match definition.get_column_type() {
+                    ColumnType::Text => "text",
+                    ColumnType::BigInteger => "bigint",
+                    ColumnType::Integer => "integer",
+                    ColumnType::Boolean => "boolean",
+                    other => panic!("no table has a column of this kind: {other:?}"),
+                };
+                let name = sea_orm::IdenStatic::as_str(&column).to_owned();
+                (name, (kind.to_owned(), definition.is_null()))
+            })
+            .collect()
+    }
+
+    async fn actual(database: &impl ConnectionTrait, table: &str) -> Columns {
+        let backend = database.get_database_backend();
+        let sql = match backend {
+            DbBackend::Postgres => format!(
+                "SELECT column_name::text, data_type::text, \
+                        CASE is_nullable WHEN 'YES' THEN 1 ELSE 0 END, \
+                        coalesce(collation_name::text, '') \
+                 FROM information_schema.columns \
+                 WHERE table_name = '{table}' AND table_schema = current_schema()"
+            ),
+            _ => format!(
+                "SELECT name, lower(type), 1 - \"notnull\", '' FROM pragma_table_info('{table}')"
+            ),
+        };
+        let rows = database
+            .query_all_raw(Statement::from_string(backend, sql))
+            .await;
+        rows.expect("must describe")
+            .iter()
+            .map(|row| {
+                let (name, kind, null, collation): (String, String, i32, String) =
+                    row.try_get_many_by_index().expect("four columns");
+                let bytewise = backend != DbBackend::Postgres || kind != "text" || collation == "C";
+                assert!(bytewise, "{table}.{name} is not ordered by bytes");
+                (name, (kind, null == 1))
+            })
+            .collect()
+    }
+
+    async fn compare(database: &impl ConnectionTrait) {
+        let tables = [
+            ("accounts", expected::<super::accounts::Entity>()),
+            ("budgets", expected::<super::budgets::Entity>()),
+            ("events", expected::<super::events::Entity>()),
+            ("outbox", expected::<super::outbox::Entity>()),
+            ("phone_numbers", expected::<super::phone_numbers::Entity>()),
+        ];
+        for (table, columns) in tables {
+            let mut found = actual(database, table).await;
+            for (kind, _) in found.values_mut() {
+                // SQLite's spelling: both are its one integer of up to eight bytes.
+                if database.get_database_backend() == DbBackend::Sqlite && kind == "integer" {
+                    *kind = "bigint".into();
+                }
+            }
+            let mut wanted = columns;
+            if database.get_database_backend() == DbBackend::Sqlite {
+                for (kind, _) in wanted.values_mut() {
+                    if kind == "integer" {
+                        *kind = "bigint".into();
+                    }
+                }
+            }
+            for (kind, _) in found.values_mut() {
+                *kind = kind.trim_end_matches("_text").to_owned();
+            }
+            assert_eq!(found, wanted, "{table}");
+        }
+    }
+
+    async fn connect(url: &str) -> DatabaseConnection {
+        let mut options = ConnectOptions::new(url);
+        options.max_connections(1).sqlx_logging(false);
+        Database::connect(options).await.expect("must connect")
+    }
+
+    #[tokio::test]
+    async fn migrations_make_what_the_entities_say_on_sqlite() {
+        let database = connect("sqlite::memory:").await;
+        crate::migration::Migrator::up(&database, None)
+            .await
+            .expect("must migrate");
+        compare(&database).await;
+    }
+
+    #[tokio::test]
+    async fn migrations_make_what_the_entities_say_on_postgres() {
+        let server = std::env::var("RINGBACK_TEST_POSTGRES")
+            .expect("RINGBACK_TEST_POSTGRES is not set: run the tests with scripts/test");
+        let database = connect(&server).await;
+        // A schema that is never committed, so that nothing is left behind.
+        let transaction = database.begin().await.expect("must begin");
+        for sql in ["CREATE SCHEMA fresh", "SET LOCAL search_path TO fresh"] {
+            transaction.execute_unprepared(sql).await.expect(sql);
+        }
+        crate::migration::Migrator::up(&transaction, None)
+            .await
+            .expect("must migrate");
+        compare(&transaction).await;
+        transaction.rollback().await.expect("must roll back");
+    }
+}

@@ -190,6 +190,15 @@ fn keys<'a>(backend: DbBackend, keys: impl Iterator<Item = &'a str>) -> Result<V
     })
 }
 
+/// Whether a text in some JSON holds a NUL, which is written as six characters there, behind no or an even
+/// number of backslashes.
+fn holds_nul(json: &str) -> bool {
+    json.match_indices("\\u0000").any(|(at, _)| {
+        let before = json[..at].bytes().rev();
+        before.take_while(|byte| *byte == b'\\').count() % 2 == 0
+    })
+}
+
 /// What a batch changes. Rows in `*_added` must not exist, rows in `*_changed` must.
 #[derive(Default)]
 pub(crate) struct Changes {
@@ -240,7 +249,12 @@ impl Changes {
     /// One parameter for each of the ten lists, in the order of [`Sql::write`].
     fn parameters(&self, backend: DbBackend) -> Result<[Value; 10], Fault> {
         fn rows<T: serde::Serialize>(rows: &[T]) -> Result<Value, Fault> {
-            Ok(serde_json::to_string(rows)?.into())
+            let json = serde_json::to_string(rows)?;
+            // PostgreSQL refuses it, and SQLite would keep what PostgreSQL cannot.
+            if holds_nul(&json) {
+                return Err(Fault::Broken("a text holds a NUL".into()));
+            }
+            Ok(json.into())
         }
         Ok([
             rows(&self.accounts_added)?,
@@ -452,4 +466,58 @@ pub(crate) enum Write {
     Counted(Statement),
     /// Statements that each report how many rows they touched.
     Each(Vec<Statement>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nul_is_told_from_its_spelling() {
+        let holds = |text: &str| holds_nul(&serde_json::to_string(&[text]).expect("is a text"));
+        assert!(holds("a\0b"));
+        assert!(holds("\\\0"));
+        assert!(!holds("\\u0000"));
+        assert!(!holds("\\\\u0000"));
+        assert!(holds("\\u0000\0"));
+        assert!(!holds("u0000"));
+    }
+
+    #[test]
+    fn the_text_of_a_statement_does_not_depend_on_its_rows() {
+        for backend in [DbBackend::Sqlite, DbBackend::Postgres] {
+            let sql = Sql::new(backend);
+            let text = |ids: &[&str]| {
+                let ids = || ids.iter().copied();
+                let all = [
+                    sql.lock_accounts(ids()),
+                    sql.find_accounts(ids()),
+                    sql.find_phones(ids()),
+                    sql.lock_budgets(ids()),
+                    sql.remove_messages(ids()),
+                ];
+                all.map(|statement| statement.expect("must be made").sql)
+            };
+            assert_eq!(text(&["a"]), text(&["a", "'; DROP TABLE accounts", "c"]));
+        }
+    }
+
+    #[test]
+    fn only_postgres_locks_rows() {
+        let texts = |backend| {
+            let sql = Sql::new(backend);
+            [
+                sql.lock_accounts,
+                sql.lock_budgets,
+                sql.claim,
+                sql.purge_budgets,
+            ]
+        };
+        for text in texts(DbBackend::Postgres) {
+            assert!(text.contains("FOR UPDATE"), "{text}");
+        }
+        for text in texts(DbBackend::Sqlite) {
+            assert!(!text.contains("FOR UPDATE"), "{text}");
+        }
+    }
 }

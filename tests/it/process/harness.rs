@@ -96,7 +96,10 @@ impl Setup {
 
     fn write(&self, path: &Path) {
         // Lists, texts, numbers and booleans read the same in TOML as in JSON.
-        let lines = self.keys.iter().map(|(key, value)| format!("{key} = {value}\n"));
+        let lines = self
+            .keys
+            .iter()
+            .map(|(key, value)| format!("{key} = {value}\n"));
         fs::write(path, lines.collect::<String>()).expect("writing the configuration");
     }
 
@@ -120,11 +123,21 @@ impl Ended {
     /// Asserts that it failed, says each of these, and hides what it shall not tell.
     #[track_caller]
     pub fn refuses(&self, says: &[&str]) {
-        assert_eq!(self.status.code(), Some(1), "{}{}", self.output, self.errors);
+        assert_eq!(
+            self.status.code(),
+            Some(1),
+            "{}{}",
+            self.output,
+            self.errors
+        );
         for text in says {
             assert!(self.errors.contains(text), "not {text}: {}", self.errors);
         }
-        for secret in secrets().iter().map(String::as_str).chain([TOKEN_SECRET, "hunter2"]) {
+        for secret in secrets()
+            .iter()
+            .map(String::as_str)
+            .chain([TOKEN_SECRET, "hunter2"])
+        {
             assert!(!self.errors.contains(secret) && !self.output.contains(secret));
         }
     }
@@ -189,7 +202,10 @@ impl Program {
 
     /// Whether it still runs.
     pub fn running(&mut self) -> bool {
-        self.child.try_wait().expect("asking for the child").is_none()
+        self.child
+            .try_wait()
+            .expect("asking for the child")
+            .is_none()
     }
 
     /// Sends a signal by name, such as `TERM`.
@@ -301,8 +317,16 @@ impl Server {
             client,
         };
         until("readiness", async || {
-            assert!(server.program.running(), "ended: {}", server.program.printed());
-            let answer = server.client.get(format!("{}/readyz", server.base)).send().await;
+            assert!(
+                server.program.running(),
+                "ended: {}",
+                server.program.printed()
+            );
+            let answer = server
+                .client
+                .get(format!("{}/readyz", server.base))
+                .send()
+                .await;
             answer.ok().filter(|answer| answer.status() == 200)
         })
         .await;
@@ -346,20 +370,27 @@ impl Server {
         let body = json!({"userId": user, "phone": {"phone": number, "returnCode": {}}});
         let answer = self.post("/v2/users/human", &admin(), body).await;
         assert_eq!(answer.status, 200, "{answer:?}");
-        answer.body["phoneCode"].as_str().expect("a code").to_owned()
+        answer.body["phoneCode"]
+            .as_str()
+            .expect("a code")
+            .to_owned()
     }
 
     /// Submits a code.
     pub async fn verify(&self, user: &str, code: &str) -> Answer {
         let path = format!("/v2/users/{user}/phone/verify");
-        self.post(&path, &admin(), json!({"verificationCode": code})).await
+        self.post(&path, &admin(), json!({"verificationCode": code}))
+            .await
     }
 
     /// The messages to a number, newest first.
     pub async fn inbox(&self, number: &str) -> Vec<Value> {
         let path = format!("/dev/inbox?to={}", number.replace('+', "%2B"));
         let answer = self.get(&path, "").await;
-        answer.body["messages"].as_array().expect("messages").clone()
+        answer.body["messages"]
+            .as_array()
+            .expect("messages")
+            .clone()
     }
 }
 
@@ -412,7 +443,9 @@ pub fn end_user(user: &str) -> String {
 }
 
 fn token(user: &str, roles: &[&str]) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock");
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a clock");
     let claims = json!({
         "iss": "https://login.example.com",
         "aud": "ringback",

@@ -53,7 +53,10 @@ impl Racers {
 }
 
 fn statuses(answers: &[Answer], status: u16) -> usize {
-    answers.iter().filter(|answer| answer.status == status).count()
+    answers
+        .iter()
+        .filter(|answer| answer.status == status)
+        .count()
 }
 
 async fn guesses_are_counted(racers: Racers) {
@@ -61,13 +64,23 @@ async fn guesses_are_counted(racers: Racers) {
     let right: u32 = code.parse().expect("digits");
     let wrong = (0..200).map(|n| {
         let guess = format!("{:06}", (right + 1 + n) % 1_000_000);
-        ("/v2/users/ann/phone/verify", json!({"verificationCode": guess}))
+        (
+            "/v2/users/ann/phone/verify",
+            json!({"verificationCode": guess}),
+        )
     });
     let answers = racers.post(wrong).await;
     assert_eq!(statuses(&answers, 400), 200, "{answers:?}");
     let first = &answers[0].body;
-    assert!(first["message"].as_str().is_some_and(|text| text.contains("COMMAND-eis9R")));
-    assert!(answers.iter().all(|answer| answer.body == *first), "all look the same");
+    assert!(
+        first["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("COMMAND-eis9R"))
+    );
+    assert!(
+        answers.iter().all(|answer| answer.body == *first),
+        "all look the same"
+    );
 
     let evaluated = racers.events("phone.verification_failed", "wrong").await;
     assert_eq!(evaluated, 5);
@@ -81,14 +94,20 @@ async fn guesses_are_counted(racers: Racers) {
 async fn a_code_verifies_once(racers: Racers) {
     let code = racers.first().register("ann", &number(1)).await;
     let right = (0..64).map(|_| {
-        ("/v2/users/ann/phone/verify", json!({"verificationCode": code}))
+        (
+            "/v2/users/ann/phone/verify",
+            json!({"verificationCode": code}),
+        )
     });
     let answers = racers.post(right).await;
     assert_eq!(statuses(&answers, 200), 1, "{answers:?}");
     assert_eq!(statuses(&answers, 400), 63);
     assert_eq!(racers.events("phone.verified", "").await, 1);
     let user = racers.first().get("/v2/users/ann", &admin()).await;
-    assert_eq!(user.body["user"]["human"]["phone"]["isVerified"], true, "{user:?}");
+    assert_eq!(
+        user.body["user"]["human"]["phone"]["isVerified"], true,
+        "{user:?}"
+    );
 }
 
 async fn resends_send_one_message(racers: Racers) {
@@ -108,16 +127,27 @@ async fn resends_send_one_message(racers: Racers) {
         messages.extend(server.inbox(&number(1)).await);
     }
     assert_eq!(messages.len(), 1, "{messages:?}");
-    assert_eq!(messages[0]["code"], code.as_str(), "the code that was returned still holds");
+    assert_eq!(
+        messages[0]["code"],
+        code.as_str(),
+        "the code that was returned still holds"
+    );
     assert_eq!(racers.events("phone.code_sent", "").await, 1);
 }
 
 async fn sequences_are_unique(racers: Racers) {
     racers.first().register("ann", &number(0)).await;
     let sets = (1..=100).map(|n| {
-        let how = if n % 2 == 0 { "isVerified" } else { "returnCode" };
+        let how = if n % 2 == 0 {
+            "isVerified"
+        } else {
+            "returnCode"
+        };
         let value = if n % 2 == 0 { json!(true) } else { json!({}) };
-        ("/v2/users/ann/phone", json!({"phone": number(n), how: value}))
+        (
+            "/v2/users/ann/phone",
+            json!({"phone": number(n), how: value}),
+        )
     });
     let answers = racers.post(sets).await;
     assert_eq!(statuses(&answers, 200), 100, "{answers:?}");

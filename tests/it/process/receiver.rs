@@ -68,7 +68,11 @@ impl Receiver {
 
     /// What has come in by now, oldest first.
     pub fn taken(&self) -> Vec<Taken> {
-        self.post.taken.lock().expect("no panic while locked").clone()
+        self.post
+            .taken
+            .lock()
+            .expect("no panic while locked")
+            .clone()
     }
 }
 
@@ -87,7 +91,10 @@ async fn take(State(post): State<Post>, headers: HeaderMap, body: String) -> Sta
         to: text(&body["to"]),
         code: text(&body["code"]),
     };
-    post.taken.lock().expect("no panic while locked").push(taken);
+    post.taken
+        .lock()
+        .expect("no panic while locked")
+        .push(taken);
     if !post.answers.load(Ordering::SeqCst) {
         std::future::pending::<()>().await;
     }

@@ -48,8 +48,8 @@ enum Who {
 enum What {
     Register(bool, Option<(usize, Verification)>),
     Rename(u8),
-    Update(usize, Verification),
-    UpdateToNone,
+    Update(u8, usize, Verification),
+    UpdateToNone(u8),
     Set(usize, Verification),
     Resend(Delivery),
     Guess(Guess),
@@ -98,14 +98,15 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0_usize..8).prop_map(Guess::Old),
         1 => Just(Guess::Shapeless),
     ];
+    let name = 0_u8..3;
     let number = 0..NUMBERS.len();
     let delivery = prop_oneof![3 => Just(Delivery::Send), 1 => Just(Delivery::Return)];
     let phone = proptest::option::of((number.clone(), verification()));
     let what = prop_oneof![
         2 => (any::<bool>(), phone).prop_map(|(elsewhere, phone)| What::Register(elsewhere, phone)),
-        2 => (0_u8..3).prop_map(What::Rename),
-        6 => (number.clone(), verification()).prop_map(|(n, v)| What::Update(n, v)),
-        2 => Just(What::UpdateToNone),
+        2 => name.clone().prop_map(What::Rename),
+        6 => (name.clone(), number.clone(), verification()).prop_map(|(name, n, v)| What::Update(name, n, v)),
+        2 => name.prop_map(What::UpdateToNone),
         16 => (number, verification()).prop_map(|(n, v)| What::Set(n, v)),
         16 => delivery.prop_map(What::Resend),
         40 => guess.prop_map(What::Guess),
@@ -264,8 +265,11 @@ impl Step {
             number: Ok(Number::from_stored(NUMBERS[number])),
             verification,
         };
-        let update = |phone| Action::Update {
-            profile: Box::default(),
+        let update = |name: u8, phone| Action::Update {
+            profile: Box::new(ProfileChange {
+                given_name: Some(name.to_string()),
+                ..ProfileChange::default()
+            }),
             phone,
         };
         match &self.what {
@@ -274,15 +278,9 @@ impl Step {
                 profile: Box::new(Profile::default()),
                 phone: phone.map(set),
             },
-            What::Rename(name) => Action::Update {
-                profile: Box::new(ProfileChange {
-                    given_name: Some(name.to_string()),
-                    ..ProfileChange::default()
-                }),
-                phone: PhoneChange::Keep,
-            },
-            What::Update(n, v) => update(PhoneChange::Set(set((*n, *v)))),
-            What::UpdateToNone => update(PhoneChange::Remove),
+            What::Rename(name) => update(*name, PhoneChange::Keep),
+            What::Update(name, n, v) => update(*name, PhoneChange::Set(set((*n, *v)))),
+            What::UpdateToNone(name) => update(*name, PhoneChange::Remove),
             What::Set(n, v) => Action::SetPhone(set((*n, *v))),
             What::Resend(delivery) => Action::ResendCode(*delivery),
             What::Guess(guess) => {

@@ -27,8 +27,7 @@ async fn what_waits_is_committed_together(world: &World) {
     let store = world.single_lane().await;
     does(&store, "alone", named("")).await;
     assert_eq!(world.batches.take(), [1]);
-    let all =
-        join_all((0..20).map(|n| async { does(&store, &format!("user {n}"), named("")).await }));
+    let all = join_all((0..20).map(|n| does(&store, &format!("user {n}"), named(""))));
     all.await;
     assert_eq!(world.batches.take(), [20]);
     if world.kind == Kind::Postgres {
@@ -45,8 +44,7 @@ async fn a_batch_has_a_bound(world: &World) {
         ..world.settings.clone()
     };
     let store = world.store_with(&settings).await;
-    let all =
-        join_all((0..20).map(|n| async { does(&store, &format!("user {n}"), named("")).await }));
+    let all = join_all((0..20).map(|n| does(&store, &format!("user {n}"), named(""))));
     all.await;
     assert_eq!(world.batches.take(), [8, 8, 4]);
 }
@@ -65,8 +63,7 @@ async fn a_bad_command_hurts_only_itself(world: &World) {
     let caller = service();
     let results = join_all((0..9).map(|n| {
         let name = if n == 4 { "bad" } else { "good" };
-        let (store, caller) = (&store, &caller);
-        async move { act(store, caller, &format!("user {n}"), named(name)).await }
+        act(&store, &caller, &format!("user {n}"), named(name))
     }));
     let results = results.await;
     assert_eq!(world.batches.take(), [9]);
@@ -109,10 +106,7 @@ async fn a_panic_hurts_only_its_command(world: &World) {
     let caller = service();
     // The second of three panics in the batch, and again when they are done one by one.
     world.panic_at(&[2, 4]);
-    let results = join_all((0..3).map(|n| {
-        let (store, caller) = (&store, &caller);
-        async move { act(store, caller, &format!("user {n}"), named("")).await }
-    }));
+    let results = join_all((0..3).map(|n| act(&store, &caller, &format!("user {n}"), named(""))));
     let results = results.await;
     assert!(results[0].is_ok() && results[2].is_ok());
     assert_eq!(results[1], Err(Refusal::Internal));
@@ -138,10 +132,7 @@ async fn a_full_lane_says_so(world: &World) {
     };
     let store = world.store_with(&settings).await;
     let caller = service();
-    let results = join_all((0..10).map(|n| {
-        let (store, caller) = (&store, &caller);
-        async move { act(store, caller, &format!("user {n}"), named("")).await }
-    }));
+    let results = join_all((0..10).map(|n| act(&store, &caller, &format!("user {n}"), named(""))));
     let results = results.await;
     assert!(results[..4].iter().all(Result::is_ok));
     assert!(results[4..].iter().all(|r| *r == Err(Refusal::Overloaded)));
@@ -208,10 +199,7 @@ async fn a_store_outlives_a_busy_database(world: &World) {
     let store = world.store().await;
     let held = world.hold_up().await;
     let caller = service();
-    let commands = join_all((0..30).map(|n| {
-        let (store, caller) = (&store, &caller);
-        async move { act(store, caller, &format!("user {n}"), named("")).await }
-    }));
+    let commands = join_all((0..30).map(|n| act(&store, &caller, &format!("user {n}"), named(""))));
     let release = async { held.rollback().await.expect("must roll back") };
     let (results, ()) = futures::future::join(commands, release).await;
     assert!(results.iter().all(Result::is_ok), "{results:?}");

@@ -126,9 +126,7 @@ async fn wrong_guesses_count_for_a_number_over_accounts_and_stores(world: &World
         holders
             .iter()
             .enumerate()
-            .map(|(n, (id, code))| async move {
-                act(&stores[n % 2], &own(id), id, guess(&wrong(code))).await
-            }),
+            .map(|(n, (id, code))| act(&stores[n % 2], &own(id), id, guess(&wrong(code)))),
     );
     let results = results.await;
     assert_eq!(
@@ -164,10 +162,9 @@ async fn wrong_guesses_add_up_when_the_budget_is_new(world: &World) {
             codes.push(code_for(&stores[0], id, &phone).await);
         }
         // Both stores look for a row that is not there and make it: neither may start from nothing.
-        let both = join_all((0..2).map(|n| {
-            let (store, id, code) = (&stores[n], &ids[n], &codes[n]);
-            async move { act(store, &own(id), id, guess(&wrong(code))).await }
-        }));
+        let both = join_all(
+            (0..2).map(|n| act(&stores[n], &own(&ids[n]), &ids[n], guess(&wrong(&codes[n])))),
+        );
         assert!(both.await.iter().all(|r| failed(r, CodeFailure::Wrong)));
         let state = format!(
             "SELECT state FROM budgets WHERE pseudonym = '{}'",
@@ -186,11 +183,9 @@ async fn one_of_two_registrations_wins(world: &World) {
     for round in 0..10 {
         let id = format!("user {round}");
         let caller = service();
-        let results = join_all((0..8).map(|n| {
-            let name = format!("name {n}");
-            let (store, caller, id) = (&stores[n % 2], &caller, &id);
-            async move { act(store, caller, id, named(&name)).await }
-        }));
+        let results = join_all(
+            (0..8).map(|n| act(&stores[n % 2], &caller, &id, named(&format!("name {n}")))),
+        );
         let results = results.await;
         let winners: Vec<usize> = (0..8).filter(|n| results[*n].is_ok()).collect();
         assert_eq!(winners.len(), 1);
@@ -213,11 +208,13 @@ async fn one_of_two_registrations_wins(world: &World) {
 async fn many_new_accounts_and_numbers_over_two_stores(world: &World) {
     let stores = [world.store().await, world.store().await];
     let register = |store: usize, n: u32| {
-        let store = &stores[store];
-        async move {
-            let caller = own(&format!("user {n}"));
-            act(store, &caller, &caller.user, set(&number(n % 40), SEND)).await
-        }
+        let caller = own(&format!("user {n}"));
+        act(
+            &stores[store],
+            &caller,
+            &caller.user,
+            set(&number(n % 40), SEND),
+        )
     };
     let (up, down) = futures::future::join(
         join_all((0..80).map(|n| register(0, n))),

@@ -90,20 +90,21 @@ pub fn command(caller: &Caller, account: &str, action: Action) -> Command {
     }
 }
 
-pub async fn act(
+/// What it is given is copied, so that many can be made in a loop and awaited together.
+pub fn act(
     store: &Store,
     caller: &Caller,
     account: &str,
     action: Action,
-) -> Result<Reply, Refusal> {
-    store.execute(command(caller, account, action), None).await
+) -> impl Future<Output = Result<Reply, Refusal>> + use<> {
+    let (store, command) = (store.clone(), command(caller, account, action));
+    async move { store.execute(command, None).await }
 }
 
 /// As the service, and it must succeed.
-pub async fn does(store: &Store, account: &str, action: Action) -> Reply {
-    act(store, &service(), account, action)
-        .await
-        .expect("must succeed")
+pub fn does(store: &Store, account: &str, action: Action) -> impl Future<Output = Reply> + use<> {
+    let doing = act(store, &service(), account, action);
+    async move { doing.await.expect("must succeed") }
 }
 
 /// Sets a number with its code returned, and says the code.

@@ -1,0 +1,183 @@
+//! Codes and messages: how long they hold, what they say, who is told.
+
+use serde_json::json;
+use tonic::Code;
+
+use crate::app::TestApp;
+use crate::database::Database;
+use crate::wire::Wire;
+
+crate::on_both! {
+    a_code_ends_after_its_time,
+    a_resend_repeats_the_code_while_it_is_fresh,
+    a_new_number_ends_the_old_code,
+    removing_a_number_ends_its_code,
+    the_owner_of_a_verified_number_is_told,
+    messages_say_what_they_are_for,
+    json_is_read_generously_and_written_canonically,
+}
+
+async fn a_code_ends_after_its_time(database: Database) {
+    let app = TestApp::start(database).await;
+    for (user, seconds, holds) in [("early", 599, true), ("late", 600, false)] {
+        let (token, number) = (app.user(user, "acme"), app.number());
+        let set = json!({"userId": user, "phone": number});
+        Wire::Json.ok(&app, "SetPhone", &token, set).await;
+        let code = app.code(&number).await;
+        app.seconds(seconds);
+        let submit = json!({"userId": user, "verificationCode": code});
+        let answer = Wire::Json.call(&app, "VerifyPhone", &token, submit).await;
+        assert_eq!(answer.is_ok(), holds, "after {seconds} s: {answer:?}");
+        if let Err(refused) = answer {
+            assert_eq!(refused.message, "Code is invalid (COMMAND-eis9R)");
+        }
+        let user = Wire::Json.ok(&app, "GetUserByID", &token, json!({"userId": user})).await;
+        let verified = &user["user"]["human"]["phone"]["isVerified"];
+        assert_eq!(verified.as_bool().unwrap_or_default(), holds);
+    }
+}
+
+async fn a_resend_repeats_the_code_while_it_is_fresh(database: Database) {
+    let app = TestApp::start(database).await;
+    for wire in Wire::ALL {
+        let (user, number) = (wire.name(), app.number());
+        let token = app.user(user, "acme");
+        let me = || json!({"userId": user});
+        wire.ok(&app, "SetPhone", &token, json!({"userId": user, "phone": number})).await;
+        let first = app.code(&number).await;
+        app.seconds(60);
+        let reply = wire.ok(&app, "ResendPhoneCode", &token, me()).await;
+        assert!(reply.get("verificationCode").is_none(), "{wire:?}: {reply}");
+        assert_eq!(app.code(&number).await, first, "540 s remain: the same code");
+        assert_eq!(app.letters(&number).await.len(), 2);
+        app.seconds(430);
+        wire.ok(&app, "ResendPhoneCode", &token, json!({"userId": user, "sendCode": {}})).await;
+        let second = app.code(&number).await;
+        assert_ne!(second, first, "110 s remain: a new code");
+        let old = json!({"userId": user, "verificationCode": first});
+        let refused = wire.refused(&app, "VerifyPhone", &token, old).await;
+        assert_eq!(refused.message, "Code is invalid (COMMAND-eis9R)");
+        let new = json!({"userId": user, "verificationCode": second});
+        wire.ok(&app, "VerifyPhone", &token, new).await;
+        let none = wire.refused(&app, "ResendPhoneCode", &token, me()).await;
+        assert_eq!(none.message, "Code is empty (PHONE-5xrra88eq8)");
+    }
+}
+
+async fn a_new_number_ends_the_old_code(database: Database) {
+    let app = TestApp::start(database).await;
+    let token = app.user("ann", "acme");
+    let (first, second) = (app.number(), app.number());
+    for number in [&first, &second] {
+        let set = json!({"userId": "ann", "phone": number});
+        Wire::Json.ok(&app, "SetPhone", &token, set).await;
+    }
+    // The message for the number that was replaced before it went out goes nowhere.
+    assert_eq!(app.letters(&first).await, []);
+    let third = app.number();
+    let code = app.code(&second).await;
+    Wire::Json.ok(&app, "SetPhone", &token, json!({"userId": "ann", "phone": third})).await;
+    let submit = json!({"userId": "ann", "verificationCode": code});
+    let refused = Wire::Json.refused(&app, "VerifyPhone", &token, submit).await;
+    assert_eq!(refused.message, "Code is invalid (COMMAND-eis9R)");
+    assert_eq!(app.database.count("outbox").await, 1, "only the third number's message waits");
+}
+
+async fn removing_a_number_ends_its_code(database: Database) {
+    let app = TestApp::start(database).await;
+    let (token, number) = (app.user("ann", "acme"), app.number());
+    Wire::Json.ok(&app, "SetPhone", &token, json!({"userId": "ann", "phone": number})).await;
+    let code = app.code(&number).await;
+    Wire::Json.ok(&app, "RemovePhone", &token, json!({"userId": "ann"})).await;
+    let submit = json!({"userId": "ann", "verificationCode": code});
+    let verify = Wire::Json.refused(&app, "VerifyPhone", &token, submit).await;
+    assert_eq!(verify.message, "Code is invalid (COMMAND-eis9R)");
+    let resend = Wire::Json.refused(&app, "ResendPhoneCode", &token, json!({"userId": "ann"})).await;
+    assert_eq!(resend.message, "Code is empty (PHONE-5xrra88eq8)");
+    assert_eq!(app.letters(&number).await.len(), 1, "an unverified number is not told");
+}
+
+async fn the_owner_of_a_verified_number_is_told(database: Database) {
+    let silent = TestApp::start_with(database.another().await, |config| {
+        config.notify.old_number = false;
+    });
+    let (telling, silent) = (TestApp::start(database).await, silent.await);
+    for (app, tells) in [(&telling, true), (&silent, false)] {
+        let admin = app.admin();
+        let (first, second) = (app.number(), app.number());
+        for number in [&first, &second] {
+            let set = json!({"userId": "root", "phone": number, "isVerified": true});
+            Wire::Grpc.ok(app, "SetPhone", &admin, set).await;
+        }
+        Wire::Grpc.ok(app, "RemovePhone", &admin, json!({"userId": "root"})).await;
+        let told = [app.letters(&first).await, app.letters(&second).await];
+        if tells {
+            let texts = told.map(|letters| {
+                assert_eq!((letters.len(), &letters[0].code), (1, &None));
+                letters[0].text.clone()
+            });
+            assert!(texts[0].contains("Acme account now uses another phone number"));
+            assert!(texts[1].contains("was removed from your Acme account"));
+        } else {
+            assert_eq!(told, [vec![], vec![]]);
+        }
+    }
+}
+
+async fn messages_say_what_they_are_for(database: Database) {
+    let app = TestApp::start_with(database, |config| {
+        config.messages.domain = "example.com".into();
+        config.messages.android_hash = "FA+9qCX9VSu".into();
+        config.codes.length = 8;
+    });
+    let app = app.await;
+    let (token, number) = (app.user("ann", "acme"), app.number());
+    Wire::Json.ok(&app, "SetPhone", &token, json!({"userId": "ann", "phone": number})).await;
+    let letters = app.letters(&number).await;
+    let code = letters[0].code.clone().expect("a code");
+    assert_eq!(code.len(), 8);
+    let expected = format!(
+        "{code} is your Acme code, good for 10 minutes. Do not share it: nobody from Acme will \
+         ever ask you for it.\n\nFA+9qCX9VSu\n\n@example.com #{code}"
+    );
+    assert_eq!(letters[0].text, expected);
+}
+
+async fn json_is_read_generously_and_written_canonically(database: Database) {
+    let app = TestApp::start(database).await;
+    let admin = app.admin();
+    let bearer = format!("Bearer {admin}");
+    for (index, path) in
+        ["/v2/users/root/phone", "/zitadel.user.v2.UserService/SetPhone"].into_iter().enumerate()
+    {
+        for (name, arm) in [("return_code", "{}"), ("returnCode", "{\"unknown\":[1,{}]}")] {
+            let body = format!(
+                r#"{{"user_id": "root", "phone": "{}", "{name}": {arm}, "nobody": {{"knows": 1.5}},
+                    "sendCode": null}}"#,
+                app.number()
+            );
+            let request = app.http.post(app.url(path)).header("authorization", &bearer);
+            let request = request.header("content-type", "application/json; charset=utf-8");
+            let answer = request.body(body).send().await.expect("an answer");
+            assert_eq!(answer.status(), 200, "{index} {name}");
+            let text = answer.text().await.expect("a text");
+            let first = text.find(r#""sequence":""#);
+            assert!(first.is_some(), "64 bits are a text: {text}");
+            assert!(text.contains(r#""changeDate":"2027-01-15T08:00:00Z""#), "{text}");
+            assert!(text.contains(r#""verificationCode":""#), "{text}");
+        }
+    }
+    // A user without a number has an empty one, and what is false is not there.
+    Wire::Json.ok(&app, "RemovePhone", &admin, json!({"userId": "root"})).await;
+    let user = app.http.get(app.url("/v2/users/root")).header("authorization", &bearer);
+    let user = user.send().await.expect("an answer").text().await.expect("a text");
+    assert!(user.contains(r#""phone":{}"#), "{user}");
+    assert!(!user.contains("isVerified") && !user.contains("null"), "{user}");
+
+    // Canonical numbers may come as texts, unknown enumerators may not.
+    let query = json!({"query": {"limit": "1", "offset": "0"}});
+    Wire::Json.ok(&app, "ListUsers", &admin, query).await;
+    let query = json!({"sortingColumn": "USER_FIELD_NAME_SHOE_SIZE"});
+    let refused = Wire::Json.refused(&app, "ListUsers", &admin, query).await;
+    assert_eq!(refused.code, Code::InvalidArgument);
+}

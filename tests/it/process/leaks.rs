@@ -1,0 +1,203 @@
+//! A thousand flows, and then a search for everything that must not be written down.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use serde_json::json;
+
+use super::harness::{Server, Setup, TOKEN_SECRET, admin, end_user, number, secrets, until};
+use crate::database::Database;
+
+/// What a flow knew that nobody else may know.
+#[derive(Default)]
+struct Secrets {
+    codes: HashSet<String>,
+    tokens: HashSet<String>,
+    numbers: HashSet<String>,
+}
+
+async fn nothing_leaks(database: Database) {
+    const FLOWS: usize = 1_000;
+    // Ten digits, so that no time and no count looks like a code by chance.
+    let setup = Setup::new(&database.url)
+        .with("codes.length", 10)
+        .with("log.level", "error")
+        .with_variable(
+            "RINGBACK_LOG",
+            "info,ringback=trace,ringback_core=trace,ringback_store=trace,ringback_sms=trace",
+        );
+    let server = Arc::new(Server::start(&setup).await);
+    let flows = (0..FLOWS).map(|n| flow(server.clone(), n));
+    let all: Vec<Secrets> = futures::stream::iter(flows)
+        .buffer_unordered(16)
+        .collect()
+        .await;
+    let mut all = all.into_iter().fold(Secrets::default(), |mut all, one| {
+        all.codes.extend(one.codes);
+        all.tokens.extend(one.tokens);
+        all.numbers.extend(one.numbers);
+        all
+    });
+    assert!(all.codes.len() >= 3 * FLOWS, "{}", all.codes.len());
+    refusals(&server, &mut all).await;
+    until("an empty outbox", async || {
+        (database.count("outbox").await == 0).then_some(())
+    })
+    .await;
+
+    let mut server = Arc::into_inner(server).expect("every flow has ended");
+    server.program.signal("TERM");
+    assert!(server.program.exit().await.success());
+    let log = server.program.printed();
+    assert!(
+        log.lines().count() > 2 * FLOWS,
+        "the log was on: {}",
+        log.lines().count()
+    );
+    assert!(log.contains("+4179•••••"), "the log shows masks");
+    all.search("the log", &log, true);
+
+    let dump = database.dump().await;
+    assert!(dump.lines().count() > 4 * FLOWS);
+    all.search("the database", &dump, false);
+    let elsewhere = |line: &&str| !line.starts_with("phone_numbers ");
+    let elsewhere: String = dump
+        .lines()
+        .filter(elsewhere)
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    assert!(elsewhere.contains("events ") && elsewhere.contains("budgets "));
+    all.search("events, budgets and accounts", &elsewhere, true);
+}
+
+/// One user's whole story, with a slip in each place where one can happen.
+async fn flow(server: Arc<Server>, n: usize) -> Secrets {
+    let mut known = Secrets::default();
+    let (user, number) = (format!("user-{n}"), number(n));
+    let token = end_user(&user);
+    let phone = format!("/v2/users/{user}/phone");
+    let verify = format!("{phone}/verify");
+
+    let refused = server
+        .post(&phone, &token, json!({"phone": "+41 79 000"}))
+        .await;
+    assert_eq!(refused.status, 400, "{refused:?}");
+    let set = server.post(&phone, &token, json!({"phone": number})).await;
+    assert_eq!(set.status, 200, "{set:?}");
+    let messages = until("a message", async || {
+        let messages = server.inbox(&number).await;
+        (!messages.is_empty()).then_some(messages)
+    })
+    .await;
+    let code = messages[0]["code"].as_str().expect("a code").to_owned();
+    assert_eq!(code.len(), 10);
+    assert!(
+        messages[0]["text"]
+            .as_str()
+            .is_some_and(|text| text.contains(&code))
+    );
+
+    let wrong: String = code
+        .chars()
+        .map(|c| if c == '9' { '0' } else { '9' })
+        .collect();
+    for (guess, status) in [(&wrong, 400), (&code, 200), (&code, 400)] {
+        let answer = server
+            .post(&verify, &token, json!({"verificationCode": guess}))
+            .await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    // Once more with a code that is returned, and a notice to the number that goes.
+    let next = super::harness::number(500_000 + n);
+    let body = json!({"phone": next, "returnCode": {}});
+    let answer = server.post(&phone, &admin(), body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let returned = answer.body["verificationCode"]
+        .as_str()
+        .expect("a code")
+        .to_owned();
+    let read = server.get(&format!("/v2/users/{user}"), &token).await;
+    assert_eq!(read.body["user"]["human"]["phone"]["phone"], next.as_str());
+
+    known.codes.extend([code, wrong, returned]);
+    known.numbers.extend([number, next]);
+    known.tokens.insert(token);
+    known
+}
+
+/// Requests that are turned away, each carrying something that must not be repeated.
+async fn refusals(server: &Server, known: &mut Secrets) {
+    let forged = {
+        let token = end_user("mallory");
+        let (front, _) = token.rsplit_once('.').expect("a JWT");
+        format!("{front}.c2lnbmVkIGJ5IG5vYm9keSBhdCBhbGwgYW5kIGZvciBub3RoaW5n")
+    };
+    let opaque = "opaque-token-that-nobody-issued".to_owned();
+    for token in [&forged, &opaque] {
+        let answer = server.get("/v2/users/user-1", token).await;
+        assert_eq!(answer.status, 401, "{answer:?}");
+    }
+    // In places that a log line likes to show: a wrong body, a query, a search.
+    let (number, impossible) = (number(900_000), "+4179000000001234".to_owned());
+    let token = admin();
+    let phone = "/v2/users/user-1/phone";
+    for (path, body, status) in [
+        (phone, json!({"phone": impossible}), 400),
+        (phone, json!({"phone": {"is": number}}), 400),
+        ("/v2/users/nobody/phone", json!({"phone": number}), 404),
+        ("/v2/phones/search", json!({"phone": number}), 200),
+        ("/v2/phones/search", json!({"phone": impossible}), 400),
+        (
+            "/v2/users?phone=%2B41799000000",
+            json!({"queries": number}),
+            400,
+        ),
+        (
+            "/v2/phones/search",
+            json!({"pageToken": "cGFnZS1vZi1ub3RoaW5n"}),
+            400,
+        ),
+    ] {
+        let answer = server.post(path, &token, body).await;
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+    }
+    known.tokens.extend([forged, opaque, token]);
+    known
+        .numbers
+        .extend([number, impossible, "+41799000000".to_owned()]);
+}
+
+impl Secrets {
+    fn search(&self, place: &str, text: &str, numbers: bool) {
+        let words: HashSet<&str> = text.split(|c: char| !c.is_ascii_digit()).collect();
+        let found: Vec<&String> = self
+            .codes
+            .iter()
+            .filter(|code| words.contains(code.as_str()))
+            .collect();
+        assert!(found.is_empty(), "{place} holds codes: {found:?}");
+        // Of a token the signature: its head is the same in all, its body is readable anyway.
+        let signatures = self
+            .tokens
+            .iter()
+            .map(|token| token.rsplit('.').next().unwrap_or(token));
+        let found: Vec<&str> = signatures
+            .filter(|signature| text.contains(signature))
+            .collect();
+        assert!(found.is_empty(), "{place} holds tokens: {found:?}");
+        let [code_key, pseudonym_key] = secrets();
+        for secret in [code_key.as_str(), pseudonym_key.as_str(), TOKEN_SECRET] {
+            assert!(!text.contains(secret), "{place} holds a secret");
+        }
+        if numbers {
+            // As E.164, and without its country.
+            let shown =
+                |number: &&String| words.contains(&number[1..]) || words.contains(&number[3..]);
+            let found: Vec<&String> = self.numbers.iter().filter(shown).collect();
+            assert!(found.is_empty(), "{place} holds numbers: {found:?}");
+        }
+    }
+}
+
+crate::on_both!(nothing_leaks);
