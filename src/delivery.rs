@@ -278,7 +278,11 @@ impl Carrier {
                 code: code.reveal(),
                 minutes_left: minutes(message.expires_at.since(now)),
             },
-            (MessageKind::Code { .. }, None) => return None,
+            (MessageKind::RemovalCode { .. }, Some(code)) => Content::RemovalCode {
+                code: code.reveal(),
+                minutes_left: minutes(message.expires_at.since(now)),
+            },
+            (MessageKind::Code { .. } | MessageKind::RemovalCode { .. }, None) => return None,
             (MessageKind::Replaced, _) => Content::Replaced,
             (MessageKind::Removed, _) => Content::Removed,
         };

@@ -1,6 +1,7 @@
 //! One port, every door: who may enter, what may be carried in, how long it may take.
 
 pub mod inbox;
+mod leftover;
 pub mod openapi;
 pub mod phones;
 pub mod transcode;
@@ -65,9 +66,9 @@ pub async fn router(house: House) -> Router {
     let authenticate: transcode::Authenticate = Arc::new(move |mut parts: Parts| {
         let auth = auth.clone();
         async move {
-            let path = parts.uri.path().to_owned();
             let caller = auth.caller(&parts.headers).await;
-            let caller = caller.map_err(|refusal| status(&path, &refusal))?;
+            let caller =
+                caller.map_err(|refusal| status(&parts.method, parts.uri.path(), &refusal))?;
             parts.extensions.insert(caller);
             Ok(parts)
         }
@@ -87,6 +88,7 @@ pub async fn router(house: House) -> Router {
     }
     router
         .fallback(move |request: Request| doors.clone().answer(request))
+        .layer(from_fn(leftover::discard))
         .layer(cors)
         .layer(from_fn(observe))
 }
@@ -172,7 +174,7 @@ async fn guard(State(auth): State<Arc<Auth>>, mut request: Request, next: Next) 
             Ok(caller) => {
                 request.extensions_mut().insert(caller);
             }
-            Err(refusal) => return status(&path, &refusal).into_http(),
+            Err(refusal) => return status(&Method::POST, &path, &refusal).into_http(),
         }
     }
     let timeout = request.headers().get("grpc-timeout").map(|value| timeout(value.as_bytes()));
@@ -183,13 +185,13 @@ async fn guard(State(auth): State<Arc<Auth>>, mut request: Request, next: Next) 
                 field: "grpc-timeout".into(),
                 rule: "must be up to 8 digits and one of H, M, S, m, u, n".into(),
             };
-            return status(&path, &refusal).into_http();
+            return status(&Method::POST, &path, &refusal).into_http();
         }
         Some(Some(timeout)) => {
             request.extensions_mut().insert(Deadline(Instant::now() + timeout));
             match tokio::time::timeout(timeout, next.run(request)).await {
                 Ok(response) => response,
-                Err(_) => status(&path, &Refusal::DeadlineExceeded).into_http(),
+                Err(_) => status(&Method::POST, &path, &Refusal::DeadlineExceeded).into_http(),
             }
         }
     };
@@ -213,11 +215,12 @@ fn malformed_as_invalid(mut response: Response) -> Response {
     response
 }
 
-/// Which of the two packages a path belongs to decides how a refusal reads.
-fn status(path: &str, refusal: &Refusal) -> tonic::Status {
+/// Which of the two packages a request is for decides how a refusal reads.
+fn status(method: &Method, path: &str, refusal: &Refusal) -> tonic::Status {
+    let of_user = path.strip_prefix("/v2/users/");
     let ours = path.starts_with("/ringback.")
         || path == "/v2/phones/search"
-        || (path.starts_with("/v2/users/") && path.ends_with("/phones"));
+        || (method == Method::GET && of_user.is_some_and(|rest| rest.ends_with("/phone")));
     if ours { phones::status(refusal) } else { zitadel::status(refusal) }
 }
 

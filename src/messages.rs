@@ -21,6 +21,13 @@ pub enum Content<'a> {
         /// How long it can still be used.
         minutes_left: u64,
     },
+    /// A code that removes the number.
+    RemovalCode {
+        /// In the clear.
+        code: &'a str,
+        /// How long it can still be used.
+        minutes_left: u64,
+    },
     /// To a verified number: it was replaced.
     Replaced,
     /// To a verified number: it was removed.
@@ -33,7 +40,7 @@ pub enum Content<'a> {
 pub fn text(content: Content<'_>, texts: &Texts) -> String {
     // The one place where another language would be chosen.
     let mut text = english(content, &texts.service_name);
-    if let Content::Code { code, .. } = content {
+    if let Content::Code { code, .. } | Content::RemovalCode { code, .. } = content {
         if let Some(hash) = &texts.android_hash {
             text.push_str(&format!("\n\n{hash}"));
         }
@@ -45,16 +52,20 @@ pub fn text(content: Content<'_>, texts: &Texts) -> String {
 }
 
 fn english(content: Content<'_>, service: &str) -> String {
+    let minutes = |left| if left == 1 { "minute" } else { "minutes" };
     match content {
         Content::Code { code, minutes_left } => {
-            let unit = if minutes_left == 1 {
-                "minute"
-            } else {
-                "minutes"
-            };
+            let unit = minutes(minutes_left);
             format!(
                 "{code} is your {service} code, good for {minutes_left} {unit}. \
                  Do not share it: nobody from {service} will ever ask you for it."
+            )
+        }
+        Content::RemovalCode { code, minutes_left } => {
+            let unit = minutes(minutes_left);
+            format!(
+                "{code} removes this phone number from your {service} account, for \
+                 {minutes_left} {unit}. Do not share it with anybody."
             )
         }
         Content::Replaced => format!(
@@ -114,7 +125,11 @@ mod tests {
     fn no_text_needs_more_than_one_segment() {
         let texts = texts(None, None);
         assert_eq!(texts.service_name.chars().count(), 20);
-        for content in [LONGEST, Content::Replaced, Content::Removed] {
+        let removal = Content::RemovalCode {
+            code: "1234567890",
+            minutes_left: 1_440,
+        };
+        for content in [LONGEST, removal, Content::Replaced, Content::Removed] {
             let text = text(content, &texts);
             let count = septets(&text);
             assert!(count.is_some_and(|count| count <= 160), "{count:?}: {text}");

@@ -285,12 +285,11 @@ fn number(account: &str, organization: &str, phone: &Phone, primary: bool) -> Ph
         phone: phone.number.as_str().to_owned(),
         is_verified: phone.verified(),
         is_primary: primary,
-        // A number takes effect when it is set; none waits for its code before that.
-        is_pending: false,
+        is_pending: phone.pending(),
         creation_date: Some(timestamp(phone.created_at)),
         change_date: Some(timestamp(phone.changed_at)),
         verification_date: match phone.state {
-            PhoneState::Unverified => None,
+            PhoneState::Unverified | PhoneState::Pending(_) => None,
             PhoneState::Verified { at } => Some(timestamp(at)),
         },
     }
@@ -315,6 +314,7 @@ pub fn status(refusal: &Refusal) -> Status {
         Refusal::AccountExists => (Code::AlreadyExists, None),
         Refusal::PhoneNotFound
         | Refusal::PhoneUnchanged
+        | Refusal::PhoneUnverified
         | Refusal::TooManyNumbers
         | Refusal::CodeAbsent => (Code::FailedPrecondition, None),
         Refusal::NumberInvalid(_)

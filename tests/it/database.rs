@@ -52,6 +52,24 @@ impl Database {
         }
     }
 
+    /// Runs a statement beside the program.
+    pub async fn execute(&self, sql: &str) {
+        let connection = Connection::connect(&self.url).await.expect("the test's database");
+        connection.execute_unprepared(sql).await.expect("a statement that holds");
+        connection.close().await.expect("closing");
+    }
+
+    /// Takes a database away from whoever uses it; only on PostgreSQL.
+    pub async fn vanish(&self) {
+        let Gone::Schema { admin, name } = &self.gone else {
+            panic!("a file cannot be taken away from who has it open");
+        };
+        let connection = Connection::connect(admin).await.expect("the test server");
+        let sql = format!("DROP DATABASE {name} WITH (FORCE)");
+        connection.execute_unprepared(&sql).await.expect("dropping the database");
+        connection.close().await.expect("closing");
+    }
+
     /// Every row of every table as text, as a dump would show it.
     pub async fn dump(&self) -> String {
         let connection = Connection::connect(&self.url).await.expect("the test's database");

@@ -268,14 +268,14 @@ impl Failure {
 
     /// The whole answer to look at, without what differs from call to call.
     pub fn shown(&self) -> Value {
-        if self.wire == Wire::Grpc {
+        let Some(http) = self.http else {
             return json!({
                 "code": format!("{:?}", self.code),
                 "message": self.message,
                 "details": self.details,
             });
-        }
-        let mut shown = json!({ "http": self.http });
+        };
+        let mut shown = json!({ "http": http });
         for name in ["allow", "accept-post", "retry-after", "www-authenticate"] {
             if let Some(value) = self.headers.get(name) {
                 shown[name] = value.to_str().expect("a text").into();

@@ -81,12 +81,28 @@ pub enum PhoneState {
         /// When.
         at: Time,
     },
+    /// Not yet, and until then it is not the account's number at all: it waits beside the others.
+    Pending(Pending),
+}
+
+/// What becomes of a pending number once it is proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pending {
+    /// It joins the account's numbers.
+    Joins,
+    /// It takes the place of the primary number.
+    Replaces,
 }
 
 impl Phone {
     /// Whether the user has proven to own it.
     pub fn verified(&self) -> bool {
         matches!(self.state, PhoneState::Verified { .. })
+    }
+
+    /// Whether it waits to become the account's number.
+    pub fn pending(&self) -> bool {
+        matches!(self.state, PhoneState::Pending(_))
     }
 }
 
@@ -122,6 +138,20 @@ impl Account {
         self.challenges
             .iter_mut()
             .find(|challenge| challenge.phone == phone && challenge.purpose == purpose)
+    }
+
+    /// Whether a number waits to be proven and can no longer be.
+    pub(crate) fn is_stale(&self, phone: &Phone, now: Time) -> bool {
+        let asked = self.challenges.iter().filter(|challenge| challenge.phone == phone.id);
+        phone.pending() && asked.into_iter().all(|challenge| challenge.expires_at <= now)
+    }
+
+    /// Forgets such numbers.
+    pub(crate) fn drop_stale(&mut self, now: Time) {
+        let stale = self.phones.iter().filter(|phone| self.is_stale(phone, now));
+        for phone in stale.map(|phone| phone.id).collect::<Vec<_>>() {
+            self.drop_phone(phone);
+        }
     }
 
     /// Takes a number out, with every challenge about it.

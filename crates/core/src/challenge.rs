@@ -12,12 +12,15 @@ use crate::moment::{Draw, Id, Moment, Time};
 pub enum Purpose {
     /// The number is verified.
     Verify,
+    /// The number is removed.
+    Remove,
 }
 
 impl Purpose {
     fn name(self) -> &'static [u8] {
         match self {
             Purpose::Verify => b"verify",
+            Purpose::Remove => b"remove",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::account::Profile;
 use crate::code::Code;
-use crate::moment::Time;
+use crate::moment::{Id, Time};
 use crate::number::NumberError;
 use crate::{Account, Keys, Number};
 
@@ -68,6 +68,58 @@ pub enum Action {
     },
     /// Remove the primary number.
     RemovePhone,
+    /// Add a number. The first one becomes the primary one.
+    AddPhone {
+        /// The number.
+        number: Result<Number, NumberError>,
+        /// How it shall be proven; `None` for later.
+        verification: Option<Verification>,
+    },
+    /// Send a code to a number that becomes the account's once it is proven, or again to one that is the
+    /// account's and not proven.
+    PreverifyPhone {
+        /// The number.
+        number: Result<Number, NumberError>,
+    },
+    /// Change the primary number: at once while it is not proven, else once the new one is.
+    ChangePhone {
+        /// The number.
+        number: Result<Number, NumberError>,
+    },
+    /// Send the code again that proves the number that [`Action::ChangePhone`] announced, or else the
+    /// primary one.
+    ResendChange,
+    /// Submit a code for a number that is not necessarily the primary one.
+    ConfirmPhone {
+        /// Which number.
+        which: Which,
+        /// As the user typed it.
+        code: String,
+    },
+    /// Send a code to a number whose answer removes it.
+    RequestRemoval {
+        /// The number's name.
+        phone: Id,
+    },
+    /// Submit the code that removes a number.
+    ConfirmRemoval {
+        /// The number's name.
+        phone: Id,
+        /// The challenge that [`Action::RequestRemoval`] opened.
+        challenge: Id,
+        /// As the user typed it.
+        code: String,
+    },
+    /// Remove a number at once.
+    DropPhone {
+        /// The number's name.
+        phone: Id,
+    },
+    /// Make a proven number the primary one.
+    MakePrimary {
+        /// The number's name.
+        phone: Id,
+    },
     /// Delete the account.
     Delete,
 }
@@ -96,9 +148,51 @@ impl fmt::Debug for Action {
                 f.debug_struct("VerifyPhone").finish_non_exhaustive()
             }
             Action::RemovePhone => f.write_str("RemovePhone"),
+            Action::AddPhone {
+                number,
+                verification,
+            } => f
+                .debug_struct("AddPhone")
+                .field("number", number)
+                .field("verification", verification)
+                .finish(),
+            Action::PreverifyPhone { number } => {
+                f.debug_tuple("PreverifyPhone").field(number).finish()
+            }
+            Action::ChangePhone { number } => f.debug_tuple("ChangePhone").field(number).finish(),
+            Action::ResendChange => f.write_str("ResendChange"),
+            Action::ConfirmPhone { which, code: _ } => f
+                .debug_struct("ConfirmPhone")
+                .field("which", which)
+                .finish_non_exhaustive(),
+            Action::RequestRemoval { phone } => {
+                f.debug_tuple("RequestRemoval").field(phone).finish()
+            }
+            Action::ConfirmRemoval {
+                phone,
+                challenge,
+                code: _,
+            } => f
+                .debug_struct("ConfirmRemoval")
+                .field("phone", phone)
+                .field("challenge", challenge)
+                .finish_non_exhaustive(),
+            Action::DropPhone { phone } => f.debug_tuple("DropPhone").field(phone).finish(),
+            Action::MakePrimary { phone } => f.debug_tuple("MakePrimary").field(phone).finish(),
             Action::Delete => f.write_str("Delete"),
         }
     }
+}
+
+/// Which number a code is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The one that this challenge is about.
+    Challenge(Id),
+    /// This one.
+    Number(Result<Number, NumberError>),
+    /// The one that was asked about last.
+    Latest,
 }
 
 /// A number to be set.
@@ -190,8 +284,9 @@ impl ProfileChange {
             profile.gender = gender;
         }
         if let Some((address, verified)) = email {
+            // The same address again says nothing against it.
+            profile.email_verified = verified || (profile.email_verified && profile.email == address);
             profile.email = address;
-            profile.email_verified = verified;
         }
     }
 }
@@ -199,32 +294,6 @@ impl ProfileChange {
 impl Command {
     /// The number that the command itself names.
     pub fn number(&self) -> Option<&Number> {
-        let set = match &self.action {
-            Action::SetPhone(set)
-            | Action::Register {
-                phone: Some(set), ..
-            }
-            | Action::Update {
-                phone: PhoneChange::Set(set),
-                ..
-            } => set,
-            Action::Register { phone: None, .. }
-            | Action::Update {
-                phone: PhoneChange::Keep | PhoneChange::Remove,
-                ..
-            }
-            | Action::ResendCode(_)
-            | Action::VerifyPhone { .. }
-            | Action::RemovePhone
-            | Action::Delete => return None,
-        };
-        set.number.as_ref().ok()
-    }
-
-    /// Which budgets the command may touch: pseudonyms of numbers. `known` are the numbers that the
-    /// account may hold when the command's turn comes: those that it holds now and those that commands
-    /// decided together with this one name.
-    pub fn budgets<'a>(&self, known: impl Iterator<Item = &'a Number>, keys: &Keys) -> Vec<String> {
         match &self.action {
             Action::SetPhone(set)
             | Action::Register {
@@ -233,22 +302,68 @@ impl Command {
             | Action::Update {
                 phone: PhoneChange::Set(set),
                 ..
-            } => match (set.verification, &set.number) {
-                (Verification::Code(Delivery::Send), Ok(number)) => vec![keys.pseudonym(number)],
-                (Verification::Code(_) | Verification::Trusted, _) => Vec::new(),
-            },
-            Action::ResendCode(Delivery::Send) | Action::VerifyPhone { .. } => {
-                known.map(|number| keys.pseudonym(number)).collect()
-            }
+            } => set.number.as_ref().ok(),
+            Action::AddPhone { number, .. }
+            | Action::PreverifyPhone { number }
+            | Action::ChangePhone { number } => number.as_ref().ok(),
             Action::Register { phone: None, .. }
             | Action::Update {
                 phone: PhoneChange::Keep | PhoneChange::Remove,
                 ..
             }
+            | Action::ResendCode(_)
+            | Action::ResendChange
+            | Action::VerifyPhone { .. }
+            | Action::ConfirmPhone { .. }
+            | Action::RequestRemoval { .. }
+            | Action::ConfirmRemoval { .. }
+            | Action::DropPhone { .. }
+            | Action::MakePrimary { .. }
+            | Action::RemovePhone
+            | Action::Delete => None,
+        }
+    }
+
+    /// Which budgets the command may touch: pseudonyms of numbers. `known` are the numbers that the
+    /// account may hold when the command's turn comes: those that it holds now and those that commands
+    /// decided together with this one name.
+    pub fn budgets<'a>(
+        &self,
+        known: impl Iterator<Item = &'a Number>,
+        keys: &Keys,
+    ) -> Vec<String> {
+        let sends = Some(Verification::Code(Delivery::Send));
+        match &self.action {
+            Action::SetPhone(set)
+            | Action::Register {
+                phone: Some(set), ..
+            }
+            | Action::Update {
+                phone: PhoneChange::Set(set),
+                ..
+            } if Some(set.verification) == sends => self.named(keys),
+            Action::AddPhone { verification, .. } if *verification == sends => self.named(keys),
+            Action::PreverifyPhone { .. } | Action::ChangePhone { .. } => self.named(keys),
+            Action::ResendCode(Delivery::Send)
+            | Action::ResendChange
+            | Action::VerifyPhone { .. }
+            | Action::ConfirmPhone { .. }
+            | Action::RequestRemoval { .. }
+            | Action::ConfirmRemoval { .. } => known.map(|number| keys.pseudonym(number)).collect(),
+            Action::Register { .. }
+            | Action::Update { .. }
+            | Action::SetPhone(_)
+            | Action::AddPhone { .. }
             | Action::ResendCode(Delivery::Return)
+            | Action::DropPhone { .. }
+            | Action::MakePrimary { .. }
             | Action::RemovePhone
             | Action::Delete => Vec::new(),
         }
+    }
+
+    fn named(&self, keys: &Keys) -> Vec<String> {
+        self.number().map(|number| keys.pseudonym(number)).into_iter().collect()
     }
 
     /// The stable name of the action: in metrics, spans and logs.
@@ -260,6 +375,14 @@ impl Command {
             Action::ResendCode(_) => "resend",
             Action::VerifyPhone { .. } => "verify",
             Action::RemovePhone => "remove",
+            Action::AddPhone { .. } => "add",
+            Action::PreverifyPhone { .. } => "preverify",
+            Action::ChangePhone { .. } => "change",
+            Action::ResendChange => "resend",
+            Action::ConfirmPhone { .. } => "verify",
+            Action::RequestRemoval { .. } => "request_removal",
+            Action::ConfirmRemoval { .. } | Action::DropPhone { .. } => "remove",
+            Action::MakePrimary { .. } => "make_primary",
             Action::Delete => "delete",
         }
     }
@@ -280,17 +403,31 @@ pub struct Reply {
     pub changed_at: Time,
     /// The code, for a caller with `user.write` who asked for it.
     pub code: Option<Code>,
+    /// The number that it was about, where the command did not mean the primary one.
+    pub phone: Option<Id>,
+    /// The challenge that stands now, where the command opened or repeated one.
+    pub challenge: Option<Id>,
 }
 
 impl Reply {
-    pub(crate) fn of(account: &Account, code: Option<Code>) -> Reply {
+    pub(crate) fn of(account: &Account, told: Told) -> Reply {
         Reply {
             account: account.id.clone(),
             organization: account.organization.clone(),
             sequence: account.sequence,
             created_at: account.created_at,
             changed_at: account.changed_at,
-            code,
+            code: told.code,
+            phone: told.phone,
+            challenge: told.challenge,
         }
     }
+}
+
+/// What a reply says besides the account's state.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) code: Option<Code>,
+    pub(crate) phone: Option<Id>,
+    pub(crate) challenge: Option<Id>,
 }

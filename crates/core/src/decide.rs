@@ -1,17 +1,16 @@
 //! The decision: one command, one account, one moment.
 
 use crate::Number;
-use crate::account::{Account, AccountLimits, Phone, PhoneState, Profile};
-use crate::challenge::{Challenge, Purpose};
-use crate::code::Code;
+use crate::account::{Account, AccountLimits, Pending, Phone, PhoneState, Profile};
+use crate::challenge::Purpose;
 use crate::command::{
-    Action, Command, Delivery, PhoneChange, ProfileChange, Reply, SetPhone, Verification,
+    Action, Command, Delivery, PhoneChange, ProfileChange, Reply, SetPhone, Told, Verification,
 };
 use crate::event::{Event, EventKind, Message, MessageKind, Shadow};
-use crate::limit::{Budget, Budgets, Limit};
+use crate::limit::Budgets;
 use crate::moment::{Draw, Id, Moment};
 use crate::policy::Registration;
-use crate::refusal::{CodeFailure, Refusal};
+use crate::refusal::Refusal;
 use crate::rights::{Capacity, Right};
 
 use std::time::Duration;
@@ -58,6 +57,8 @@ pub fn decide(
     }
 }
 
+use codes::no_wait;
+
 /// One command's turn: what it may use, and what it leaves behind.
 struct Turn<'a> {
     command: &'a Command,
@@ -95,7 +96,16 @@ impl Turn<'_> {
             | Action::Update { .. }
             | Action::SetPhone(_)
             | Action::ResendCode(_)
+            | Action::ResendChange
             | Action::VerifyPhone { .. }
+            | Action::AddPhone { .. }
+            | Action::PreverifyPhone { .. }
+            | Action::ChangePhone { .. }
+            | Action::ConfirmPhone { .. }
+            | Action::RequestRemoval { .. }
+            | Action::ConfirmRemoval { .. }
+            | Action::DropPhone { .. }
+            | Action::MakePrimary { .. }
             | Action::RemovePhone => Right::Write,
         };
         let capacity = command
@@ -107,12 +117,12 @@ impl Turn<'_> {
                 return Err(Refusal::PermissionDenied);
             }
             self.record(account, EventKind::Deleted, None);
-            let reply = Reply::of(account, None);
+            let reply = Reply::of(account, Told::default());
             *slot = None;
             return Ok(reply);
         }
-        let code = self.change(account, capacity)?;
-        Ok(Reply::of(account, code))
+        let told = self.change(account, capacity)?;
+        Ok(Reply::of(account, told))
     }
 
     fn register(
@@ -134,7 +144,7 @@ impl Turn<'_> {
             return Err(Refusal::AccountExists);
         }
         let mut account = self.fresh(organization, profile.clone());
-        let code = match phone {
+        let told = match phone {
             Some(set) => {
                 self.may_set(&account, Capacity::Service, set)?;
                 self.record(&mut account, EventKind::Registered, None);
@@ -142,10 +152,10 @@ impl Turn<'_> {
             }
             None => {
                 self.record(&mut account, EventKind::Registered, None);
-                None
+                Told::default()
             }
         };
-        let reply = Reply::of(&account, code);
+        let reply = Reply::of(&account, told);
         *slot = Some(account);
         Ok(reply)
     }
@@ -156,6 +166,9 @@ impl Turn<'_> {
         let changes_something = matches!(
             command.action,
             Action::SetPhone(_)
+                | Action::AddPhone { .. }
+                | Action::PreverifyPhone { .. }
+                | Action::ChangePhone { .. }
                 | Action::Update {
                     phone: PhoneChange::Set(_),
                     ..
@@ -175,8 +188,8 @@ impl Turn<'_> {
         let mut account = self.fresh(&caller.organization, Profile::default());
         self.record(&mut account, EventKind::Registered, None);
         match self.change(&mut account, capacity) {
-            Ok(code) => {
-                let reply = Reply::of(&account, code);
+            Ok(told) => {
+                let reply = Reply::of(&account, told);
                 *slot = Some(account);
                 Ok(reply)
             }
@@ -206,11 +219,7 @@ impl Turn<'_> {
         }
     }
 
-    fn change(
-        &mut self,
-        account: &mut Account,
-        capacity: Capacity,
-    ) -> Result<Option<Code>, Refusal> {
+    fn change(&mut self, account: &mut Account, capacity: Capacity) -> Result<Told, Refusal> {
         match &self.command.action {
             Action::SetPhone(set) => {
                 self.may_set_other(account, capacity, set, SameNumber::Refused)?;
@@ -218,8 +227,24 @@ impl Turn<'_> {
             }
             Action::Update { profile, phone } => self.update(account, capacity, profile, phone),
             Action::ResendCode(delivery) => self.resend(account, capacity, *delivery),
-            Action::VerifyPhone { code } => self.verify(account, code).map(|()| None),
-            Action::RemovePhone => self.remove(account).map(|()| None),
+            Action::VerifyPhone { code } => self.verify(account, code),
+            Action::RemovePhone => self.remove(account),
+            Action::AddPhone {
+                number,
+                verification,
+            } => self.add(account, capacity, number, *verification),
+            Action::PreverifyPhone { number } => self.preverify(account, capacity, number),
+            Action::ChangePhone { number } => self.change_phone(account, capacity, number),
+            Action::ResendChange => self.resend_change(account),
+            Action::ConfirmPhone { which, code } => self.confirm(account, which, code),
+            Action::RequestRemoval { phone } => self.request_removal(account, *phone),
+            Action::ConfirmRemoval {
+                phone,
+                challenge,
+                code,
+            } => self.confirm_removal(account, *phone, *challenge, code),
+            Action::DropPhone { phone } => self.drop_at_once(account, capacity, *phone),
+            Action::MakePrimary { phone } => self.make_primary(account, *phone),
             Action::Register { .. } | Action::Delete => Err(Refusal::Internal),
         }
     }
@@ -230,7 +255,7 @@ impl Turn<'_> {
         capacity: Capacity,
         profile: &ProfileChange,
         phone: &PhoneChange,
-    ) -> Result<Option<Code>, Refusal> {
+    ) -> Result<Told, Refusal> {
         if capacity == Capacity::Own && matches!(profile.email, Some((_, true))) {
             return Err(Refusal::PermissionDenied);
         }
@@ -249,14 +274,14 @@ impl Turn<'_> {
             self.record(account, EventKind::ProfileChanged, None);
         }
         match phone {
-            PhoneChange::Keep => Ok(None),
-            PhoneChange::Remove => self.remove(account).map(|()| None),
+            PhoneChange::Keep => Ok(Told::default()),
+            PhoneChange::Remove => self.remove(account),
             PhoneChange::Set(set) => match (unchanged(account, set), set.verification) {
                 (None, _) => self.set(account, capacity, set),
-                (Some(_), Verification::Code(_)) => Ok(None),
+                (Some(_), Verification::Code(_)) => Ok(Told::default()),
                 (Some(phone), Verification::Trusted) => {
                     self.mark_verified(account, phone);
-                    Ok(None)
+                    Ok(Told::default())
                 }
             },
         }
@@ -289,20 +314,14 @@ impl Turn<'_> {
             return Err(Refusal::PermissionDenied);
         }
         let number = set.number.as_ref().map_err(|error| Refusal::from(*error))?;
-        let adds =
-            account.primary.is_none() && account.phones.iter().all(|phone| phone.number != *number);
-        if adds && account.phones.len() >= self.at.policy.numbers.most_per_account {
-            return Err(Refusal::TooManyNumbers);
+        if account.primary.is_none() {
+            self.has_room(account, number)?;
         }
         let mut waits = Vec::new();
         if set.verification == Verification::Code(Delivery::Send) {
             waits.extend(self.send_waits(account, number)?);
         }
-        if capacity == Capacity::Own {
-            let windows = &self.at.policy.limits.sets_per_account;
-            let wait = account.limits.sets.wait(windows, self.at.now);
-            waits.extend(wait.map(|wait| (Limit::AccountSets, wait)));
-        }
+        waits.extend(self.set_wait(account, capacity));
         no_wait(waits)
     }
 
@@ -312,242 +331,38 @@ impl Turn<'_> {
         account: &mut Account,
         capacity: Capacity,
         set: &SetPhone,
-    ) -> Result<Option<Code>, Refusal> {
+    ) -> Result<Told, Refusal> {
         let number = set.number.clone()?;
-        let (now, policy) = (self.at.now, self.at.policy);
-        if capacity == Capacity::Own {
-            account
-                .limits
-                .sets
-                .take(&policy.limits.sets_per_account, now);
-        }
+        self.take_set(account, capacity);
         if let Some(old) = account.primary_phone().cloned() {
             account.drop_phone(old.id);
             if old.number != number {
                 self.notify(account, &old, MessageKind::Replaced);
             }
         }
-        let held = account
-            .phones
-            .iter()
-            .find(|phone| phone.number == number)
-            .map(|p| p.id);
-        if let Some(secondary) = held {
-            account.drop_phone(secondary);
+        // What was to replace the old number has nothing left to replace.
+        let replacing = |phone: &&Phone| phone.state == PhoneState::Pending(Pending::Replaces);
+        let obsolete = |phone: &&Phone| phone.number == number || replacing(phone);
+        let obsolete: Vec<Id> =
+            account.phones.iter().filter(obsolete).map(|phone| phone.id).collect();
+        for phone in obsolete {
+            account.drop_phone(phone);
         }
-        let phone = Phone {
-            id: self.draw.id(),
-            number: number.clone(),
-            state: PhoneState::Unverified,
-            created_at: now,
-            changed_at: now,
-        };
-        let id = phone.id;
-        account.phones.push(phone);
+        let id = self.put(account, &number, PhoneState::Unverified);
         account.primary = Some(id);
         self.record(account, EventKind::PhoneSet, Some(&number));
         match set.verification {
             Verification::Trusted => {
                 self.mark_verified(account, id);
-                Ok(None)
+                Ok(Told::default())
             }
-            Verification::Code(delivery) => {
-                let guesses = policy.codes.guesses;
-                let challenge =
-                    Challenge::open(id, Purpose::Verify, guesses, self.at, &mut self.draw);
-                account.challenges.push(challenge.clone());
-                self.hand_out(account, &challenge, &number, delivery)
-            }
+            Verification::Code(delivery) => self.ask(account, id, Purpose::Verify, delivery),
         }
     }
 
-    fn resend(
-        &mut self,
-        account: &mut Account,
-        capacity: Capacity,
-        delivery: Delivery,
-    ) -> Result<Option<Code>, Refusal> {
-        if !trusts(capacity, Verification::Code(delivery)) {
-            return Err(Refusal::PermissionDenied);
-        }
-        let phone = account
-            .primary_phone()
-            .cloned()
-            .ok_or(Refusal::CodeAbsent)?;
-        let present = account
-            .challenge_for(phone.id, Purpose::Verify)
-            .map(|challenge| challenge.clone())
-            .ok_or(Refusal::CodeAbsent)?;
-        let (now, codes) = (self.at.now, &self.at.policy.codes);
-        let remaining = present.expires_at.since(now);
-        let mut waits = Vec::new();
-        if !remaining.is_zero() && present.guesses_left == 0 {
-            waits.push((Limit::Guesses, remaining));
-        }
-        if delivery == Delivery::Send {
-            waits.extend(self.send_waits(account, &phone.number)?);
-        }
-        no_wait(waits)?;
-        let repeats = remaining >= Duration::from_secs(codes.reuse_seconds)
-            && present.code(self.at.keys).is_some();
-        let challenge = if repeats {
-            present
-        } else {
-            // A new code for the same question brings no new guesses; a new question does.
-            let guesses = if remaining.is_zero() {
-                codes.guesses
-            } else {
-                present.guesses_left
-            };
-            let challenge =
-                Challenge::open(phone.id, Purpose::Verify, guesses, self.at, &mut self.draw);
-            account.challenges.retain(|old| old.id != present.id);
-            account.challenges.push(challenge.clone());
-            challenge
-        };
-        self.hand_out(account, &challenge, &phone.number, delivery)
-    }
-
-    fn verify(&mut self, account: &mut Account, guess: &str) -> Result<(), Refusal> {
-        let number = account.primary_phone().map(|phone| phone.number.clone());
-        match self.examine(account, guess) {
-            Ok(phone) => {
-                account.limits.failures = Default::default();
-                if let Some(number) = &number {
-                    self.budget(number)?.succeed();
-                }
-                self.mark_verified(account, phone);
-                Ok(())
-            }
-            Err(failure) => {
-                // A guess that cannot be a code is a slip of the hand, not an event.
-                if failure != CodeFailure::Shape {
-                    let kind = EventKind::VerificationFailed(failure);
-                    self.record(account, kind, number.as_ref());
-                }
-                Err(Refusal::CodeRefused(failure))
-            }
-        }
-    }
-
-    /// Looks at a guess, counts it when it is wrong, and says whose number it verifies when it is right.
-    fn examine(&mut self, account: &mut Account, guess: &str) -> Result<Id, CodeFailure> {
-        let (now, limits) = (self.at.now, &self.at.policy.limits);
-        let phone = account
-            .primary_phone()
-            .cloned()
-            .ok_or(CodeFailure::Absent)?;
-        // Without its budget the number's wrong guesses are unknown, so nothing may be looked at.
-        let pseudonym = self.at.keys.pseudonym(&phone.number);
-        let budget = self
-            .budgets
-            .get_mut(&pseudonym)
-            .ok_or(CodeFailure::Locked)?;
-        let waits =
-            !account.limits.failures.allow(limits, now) || !budget.failures.allow(limits, now);
-        let challenge = account
-            .challenge_for(phone.id, Purpose::Verify)
-            .ok_or(CodeFailure::Absent)?;
-        let guess = challenge.shape.normalise(guess).ok_or(CodeFailure::Shape)?;
-        if now >= challenge.expires_at {
-            return Err(CodeFailure::Expired);
-        }
-        if challenge.guesses_left == 0 {
-            return Err(CodeFailure::Spent);
-        }
-        if waits {
-            return Err(CodeFailure::Locked);
-        }
-        let code = challenge.code(self.at.keys).ok_or(CodeFailure::Expired)?;
-        if code.matches(&guess) {
-            return Ok(phone.id);
-        }
-        challenge.guesses_left -= 1;
-        account.limits.failures.add(now);
-        budget.failures.add(now);
-        Err(CodeFailure::Wrong)
-    }
-
-    fn remove(&mut self, account: &mut Account) -> Result<(), Refusal> {
-        let phone = account
-            .primary_phone()
-            .cloned()
-            .ok_or(Refusal::PhoneNotFound)?;
-        account.drop_phone(phone.id);
-        self.record(account, EventKind::PhoneRemoved, Some(&phone.number));
-        self.notify(account, &phone, MessageKind::Removed);
-        Ok(())
-    }
-
-    /// The number is proven; the question is answered and gone. Nothing happens to a proven one.
-    fn mark_verified(&mut self, account: &mut Account, id: Id) {
-        let now = self.at.now;
-        account.challenges.retain(|challenge| challenge.phone != id);
-        let phone = account
-            .phones
-            .iter_mut()
-            .find(|phone| phone.id == id && !phone.verified());
-        if let Some(phone) = phone {
-            phone.state = PhoneState::Verified { at: now };
-            phone.changed_at = now;
-            let number = phone.number.clone();
-            self.record(account, EventKind::PhoneVerified, Some(&number));
-        }
-    }
-
-    fn hand_out(
-        &mut self,
-        account: &mut Account,
-        challenge: &Challenge,
-        number: &Number,
-        delivery: Delivery,
-    ) -> Result<Option<Code>, Refusal> {
-        match delivery {
-            Delivery::Return => {
-                self.record(account, EventKind::CodeReturned, Some(number));
-                challenge
-                    .code(self.at.keys)
-                    .map(Some)
-                    .ok_or(Refusal::Internal)
-            }
-            Delivery::Send => {
-                let (now, limits) = (self.at.now, &self.at.policy.limits);
-                self.budget(number)?.take(limits, now);
-                account.limits.sends.take(&limits.sends_per_account, now);
-                let challenge_id = challenge.id;
-                self.enqueue(
-                    account,
-                    number,
-                    MessageKind::Code {
-                        challenge: challenge_id,
-                    },
-                    challenge.expires_at,
-                );
-                self.record(account, EventKind::CodeSent, Some(number));
-                Ok(None)
-            }
-        }
-    }
-
-    /// What a message to the number has to wait for. Spends nothing.
-    fn send_waits(
-        &self,
-        account: &Account,
-        number: &Number,
-    ) -> Result<Vec<(Limit, Duration)>, Refusal> {
-        let (now, limits) = (self.at.now, &self.at.policy.limits);
-        let pseudonym = self.at.keys.pseudonym(number);
-        let budget = self.budgets.get(&pseudonym).ok_or(Refusal::Internal)?;
-        let wait = account.limits.sends.wait(&limits.sends_per_account, now);
-        let mut waits = budget.waits(limits, now);
-        waits.extend(wait.map(|wait| (Limit::AccountSends, wait)));
-        Ok(waits)
-    }
-
-    fn budget(&mut self, number: &Number) -> Result<&mut Budget, Refusal> {
-        self.budgets
-            .get_mut(&self.at.keys.pseudonym(number))
-            .ok_or(Refusal::Internal)
+    fn remove(&mut self, account: &mut Account) -> Result<Told, Refusal> {
+        let phone = account.primary.ok_or(Refusal::PhoneNotFound)?;
+        self.take_out(account, phone)
     }
 
     /// Tells a verified number what became of it.
@@ -600,14 +415,6 @@ impl Turn<'_> {
     }
 }
 
-/// Refuses for the limit that holds longest, so that whoever waits as told meets none of the others.
-fn no_wait(waits: Vec<(Limit, Duration)>) -> Result<(), Refusal> {
-    match waits.into_iter().max_by_key(|(_, wait)| *wait) {
-        None => Ok(()),
-        Some((limit, retry_after)) => Err(Refusal::Limited { limit, retry_after }),
-    }
-}
-
 /// Whether a caller's word or eyes may stand in for the owner's phone: a code in the reply and a number
 /// taken for verified are for services only. Self-service could otherwise prove numbers it does not own.
 fn trusts(capacity: Capacity, verification: Verification) -> bool {
@@ -626,5 +433,12 @@ fn unchanged(account: &Account, set: &SetPhone) -> Option<Id> {
     (phone.number == *number).then_some(phone.id)
 }
 
+/// A number by its name, where a command names one that must exist.
+fn held(account: &Account, phone: Id) -> Result<Phone, Refusal> {
+    account.phone(phone).cloned().ok_or(Refusal::PhoneNotFound)
+}
+
+mod codes;
+mod numbers;
 #[cfg(test)]
 mod tests;

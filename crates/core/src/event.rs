@@ -52,6 +52,12 @@ pub enum EventKind {
     ProfileChanged,
     /// A number was set.
     PhoneSet,
+    /// A number was added beside the primary one.
+    PhoneAdded,
+    /// A number waits to be proven before it becomes the account's.
+    PhonePending,
+    /// Another number of the account became the primary one.
+    PrimaryChanged,
     /// A code goes out by message.
     CodeSent,
     /// A code was given to the caller.
@@ -73,6 +79,9 @@ impl EventKind {
             EventKind::Registered => "account.registered",
             EventKind::ProfileChanged => "account.profile_changed",
             EventKind::PhoneSet => "phone.set",
+            EventKind::PhoneAdded => "phone.added",
+            EventKind::PhonePending => "phone.pending",
+            EventKind::PrimaryChanged => "phone.primary_changed",
             EventKind::CodeSent => "phone.code_sent",
             EventKind::CodeReturned => "phone.code_returned",
             EventKind::PhoneVerified => "phone.verified",
@@ -89,6 +98,9 @@ impl EventKind {
             EventKind::Registered
             | EventKind::ProfileChanged
             | EventKind::PhoneSet
+            | EventKind::PhoneAdded
+            | EventKind::PhonePending
+            | EventKind::PrimaryChanged
             | EventKind::CodeSent
             | EventKind::CodeReturned
             | EventKind::PhoneVerified
@@ -125,6 +137,11 @@ pub enum MessageKind {
         /// The challenge.
         challenge: Id,
     },
+    /// The code of a challenge whose answer removes the number.
+    RemovalCode {
+        /// The challenge.
+        challenge: Id,
+    },
     /// To a verified number: it was replaced.
     Replaced,
     /// To a verified number: it was removed.
@@ -136,6 +153,7 @@ impl MessageKind {
     pub fn code(self) -> &'static str {
         match self {
             MessageKind::Code { .. } => "code",
+            MessageKind::RemovalCode { .. } => "removal_code",
             MessageKind::Replaced => "replaced",
             MessageKind::Removed => "removed",
         }

@@ -38,6 +38,9 @@ pub enum Refusal {
     /// The number is the account's already.
     #[error("phone unchanged")]
     PhoneUnchanged,
+    /// The number would have to be proven first.
+    #[error("phone not verified")]
+    PhoneUnverified,
     /// The account holds as many numbers as it may.
     #[error("too many numbers")]
     TooManyNumbers,
@@ -131,6 +134,7 @@ impl Refusal {
             Refusal::AccountExists => "account_exists",
             Refusal::PhoneNotFound => "phone_not_found",
             Refusal::PhoneUnchanged => "phone_unchanged",
+            Refusal::PhoneUnverified => "phone_unverified",
             Refusal::TooManyNumbers => "too_many_numbers",
             Refusal::NumberInvalid(error) => error.code(),
             Refusal::CodeAbsent => "code_absent",

@@ -20,9 +20,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringback_core::{Command, Keys, Policy, Refusal, Reply, Time};
+use sea_orm::sqlx::Error as SqlxError;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
@@ -263,6 +264,11 @@ fn metric(command: &'static str) -> &'static str {
         "resend" => "ringback_resend_total",
         "verify" => "ringback_verify_total",
         "remove" => "ringback_remove_total",
+        "add" => "ringback_add_total",
+        "preverify" => "ringback_preverify_total",
+        "change" => "ringback_change_total",
+        "request_removal" => "ringback_request_removal_total",
+        "make_primary" => "ringback_make_primary_total",
         _ => "ringback_delete_total",
     }
 }
@@ -307,8 +313,15 @@ async fn connect(
     let failed = |error: DbErr| OpenError::Connect {
         place: place(&settings.url),
         reason: match error {
-            DbErr::ConnectionAcquire(_) => "nobody answers there".into(),
-            error => error.to_string(),
+            DbErr::Conn(RuntimeErr::SqlxError(inner))
+                if matches!(*inner, SqlxError::PoolTimedOut) =>
+            {
+                "nobody answers there".into()
+            }
+            // The driver quotes an address that it cannot read, password and all.
+            error => error
+                .to_string()
+                .replace(&settings.url, &place(&settings.url)),
         },
     };
     if let Some(missing) = missing_directory(&settings.url) {
@@ -344,13 +357,20 @@ fn missing_directory(url: &str) -> Option<&Path> {
 
 /// A database address without user and password.
 fn place(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-    let host = host.split('?').next().unwrap_or(host);
-    match scheme {
-        "" => Path::new(host).display().to_string(),
-        scheme => format!("{scheme}://{host}"),
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Path::new(url).display().to_string();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    if path.contains('@') {
+        // Part of a password, perhaps, that should have been encoded.
+        return format!("{scheme}://");
     }
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
 }
 
 #[cfg(test)]
@@ -364,6 +384,13 @@ mod tests {
             "postgres://db:5432/x"
         );
         assert_eq!(place("postgres://db/x?password=secret"), "postgres://db/x");
+        for odd in [
+            "postgres://me:sec/ret@db/x",
+            "postgres://me:sec?ret@db/x",
+            "postgres://db/x?password=sec@ret",
+        ] {
+            assert_eq!(place(odd), "postgres://");
+        }
         assert_eq!(place("sqlite:some/file.db"), "sqlite:some/file.db");
     }
 

@@ -105,7 +105,7 @@ impl Store {
             };
             let code = match message.kind {
                 MessageKind::Replaced | MessageKind::Removed => None,
-                MessageKind::Code { challenge } => {
+                MessageKind::Code { challenge } | MessageKind::RemovalCode { challenge } => {
                     let open = match challenges.get(&message.account) {
                         Some(None) => continue,
                         Some(Some(open)) => open.as_slice(),

@@ -240,23 +240,26 @@ fn matching(column: SimpleExpr, wanted: &TextMatch) -> SimpleExpr {
     };
     // 32 bits, because PostgreSQL's substr takes no more.
     let length = i32::try_from(text.chars().count()).unwrap_or(i32::MAX);
-    let part = |from: SimpleExpr| {
-        Expr::cust_with_exprs("substr($1, $2, $3)", [column.clone(), from, length.into()])
-    };
+    let part =
+        |from: SimpleExpr| call("substr", [column.clone(), from, length.into()]).eq(text.clone());
     match place {
         _ if text.is_empty() && *place != TextPlace::Whole => always(),
         TextPlace::Whole => column.eq(text),
-        TextPlace::Start => part(1.into()).eq(text),
+        TextPlace::Start => part(1.into()),
         TextPlace::Inside => {
-            Expr::cust_with_exprs("replace($1, $2, '') <> $1", [column.clone(), text.into()])
+            let without = call("replace", [column.clone(), text.into(), "".into()]);
+            without.ne(column)
         }
         TextPlace::End => {
-            let from =
-                Expr::cust_with_exprs("length($1) - $2 + 1", [column.clone(), length.into()]);
-            let fits = Expr::cust_with_exprs("length($1) >= $2", [column.clone(), length.into()]);
-            fits.and(part(from).eq(text))
+            let all = call("length", [column.clone()]);
+            all.clone().gte(length).and(part(all.sub(length).add(1)))
         }
     }
+}
+
+/// A call of a function that both databases know.
+fn call<const N: usize>(function: &'static str, arguments: [SimpleExpr; N]) -> SimpleExpr {
+    Func::cust(function).args(arguments).into()
 }
 
 fn always() -> SimpleExpr {
@@ -285,10 +288,7 @@ fn folded(column: SimpleExpr, text: &str) -> (SimpleExpr, String) {
     });
     for (capital, letter) in pairs.take(MOST_FOLDED) {
         let (capital, letter) = (capital.to_string(), letter.to_string());
-        column = Expr::cust_with_exprs(
-            "replace($1, $2, $3)",
-            [column, capital.into(), letter.into()],
-        );
+        column = call("replace", [column, capital.into(), letter.into()]);
     }
     (column, text)
 }

@@ -1,10 +1,14 @@
 //! Core values as rows, and back.
 
+use ringback_core::account::Pending;
 use ringback_core::event::{Message, MessageKind};
 use ringback_core::{Account, Budget, Event, Id, Number, Phone, PhoneState, Profile, Time};
 
 use crate::entity::{accounts, budgets, events, outbox, phone_numbers};
 use crate::fault::Fault;
+
+const JOINS: &str = "joins";
+const REPLACES: &str = "replaces";
 
 pub(crate) fn account_row(account: &Account) -> Result<accounts::Model, Fault> {
     // Taken apart so that a new field cannot be forgotten here.
@@ -91,8 +95,13 @@ pub(crate) fn phone_row(account: &Account, phone: &Phone) -> phone_numbers::Mode
         organization_id: account.organization.clone(),
         number: phone.number.as_str().to_owned(),
         primary_number: account.primary == Some(phone.id),
+        pending: match phone.state {
+            PhoneState::Unverified | PhoneState::Verified { .. } => None,
+            PhoneState::Pending(Pending::Joins) => Some(JOINS.to_owned()),
+            PhoneState::Pending(Pending::Replaces) => Some(REPLACES.to_owned()),
+        },
         verified_at: match phone.state {
-            PhoneState::Unverified => None,
+            PhoneState::Unverified | PhoneState::Pending(_) => None,
             PhoneState::Verified { at } => Some(at.0),
         },
         created_at: phone.created_at.0,
@@ -104,9 +113,14 @@ pub(crate) fn phone(row: phone_numbers::Model) -> Result<Phone, Fault> {
     Ok(Phone {
         id: id(&row.id)?,
         number: Number::from_stored(row.number),
-        state: match row.verified_at {
-            None => PhoneState::Unverified,
-            Some(at) => PhoneState::Verified { at: Time(at) },
+        state: match (row.verified_at, row.pending.as_deref()) {
+            (Some(at), None) => PhoneState::Verified { at: Time(at) },
+            (None, None) => PhoneState::Unverified,
+            (None, Some(JOINS)) => PhoneState::Pending(Pending::Joins),
+            (None, Some(REPLACES)) => PhoneState::Pending(Pending::Replaces),
+            (_, Some(other)) => {
+                return Err(Fault::Broken(format!("no number is pending as {other:?}")));
+            }
         },
         created_at: Time(row.created_at),
         changed_at: Time(row.changed_at),
@@ -143,7 +157,9 @@ pub(crate) fn outbox_row(message: &Message) -> outbox::Model {
         number: message.number.as_str().to_owned(),
         kind: message.kind.code().to_owned(),
         challenge_id: match message.kind {
-            MessageKind::Code { challenge } => Some(challenge.to_string()),
+            MessageKind::Code { challenge } | MessageKind::RemovalCode { challenge } => {
+                Some(challenge.to_string())
+            }
             MessageKind::Replaced | MessageKind::Removed => None,
         },
         language: message.language.clone(),
@@ -157,6 +173,9 @@ pub(crate) fn outbox_row(message: &Message) -> outbox::Model {
 pub(crate) fn message(row: outbox::Model) -> Result<Message, Fault> {
     let kind = match (row.kind.as_str(), &row.challenge_id) {
         ("code", Some(challenge)) => MessageKind::Code {
+            challenge: id(challenge)?,
+        },
+        ("removal_code", Some(challenge)) => MessageKind::RemovalCode {
             challenge: id(challenge)?,
         },
         ("replaced", None) => MessageKind::Replaced,

@@ -32,6 +32,7 @@ const PHONE: &[(&str, &str)] = &[
     ("organization_id", "text"),
     ("number", "text"),
     ("primary_number", "boolean"),
+    ("pending", "text"),
     ("verified_at", "bigint"),
     ("created_at", "bigint"),
     ("changed_at", "bigint"),

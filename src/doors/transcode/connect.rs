@@ -84,7 +84,7 @@ async fn serve(
     // Connect has its own; a stray one must not shorten the call.
     head.headers.remove("grpc-timeout");
 
-    let body = body::read(&head, body)
+    let body = body::read(body)
         .await
         .map_err(|unread| match unread {
             body::Unread::TooLarge => {

@@ -68,7 +68,7 @@ async fn serve(
         Body::Nothing => Bytes::new(),
         Body::Whole | Body::Field(_) => {
             refuse_encoding(&head)?;
-            body::read(&head, body).await.map_err(unread)?
+            body::read(body).await.map_err(unread)?
         }
     };
 

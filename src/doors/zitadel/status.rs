@@ -90,6 +90,12 @@ pub fn status_of(refusal: &Refusal, missing: Missing) -> Status {
             "COMMAND-Uch5e",
             "Phone not changed",
         ),
+        Refusal::PhoneUnverified => ours(
+            Code::FailedPrecondition,
+            "the phone number is not verified; verify it first",
+            None,
+            None,
+        ),
         Refusal::TooManyNumbers => ours(
             Code::FailedPrecondition,
             "the user holds as many phone numbers as it may; remove one first",
@@ -316,6 +322,12 @@ mod tests {
                 Code::FailedPrecondition,
                 "COMMAND-Uch5e",
                 "Phone not changed",
+            ),
+            (
+                Refusal::PhoneUnverified,
+                Code::FailedPrecondition,
+                "RINGBACK-phone_unverified",
+                "the phone number is not verified; verify it first",
             ),
             (
                 Refusal::TooManyNumbers,

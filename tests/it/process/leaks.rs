@@ -98,10 +98,9 @@ async fn flow(server: Arc<Server>, n: usize) -> Secrets {
             .is_some_and(|text| text.contains(&code))
     );
 
-    let wrong: String = code
-        .chars()
-        .map(|c| if c == '9' { '0' } else { '9' })
-        .collect();
+    // Each digit one more, so that wrong guesses differ as codes do and can be searched for as well.
+    let next_digit = |c: char| char::from(b'0' + (c as u8 - b'0' + 1) % 10);
+    let wrong: String = code.chars().map(next_digit).collect();
     for (guess, status) in [(&wrong, 400), (&code, 200), (&code, 400)] {
         let answer = server
             .post(&verify, &token, json!({"verificationCode": guess}))
@@ -170,33 +169,53 @@ async fn refusals(server: &Server, known: &mut Secrets) {
 
 impl Secrets {
     fn search(&self, place: &str, text: &str, numbers: bool) {
+        let found = self.find(text, numbers);
+        assert!(found.is_empty(), "{place} holds {found:?}");
+    }
+
+    /// What of it a text holds.
+    fn find(&self, text: &str, numbers: bool) -> Vec<&str> {
         let words: HashSet<&str> = text.split(|c: char| !c.is_ascii_digit()).collect();
-        let found: Vec<&String> = self
-            .codes
-            .iter()
-            .filter(|code| words.contains(code.as_str()))
-            .collect();
-        assert!(found.is_empty(), "{place} holds codes: {found:?}");
+        let codes = self.codes.iter().map(String::as_str);
+        let codes = codes.filter(|code| words.contains(code));
         // Of a token the signature: its head is the same in all, its body is readable anyway.
-        let signatures = self
-            .tokens
-            .iter()
-            .map(|token| token.rsplit('.').next().unwrap_or(token));
-        let found: Vec<&str> = signatures
-            .filter(|signature| text.contains(signature))
-            .collect();
-        assert!(found.is_empty(), "{place} holds tokens: {found:?}");
-        let [code_key, pseudonym_key] = secrets();
-        for secret in [code_key.as_str(), pseudonym_key.as_str(), TOKEN_SECRET] {
-            assert!(!text.contains(secret), "{place} holds a secret");
+        let tokens = self.tokens.iter().map(String::as_str);
+        let tokens =
+            tokens.filter(|token| text.contains(token.rsplit('.').next().unwrap_or(token)));
+        // As E.164, and without its country.
+        let shown = |number: &&str| words.contains(&number[1..]) || words.contains(&number[3..]);
+        let numbers = self.numbers.iter().map(String::as_str).filter(|_| numbers);
+        let mut found: Vec<&str> = codes.chain(tokens).chain(numbers.filter(shown)).collect();
+        let keys = secrets();
+        if keys.iter().any(|key| text.contains(key)) || text.contains(TOKEN_SECRET) {
+            found.push("a key of ours");
         }
-        if numbers {
-            // As E.164, and without its country.
-            let shown =
-                |number: &&String| words.contains(&number[1..]) || words.contains(&number[3..]);
-            let found: Vec<&String> = self.numbers.iter().filter(shown).collect();
-            assert!(found.is_empty(), "{place} holds numbers: {found:?}");
-        }
+        found
+    }
+}
+
+#[test]
+fn the_search_finds_what_it_is_for() {
+    let one = |text: &str| HashSet::from([text.to_owned()]);
+    let secrets = Secrets {
+        codes: one("0123456789"),
+        tokens: one("head.body.signature"),
+        numbers: one("+41790000001"),
+    };
+    let [code_key, _] = super::harness::secrets();
+    for leak in [
+        "{\"code\":\"0123456789\"}",
+        "0123456789 is your code",
+        "Bearer head.body.signature",
+        "to=+41790000001",
+        "to=%2B41790000001",
+        "national 790000001",
+        &code_key,
+    ] {
+        assert_eq!(secrets.find(leak, true).len(), 1, "{leak}");
+    }
+    for fine in ["at 1700000123456789", "+4179•••••01", "head.body.other"] {
+        assert!(secrets.find(fine, true).is_empty(), "{fine}");
     }
 }
 

@@ -104,8 +104,17 @@ async fn a_database_that_is_away_is_named_without_its_password() {
             "no/such/directory/ringback.db",
         ),
         ("mysql://ringback:hunter2@localhost/numbers", "database.url"),
+        // No address at all, and one whose password should have been encoded.
         (
             "postgres://ringback:hunter2@localhost:port/numbers",
+            "postgres://localhost:port/numbers",
+        ),
+        (
+            "postgres://ringback:hunter2/@localhost/numbers",
+            "database.url",
+        ),
+        (
+            "postgres://localhost/numbers?password=@hunter2",
             "database.url",
         ),
         ("sqlite::memory:", "sqlite::memory:"),

@@ -15,6 +15,9 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub number: String,
     pub primary_number: bool,
+    /// What becomes of it once it is proven, while it is not the account's yet: `joins` or `replaces`.
+    #[sea_orm(column_type = "Text")]
+    pub pending: Option<String>,
     pub verified_at: Option<i64>,
     pub created_at: i64,
     pub changed_at: i64,

@@ -35,6 +35,7 @@ enum PhoneNumbers {
     OrganizationId,
     Number,
     PrimaryNumber,
+    Pending,
     VerifiedAt,
     CreatedAt,
     ChangedAt,
@@ -146,6 +147,7 @@ impl MigrationTrait for Migration {
                 .boolean()
                 .not_null(),
         );
+        phones.col(optional_text(&|| ColumnDef::new(PhoneNumbers::Pending)));
         phones.col(
             ColumnDef::new(PhoneNumbers::VerifiedAt)
                 .big_integer()

@@ -131,8 +131,10 @@ async fn what_cannot_be_opened_says_why(world: &World) {
                 "{said}"
             );
             assert!(!said.contains("hunter2"), "{said}");
-            let said = why(world, "postgres://me:hunter2@127.0.0.1:port/x").await;
-            assert!(!said.contains("hunter2"), "{said}");
+            for host in ["127.0.0.1:port", "[::1", "a b", ""] {
+                let said = why(world, &format!("postgres://me:hunter2@{host}/x")).await;
+                assert!(!said.contains("hunter2"), "{said}");
+            }
             let said = why(world, "postgres://me:hunter2@127.0.0.1:1/x").await;
             assert_eq!(
                 said,
