@@ -20,12 +20,14 @@ mod tests {
     /// By column: its kind, and whether it may be empty.
     type Columns = BTreeMap<String, (String, bool)>;
 
-    fn expected<E: EntityTrait>() -> Columns {
+    fn expected<E: EntityTrait>(backend: DbBackend) -> Columns {
         E::Column::iter()
             .map(|column| {
                 let definition = column.def();
                 let kind = match definition.get_column_type() {
                     ColumnType::Text => "text",
+                    // SQLite has one kind of integer, of up to eight bytes.
+                    ColumnType::BigInteger if backend == DbBackend::Sqlite => "integer",
                     ColumnType::BigInteger => "bigint",
                     ColumnType::Integer => "integer",
                     ColumnType::Boolean => "boolean",
@@ -67,12 +69,16 @@ mod tests {
     }
 
     async fn compare(database: &impl ConnectionTrait) {
+        let backend = database.get_database_backend();
         let tables = [
-            ("accounts", expected::<super::accounts::Entity>()),
-            ("budgets", expected::<super::budgets::Entity>()),
-            ("events", expected::<super::events::Entity>()),
-            ("outbox", expected::<super::outbox::Entity>()),
-            ("phone_numbers", expected::<super::phone_numbers::Entity>()),
+            ("accounts", expected::<super::accounts::Entity>(backend)),
+            ("budgets", expected::<super::budgets::Entity>(backend)),
+            ("events", expected::<super::events::Entity>(backend)),
+            ("outbox", expected::<super::outbox::Entity>(backend)),
+            (
+                "phone_numbers",
+                expected::<super::phone_numbers::Entity>(backend),
+            ),
         ];
         for (table, columns) in tables {
             assert_eq!(actual(database, table).await, columns, "{table}");
