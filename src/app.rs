@@ -1,6 +1,7 @@
 //! The whole program: built from a configuration, a clock and a generator, run on a listener.
 
 use std::future::Future;
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -20,6 +21,7 @@ use crate::delivery::{Delivery, DeliverySettings};
 use crate::doors::{self, House};
 use crate::messages::Texts;
 use crate::serve::{GRACE, serve};
+use crate::tls::{self, Tls};
 
 /// How long a receiver of webhooks may take.
 const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -51,6 +53,8 @@ pub struct App {
     pub store: Store,
     /// Every door.
     pub router: Router,
+    /// The port's certificate, unless it speaks in the clear.
+    pub tls: Option<Tls>,
     /// Who delivers.
     pub delivery: Delivery,
     /// Messages to look at, while the inbox route is on.
@@ -62,12 +66,14 @@ impl App {
     /// before [`App::run`].
     pub async fn build(config: &Config, source: Source) -> anyhow::Result<App> {
         config.check()?;
+        let tls = Tls::open(&config.tls)?;
         // Off the path of the first request; it takes tens of milliseconds.
         number::warm_up();
         let clock = source.now.clone();
         let store = open(config, source).await?;
         store.migrate().await?;
-        let auth = Auth::new(&config.auth, &config.accounts.default_organization, clock)?;
+        let auth = Auth::new(&config.auth, &config.accounts.default_organization, clock)?
+            .with_vendors(&config.vendor, &config.keys()?);
         let (routes, inbox) = routes(config)?;
         let delivery = delivery(config, &store, routes);
         let router = doors::router(House {
@@ -75,18 +81,20 @@ impl App {
             auth: Arc::new(auth),
             inbox: inbox.clone(),
             cors: config.cors.clone(),
+            reachfive: config.reachfive.clone(),
         })
         .await;
         Ok(App {
             store,
             router,
+            tls,
             delivery,
             inbox,
         })
     }
 
     /// Serves `listener`, and delivers unless `worker` is false, until `shutdown` ends; then finishes what
-    /// runs.
+    /// runs. The certificate is read again at each SIGHUP.
     pub async fn run(self, listener: TcpListener, worker: bool, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(false);
         let delivery = async move {
@@ -94,12 +102,17 @@ impl App {
                 self.delivery.run(stopped).await;
             }
         };
+        let renewing = tls::renew(self.tls.clone());
         let serving = async move {
-            serve(listener, self.router, shutdown).await;
+            serve(listener, self.tls, self.router, shutdown).await;
             // The worker stops after the doors: what they still accepted may go out.
             let _ = stop.send(true);
         };
-        tokio::join!(serving, delivery);
+        let working = async { tokio::join!(serving, delivery) };
+        tokio::select! {
+            _ = working => {}
+            () = renewing => {}
+        }
     }
 }
 
@@ -163,14 +176,21 @@ pub fn delivery(config: &Config, store: &Store, routes: Vec<Route>) -> Delivery 
     Delivery::new(store.clone(), routes, texts, DeliverySettings::default())
 }
 
-/// Ends when the process is asked to: SIGTERM or SIGINT. A second signal ends it the hard way.
+/// Ends when the process is asked to: SIGTERM or SIGINT. A second signal ends it the hard way. SIGHUP asks
+/// for something else, but when it comes because the terminal was closed, nobody is there any more.
 pub async fn asked_to_stop() -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let mut hangup = signal(SignalKind::hangup())?;
+    let terminal = || std::io::stderr().is_terminal();
+    let was_terminal = terminal();
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => if was_terminal && !terminal() { break },
+        }
     }
     tracing::info!(seconds = GRACE.as_secs(), "stopping: finishing what runs");
     #[expect(clippy::disallowed_methods, reason = "waits for impatience beside everything else")]

@@ -3,25 +3,33 @@
 mod claims;
 mod issuer;
 mod keyset;
+mod vendor;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION};
 use jsonwebtoken::dangerous::insecure_decode;
-use ringback_core::{Caller, Refusal, Time};
+use ringback_core::{Caller, Keys, Refusal, Time};
 use serde::Deserialize;
 
-use crate::config::{AuthSection, ConfigError};
+use crate::config::{AuthSection, ConfigError, VendorSection};
 use claims::{Claims, Grants};
 use issuer::Issuer;
+use vendor::Vendors;
+
+pub use vendor::{VendorRefusal, VendorToken};
 
 /// Tells the time. The program's reads the system clock, a test's is set by the test.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
 
 /// The header in which callers with rights everywhere name the organisation that they act in.
 const ORGANIZATION: &str = "x-zitadel-orgid";
+
+/// The header in which Frontegg's clients for back ends send an environment token.
+const ENVIRONMENT_TOKEN: &str = "x-access-token";
 
 /// Longer tokens are not read.
 const TOKEN_BYTES: usize = 16 * 1024;
@@ -35,8 +43,21 @@ const ID_CHARACTERS: usize = 200;
 /// Reads credentials. One for each process: it keeps the issuers' keys.
 pub struct Auth {
     issuers: HashMap<String, Issuer>,
+    vendors: Option<Vendors>,
+    leeway_seconds: u64,
     grants: Grants,
     clock: Clock,
+}
+
+/// A caller, and what else the token says that a door may ask for.
+#[derive(Clone, Debug)]
+pub struct Bearer {
+    /// Who asks.
+    pub caller: Caller,
+    /// The names in `scope` and `scopes`.
+    pub scopes: Vec<String>,
+    /// When the token was issued, if it says so.
+    pub issued_at: Option<Time>,
 }
 
 /// Why a token is not accepted; the text is for the log and names no part of the token.
@@ -75,14 +96,58 @@ impl Auth {
         error.or_ok()?;
         Ok(Auth {
             issuers,
+            vendors: None,
+            leeway_seconds: section.leeway_seconds,
             grants: Grants::new(section, default_organization),
             clock,
         })
     }
 
+    /// Gives environment tokens to these clients, and accepts them. `keys` are those of the store, so that
+    /// every process of an installation accepts what another one gave.
+    pub fn with_vendors(mut self, section: &VendorSection, keys: &Keys) -> Auth {
+        let vendors = Vendors::new(section, keys);
+        self.issuers.extend(vendors.issuers(self.leeway_seconds));
+        self.vendors = Some(vendors);
+        self
+    }
+
+    /// An environment token for a client of the configuration. `from` is where the request came from.
+    pub fn vendor_token(
+        &self,
+        client: &str,
+        secret: &str,
+        from: IpAddr,
+    ) -> Result<VendorToken, VendorRefusal> {
+        let vendors = self.vendors.as_ref().ok_or(VendorRefusal::Wrong)?;
+        vendors.token(client, secret, from, (self.clock)())
+    }
+
     /// Who sends a request with these headers (or this metadata), in the organisation that they name.
     pub async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        let token = bearer(headers)?;
+        Ok(self.identify(bearer(headers)?, headers).await?.0)
+    }
+
+    /// [`Auth::caller`], for a token in any of the ways in which Frontegg's clients send it.
+    pub async fn frontegg_caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        Ok(self.identify(frontegg_token(headers)?, headers).await?.0)
+    }
+
+    /// [`Auth::caller`], with what else the token says.
+    pub async fn bearer(&self, headers: &HeaderMap) -> Result<Bearer, Refusal> {
+        let (caller, claims) = self.identify(bearer(headers)?, headers).await?;
+        Ok(Bearer {
+            caller,
+            scopes: claims::scopes_of(&claims).map(str::to_owned).collect(),
+            issued_at: claims::issued_at(&claims),
+        })
+    }
+
+    async fn identify(
+        &self,
+        token: &str,
+        headers: &HeaderMap,
+    ) -> Result<(Caller, Claims), Refusal> {
         let claims = self.verify(token).await.map_err(|fault| match fault {
             Fault::Invalid(reason) => {
                 tracing::debug!(reason, "token refused");
@@ -98,7 +163,7 @@ impl Auth {
             language: language(headers),
             ..caller
         };
-        caller.acting_in(organization(headers)?)
+        Ok((caller.acting_in(organization(headers)?)?, claims))
     }
 
     /// Whether each issuer's keys can be had, by its name in the configuration. Fetches what is fetched.
@@ -143,6 +208,25 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
         return Err(Refusal::TokenMalformed);
     }
     Ok(token)
+}
+
+/// The token as Frontegg's clients send it: that for back ends in a header of its own, that for browsers in
+/// places without the scheme.
+fn frontegg_token(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let text = |name: &HeaderName| {
+        let mut values = headers.get_all(name).iter();
+        let value = values.next().filter(|_| values.next().is_none())?;
+        value.to_str().ok().map(str::trim).filter(|text| !text.is_empty() && !text.contains(' '))
+    };
+    if headers.contains_key(AUTHORIZATION) {
+        return text(&AUTHORIZATION).map_or_else(|| bearer(headers), Ok);
+    }
+    let name = HeaderName::from_static(ENVIRONMENT_TOKEN);
+    match text(&name) {
+        Some(token) => Ok(token),
+        None if headers.contains_key(&name) => Err(Refusal::TokenMalformed),
+        None => Err(Refusal::TokenMissing),
+    }
 }
 
 /// The organisation that the request asks for; a name that none can have is one that nobody may act in.

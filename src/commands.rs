@@ -10,15 +10,17 @@ use tokio::sync::watch;
 
 use crate::app::{self, App, asked_to_stop, source};
 use crate::auth::Auth;
-use crate::config::{Config, environment};
+use crate::config::{Config, TlsSection, environment};
 use crate::dev::{DevHome, TokenRequest};
 use crate::telemetry;
+use crate::tls::Tls;
 
 /// `ringback dev`
 pub async fn dev(
     listen: SocketAddr,
     data_dir: PathBuf,
     database_url: Option<String>,
+    tls: bool,
 ) -> anyhow::Result<()> {
     if !listen.ip().is_loopback() {
         bail!(
@@ -28,15 +30,24 @@ pub async fn dev(
         );
     }
     let home = DevHome::open(&data_dir)?;
-    let config = home.config(listen, database_url.as_deref())?;
+    let mut config = home.config(listen, database_url.as_deref())?;
     telemetry::init(&config.log)?;
     let source = source();
     let started_at = (source.now)();
+    let certificate = tls.then(|| home.certificate(started_at)).transpose()?;
+    if let Some(files) = &certificate {
+        config.tls = TlsSection {
+            certificate: files.certificate.clone(),
+            key: files.key.clone(),
+        };
+    }
     let app = App::build(&config, source).await?;
     let listener = bind(listen).await?;
-    let base_url = format!("http://{}", listener.local_addr()?);
+    let scheme = if app.tls.is_some() { "https" } else { "http" };
+    let base_url = format!("{scheme}://{}", listener.local_addr()?);
     home.write_dev_json(&base_url, started_at)?;
-    println!("{}", home.welcome(&base_url));
+    let authority = certificate.as_ref().map(|files| files.authority.as_path());
+    println!("{}", home.welcome(&base_url, authority));
     run(app, listener, true).await
 }
 
@@ -48,7 +59,8 @@ pub async fn serve(file: Option<PathBuf>, worker: bool) -> anyhow::Result<()> {
     let _metrics = telemetry::metrics(config.metrics.listen).await?;
     let app = App::build(&config, source()).await?;
     let listener = bind(config.server.listen).await?;
-    tracing::info!(address = %listener.local_addr()?, worker, "serving");
+    let tls = app.tls.is_some();
+    tracing::info!(address = %listener.local_addr()?, tls, worker, "serving");
     run(app, listener, worker).await
 }
 
@@ -89,6 +101,11 @@ pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
     match config.check() {
         Ok(()) => println!("configuration: ok"),
         Err(error) => bail!("{error}"),
+    }
+    match Tls::open(&config.tls) {
+        Ok(Some(_)) => println!("certificate: ok"),
+        Ok(None) => {}
+        Err(error) => wrong.push(error.to_string()),
     }
     match app::open(&config, source()).await {
         Ok(store) if store.ping().await.is_ok() => println!("database: ok"),

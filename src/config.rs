@@ -6,7 +6,7 @@ mod layers;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -30,12 +30,16 @@ pub const DEFAULTS: &str = include_str!("../ringback.default.toml");
 pub struct Config {
     /// The port that every door shares.
     pub server: ServerSection,
+    /// What makes that port https.
+    pub tls: TlsSection,
     /// Where accounts are kept.
     pub database: DatabaseSection,
     /// Keys of our own.
     pub secrets: SecretsSection,
     /// Whose tokens are accepted, and what they allow.
     pub auth: AuthSection,
+    /// Who gets environment tokens.
+    pub vendor: VendorSection,
     /// How numbers are read.
     pub numbers: NumberRules,
     /// Who has an account, and where.
@@ -46,6 +50,8 @@ pub struct Config {
     pub limits: LimitRules,
     /// Who is told of what.
     pub notify: NotifyRules,
+    /// What the ReachFive door asks for and tells.
+    pub reachfive: ReachFiveSection,
     /// What messages say.
     pub messages: MessagesSection,
     /// What carries messages.
@@ -64,6 +70,23 @@ pub struct Config {
 pub struct ServerSection {
     /// Where every door listens.
     pub listen: SocketAddr,
+}
+
+/// `[tls]`; an empty path is a key that is not set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSection {
+    /// A PEM file: the server's certificate, then those of its issuers.
+    pub certificate: PathBuf,
+    /// A PEM file with the certificate's key.
+    pub key: PathBuf,
+}
+
+impl TlsSection {
+    /// Whether there shall be TLS.
+    pub fn is_set(&self) -> bool {
+        !self.certificate.as_os_str().is_empty() || !self.key.as_os_str().is_empty()
+    }
 }
 
 /// `[database]`
@@ -154,6 +177,26 @@ pub struct IssuerSection {
     pub secret: SecretString,
 }
 
+/// `[vendor]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VendorSection {
+    /// Seconds that an environment token lives.
+    pub token_seconds: u64,
+    /// Who gets one, by a name that only the configuration knows.
+    pub clients: BTreeMap<String, VendorClient>,
+}
+
+/// `[vendor.clients.NAME]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VendorClient {
+    /// What a back end calls itself.
+    pub client_id: String,
+    /// What it proves it with.
+    pub secret: SecretString,
+}
+
 /// `[messages]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -196,6 +239,18 @@ pub struct WebhookSection {
     pub secrets: Vec<SecretString>,
     /// Lets the address begin with http.
     pub allow_insecure: bool,
+}
+
+/// `[reachfive]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReachFiveSection {
+    /// The scope without which an end user changes nothing; empty for none.
+    pub required_scope: String,
+    /// An end user's token that is as many seconds old changes nothing; 0 for any age.
+    pub fresh_token_seconds: u64,
+    /// The language that clients are told when they name none.
+    pub language: String,
 }
 
 /// `[metrics]`

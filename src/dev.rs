@@ -1,5 +1,7 @@
 //! The data directory of `ringback dev`: its keys, its `dev.json`, and what it says to who starts it.
 
+mod certificate;
+
 use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -17,7 +19,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::config::{Config, ConfigError, IssuerSection, RouteName, environment};
+use crate::config::{Config, ConfigError, IssuerSection, RouteName, VendorClient, environment};
+pub use certificate::DevCertificate;
 
 /// Who signs the tokens of a data directory, and for whom.
 const ISSUER: &str = "ringback-dev";
@@ -26,6 +29,9 @@ const AUDIENCE: &str = "ringback";
 const KEYS_FILE: &str = "keys.json";
 const DEV_FILE: &str = "dev.json";
 const DATABASE_FILE: &str = "ringback.db";
+const AUTHORITY_FILE: &str = "tls-ca.pem";
+const CERTIFICATE_FILE: &str = "tls-cert.pem";
+const TLS_KEY_FILE: &str = "tls-key.pem";
 
 /// How long the token in `dev.json` lives.
 const ADMIN_LIFE: Duration = Duration::from_secs(86_400);
@@ -36,7 +42,10 @@ const LONGEST_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// What differs from the default file.
 const SETTINGS: &str = r#"
     [cors]
-    allowed_origins = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"]
+    allowed_origins = [
+        "http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*",
+        "https://localhost:*", "https://127.0.0.1:*", "https://[::1]:*",
+    ]
     [log]
     format = "text"
     [metrics]
@@ -106,6 +115,9 @@ pub enum DevError {
     /// The operating system gives no random bytes.
     #[error("no random bytes for new keys: {0}")]
     Random(String),
+    /// No certificate can be made.
+    #[error("no certificate for this machine: {0}")]
+    Certificate(String),
     /// A token cannot say what it was asked to.
     #[error("{0}")]
     Token(&'static str),
@@ -203,7 +215,32 @@ impl DevHome {
             ..IssuerSection::default()
         };
         config.auth.issuers.insert("dev".to_owned(), issuer);
+        let vendor = VendorClient {
+            client_id: self.keys.vendor.client_id.clone(),
+            secret: self.keys.vendor.secret.clone().into(),
+        };
+        config.vendor.clients.insert("dev".to_owned(), vendor);
         Ok(config)
+    }
+
+    /// The directory's certificate for this machine; makes it when it is missing.
+    pub fn certificate(&self, now: Time) -> Result<DevCertificate, DevError> {
+        let files = DevCertificate {
+            authority: self.dir.join(AUTHORITY_FILE),
+            certificate: self.dir.join(CERTIFICATE_FILE),
+            key: self.dir.join(TLS_KEY_FILE),
+        };
+        let all = [&files.key, &files.certificate, &files.authority];
+        if all.iter().all(|path| path.exists()) {
+            return Ok(files);
+        }
+        let made = certificate::make(now)
+            .map_err(|error| DevError::Certificate(error.to_string()))?;
+        for (path, pem) in all.into_iter().zip([made.key, made.certificate, made.authority]) {
+            remove(path)?;
+            write_new(path, pem.trim_end()).map_err(|error| at(path, error))?;
+        }
+        Ok(files)
     }
 
     /// A signed token that `ringback dev` accepts.
@@ -257,43 +294,49 @@ impl DevHome {
         });
         let path = self.dir.join(DEV_FILE);
         let draft = self.dir.join("dev.json.new");
-        match fs::remove_file(&draft) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(at(&draft, error)),
-        }
+        remove(&draft)?;
         write_new(&draft, &content.to_string()).map_err(|error| at(&draft, error))?;
         fs::rename(&draft, &path).map_err(|error| at(&path, error))
     }
 
-    /// What is printed at start: lines to paste, from a new user to a verified number.
-    pub fn welcome(&self, base_url: &str) -> String {
+    /// What is printed at start: lines to paste, from a new user to a verified number. `authority` is what
+    /// clients must trust, when the service has a certificate of [`DevHome::certificate`].
+    pub fn welcome(&self, base_url: &str, authority: Option<&Path>) -> String {
         let dev_file = quoted(&self.dir.join(DEV_FILE).display().to_string());
         let data_dir = quoted(&self.dir.display().to_string());
+        // Whole, because it is of use in other directories too.
+        let authority = authority.map(|path| {
+            let whole = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+            quoted(&whole.display().to_string())
+        });
+        let (curl, trust) = match &authority {
+            None => ("curl -s".to_owned(), String::new()),
+            Some(path) => (format!("curl -s --cacert {path}"), trust(path)),
+        };
         format!(
             r#"ringback listens on {base_url}
-
+{trust}
 Paste these lines into another terminal to verify a first number:
 
   TOKEN=$(sed -n 's/.*"adminToken":"\([^"]*\)".*/\1/p' {dev_file})
 
   # register a user
-  curl -s {base_url}/v2/users/human -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+  {curl} {base_url}/v2/users/human -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
     -d '{{"userId":"alice","profile":{{"givenName":"Alice","familyName":"Example"}},"email":{{"email":"alice@example.com"}}}}'
 
   # set her number: a code is sent
-  curl -s {base_url}/v2/users/alice/phone -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+  {curl} {base_url}/v2/users/alice/phone -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
     -d '{{"phone":"+41791234567"}}'
 
   # read the code from the inbox
-  CODE=$(curl -s '{base_url}/dev/inbox?to=%2B41791234567' | sed -n 's/^[^}}]*"code": *"\([^"]*\)".*/\1/p')
+  CODE=$({curl} '{base_url}/dev/inbox?to=%2B41791234567' | sed -n 's/^[^}}]*"code": *"\([^"]*\)".*/\1/p')
 
   # submit it
-  curl -s {base_url}/v2/users/alice/phone/verify -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+  {curl} {base_url}/v2/users/alice/phone/verify -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
     -d "{{\"verificationCode\":\"$CODE\"}}"
 
   # her number is verified
-  curl -s {base_url}/v2/users/alice -H "Authorization: Bearer $TOKEN"
+  {curl} {base_url}/v2/users/alice -H "Authorization: Bearer $TOKEN"
 
 A token for Alice herself: ringback token --data-dir {data_dir} --sub alice
 Everything that can be called: {base_url}/openapi.json
@@ -332,6 +375,27 @@ fn random<const N: usize>() -> Result<[u8; N], DevError> {
         .try_fill_bytes(&mut bytes)
         .map_err(|error| DevError::Random(error.to_string()))?;
     Ok(bytes)
+}
+
+/// How to trust the certificate of `ringback dev --tls`.
+fn trust(authority: &str) -> String {
+    format!(
+        r#"
+Its certificate is for localhost, 127.0.0.1 and ::1. Clients trust it by its authority:
+
+  curl --cacert {authority} ...
+  export NODE_EXTRA_CA_CERTS={authority}
+
+It was made once and lasts 800 days; delete the tls-*.pem files beside it for a new one.
+"#
+    )
+}
+
+fn remove(path: &Path) -> Result<(), DevError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path, error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Writes a file that only its owner can read, and that must not exist yet.

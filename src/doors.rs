@@ -1,9 +1,10 @@
 //! One port, every door: who may enter, what may be carried in, how long it may take.
 
+pub mod frontegg;
 pub mod inbox;
 mod leftover;
-pub mod openapi;
 pub mod phones;
+pub mod reachfive;
 pub mod transcode;
 pub mod zitadel;
 
@@ -29,7 +30,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 
 use crate::auth::Auth;
-use crate::config::CorsSection;
+use crate::config::{CorsSection, ReachFiveSection};
 use crate::proto;
 use crate::proto::ringback::phone::v1::phone_service_server::PhoneServiceServer;
 use crate::proto::zitadel::user::v2::user_service_server::UserServiceServer;
@@ -56,6 +57,8 @@ pub struct House {
     pub inbox: Option<Inbox>,
     /// Which pages may call.
     pub cors: CorsSection,
+    /// What the ReachFive door asks for and tells.
+    pub reachfive: ReachFiveSection,
 }
 
 /// Every door on one router. `reflection` and health need no token; everything else does.
@@ -83,6 +86,8 @@ pub async fn router(house: House) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state(house.store.clone()))
         .route("/openapi.json", get(contract));
+    router = router.merge(frontegg::router(house.store.clone(), house.auth.clone()));
+    router = router.merge(reachfive::router(house.store, house.auth, house.reachfive));
     if let Some(inbox) = house.inbox {
         router = router.merge(inbox::router(inbox));
     }
@@ -217,10 +222,8 @@ fn malformed_as_invalid(mut response: Response) -> Response {
 
 /// Which of the two packages a request is for decides how a refusal reads.
 fn status(method: &Method, path: &str, refusal: &Refusal) -> tonic::Status {
-    let of_user = path.strip_prefix("/v2/users/");
-    let ours = path.starts_with("/ringback.")
-        || path == "/v2/phones/search"
-        || (method == Method::GET && of_user.is_some_and(|rest| rest.ends_with("/phone")));
+    let service = transcode::find_service(method, path);
+    let ours = service.is_some_and(|service| service.starts_with("ringback."));
     if ours { phones::status(refusal) } else { zitadel::status(refusal) }
 }
 
@@ -254,11 +257,11 @@ async fn ready(State(store): State<Store>) -> Response {
 
 async fn contract() -> Response {
     static TEXT: std::sync::LazyLock<String> =
-        std::sync::LazyLock::new(|| openapi::document().to_string());
+        std::sync::LazyLock::new(|| transcode::openapi::document().to_string());
     ([(header::CONTENT_TYPE, "application/json")], TEXT.as_str()).into_response()
 }
 
-/// What the published clients of Zitadel, gRPC-web and Connect send, and read, from a browser.
+/// What the published clients of Zitadel, gRPC-web, Connect, Frontegg and ReachFive send, and read, from a browser.
 fn cors(allowed: CorsSection) -> CorsLayer {
     let names = |names: &[&'static str]| -> Vec<HeaderName> {
         names.iter().map(|name| HeaderName::from_static(name)).collect()
@@ -283,8 +286,20 @@ fn cors(allowed: CorsSection) -> CorsLayer {
             "connect-protocol-version",
             "connect-timeout-ms",
             "content-type",
+            "custom-locale",
+            "frontegg-environment-id",
+            "frontegg-login-alias",
+            "frontegg-requested-application-id",
+            "frontegg-scoped-tenant",
+            "frontegg-source",
+            "frontegg-tenant-id",
+            "frontegg-user-id",
             "grpc-timeout",
+            "x-access-token",
+            "x-frontegg-framework",
+            "x-frontegg-sdk",
             "x-grpc-web",
+            "x-r5-correlation-id",
             "x-requested-with",
             "x-user-agent",
             "x-zitadel-orgid",

@@ -13,3 +13,4 @@ pub mod messages;
 pub mod proto;
 pub mod serve;
 pub mod telemetry;
+pub mod tls;

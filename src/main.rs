@@ -29,6 +29,9 @@ enum Command {
         /// Another database, such as postgres://me@localhost/ringback
         #[arg(long, value_name = "URL")]
         database_url: Option<String>,
+        /// Serve https, with a certificate for this machine that is made at first start
+        #[arg(long)]
+        tls: bool,
     },
     /// Serve every door, and deliver
     Serve {
@@ -68,7 +71,8 @@ async fn main() -> ExitCode {
             listen,
             data_dir,
             database_url,
-        } => commands::dev(listen, data_dir, database_url).await,
+            tls,
+        } => commands::dev(listen, data_dir, database_url, tls).await,
         Command::Serve { config, no_worker } => commands::serve(config, !no_worker).await,
         Command::Worker { config } => commands::worker(config).await,
         Command::Migrate { config } => commands::migrate(config).await,

@@ -11,14 +11,20 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tower::ServiceExt;
 
 use crate::doors::Peer;
+use crate::tls::Tls;
 
 /// How long requests that run may still take once the end was asked for.
 pub const GRACE: Duration = Duration::from_secs(10);
+
+/// A connection must be encrypted within this time.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// A request's head must be here within this time.
 const HEAD: Duration = Duration::from_secs(10);
@@ -29,9 +35,15 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Streams that one HTTP/2 connection may have open.
 const STREAMS: u32 = 1_024;
 
-/// Serves HTTP/1.1 and HTTP/2 with prior knowledge until `shutdown` ends, then stops accepting and lets
-/// what runs finish for [`GRACE`].
-pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+/// Serves HTTP/1.1 and HTTP/2 until `shutdown` ends, then stops accepting and lets what runs finish for
+/// [`GRACE`]. With `tls` a client chooses between the two by ALPN and nothing is served in the clear;
+/// without, HTTP/2 is for those who know.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) {
     let mut http = Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
     http.http2()
@@ -39,6 +51,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
         .keep_alive_interval(Some(KEEP_ALIVE))
         .max_concurrent_streams(STREAMS);
     let graceful = GracefulShutdown::new();
+    let (stop, stopping) = watch::channel(());
     tokio::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -47,15 +60,15 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = connection(&http, stream, peer, router.clone());
-                let connection = graceful.watch(connection);
+                let connection = Connection {
+                    http: http.clone(),
+                    router: router.clone(),
+                    peer,
+                    watcher: graceful.watcher(),
+                };
+                let (tls, stopping) = (tls.clone(), stopping.clone());
                 #[expect(clippy::disallowed_methods, reason = "a connection is one of the few tasks")]
-                tokio::spawn(async move {
-                    // A client that goes away in the middle is no fault of ours.
-                    if let Err(error) = connection.await {
-                        tracing::debug!(%peer, error, "connection ended early");
-                    }
-                });
+                tokio::spawn(connection.take(stream, tls, stopping));
             }
             // Most often too many open files: a pause lets some close.
             Err(error) => {
@@ -65,6 +78,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
         }
     }
     drop(listener);
+    drop(stop);
     tokio::select! {
         () = graceful.shutdown() => {}
         () = tokio::time::sleep(GRACE) => {
@@ -73,24 +87,57 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
     }
 }
 
-fn connection(
-    http: &Builder<TokioExecutor>,
-    stream: TcpStream,
-    peer: SocketAddr,
+/// One connection, from its first byte to its last.
+struct Connection {
+    http: Builder<TokioExecutor>,
     router: Router,
-) -> impl hyper_util::server::graceful::GracefulConnection<Error = Box<dyn std::error::Error + Send + Sync>>
-+ Send
-+ 'static {
-    // Answers are small and awaited.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "cannot switch off delays");
+    peer: SocketAddr,
+    watcher: Watcher,
+}
+
+impl Connection {
+    /// `stopping` changes when no request is taken any more.
+    async fn take(self, stream: TcpStream, tls: Option<Tls>, mut stopping: watch::Receiver<()>) {
+        let peer = self.peer;
+        // Answers are small and awaited.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "cannot switch off delays");
+        }
+        let Some(tls) = tls else {
+            return self.serve(stream).await;
+        };
+        let handshake = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(stream));
+        let encrypted = tokio::select! {
+            encrypted = handshake => encrypted,
+            // Nothing was asked yet, so nothing is lost.
+            _ = stopping.changed() => return,
+        };
+        match encrypted {
+            Ok(Ok(stream)) => self.serve(stream).await,
+            // Scanners, clients that do not trust us, and plain HTTP: theirs to mend.
+            Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS"),
+            Err(_) => tracing::debug!(%peer, "no TLS in time"),
+        }
     }
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
-        let router = router.clone();
-        async move { Ok::<_, Infallible>(answer(router, request.map(Body::new)).await) }
-    });
-    http.serve_connection(TokioIo::new(stream), service).into_owned()
+
+    async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let Connection {
+            http,
+            router,
+            peer,
+            watcher,
+        } = self;
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            let router = router.clone();
+            async move { Ok::<_, Infallible>(answer(router, request.map(Body::new)).await) }
+        });
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        // A client that goes away in the middle is no fault of ours.
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%peer, error, "connection ended early");
+        }
+    }
 }
 
 async fn answer(router: Router, request: hyper::Request<Body>) -> hyper::Response<Body> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use ringback_core::Caller;
+use ringback_core::{Caller, Time};
 use serde_json::{Map, Value};
 
 use super::ID_CHARACTERS;
@@ -50,8 +50,7 @@ impl Grants {
             .chain(keys(claims.get(ROLES_BY_NAME)))
             .collect::<BTreeSet<&str>>();
         let named = items(claims.get("permissions"))
-            .chain(scopes(claims.get("scope")))
-            .chain(scopes(claims.get("scopes")))
+            .chain(scopes_of(claims))
             .filter_map(Permission::find);
         let permissions: HashSet<Permission> = roles
             .iter()
@@ -103,6 +102,18 @@ fn items(claim: Option<&Value>) -> impl Iterator<Item = &str> {
         Some(_) | None => &[],
     };
     list.iter().filter_map(Value::as_str)
+}
+
+/// Every scope that the claims name.
+pub(super) fn scopes_of(claims: &Claims) -> impl Iterator<Item = &str> {
+    scopes(claims.get("scope")).chain(scopes(claims.get("scopes")))
+}
+
+/// When the token was issued (RFC 7519, section 4.1.6); `None` when it does not say so in numbers.
+pub(super) fn issued_at(claims: &Claims) -> Option<Time> {
+    // Fractions of seconds are allowed; a number too large for a clock becomes the end of time.
+    let seconds = claims.get("iat")?.as_f64()?;
+    Some(Time((seconds * 1e6) as i64))
 }
 
 /// The names in a list, or in one text with spaces between them (RFC 6749, section 3.3).

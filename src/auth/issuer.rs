@@ -71,6 +71,24 @@ impl Issuer {
         })
     }
 
+    /// An issuer of ours, whose tokens are signed with a secret that nobody else has.
+    pub(super) fn of_secret(
+        name: &str,
+        audience: &str,
+        algorithm: Algorithm,
+        secret: &[u8],
+        leeway_seconds: u64,
+    ) -> Issuer {
+        Issuer {
+            entry: name.to_owned(),
+            name: name.to_owned(),
+            audiences: vec![audience.to_owned()],
+            algorithms: vec![algorithm],
+            leeway: i64::try_from(leeway_seconds).unwrap_or(i64::MAX),
+            keys: Keys::One(DecodingKey::from_secret(secret)),
+        }
+    }
+
     /// The name in the configuration.
     pub(super) fn entry(&self) -> &str {
         &self.entry

@@ -4,16 +4,19 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily};
 use reqwest::Url;
 use secrecy::ExposeSecret;
 
-use super::{Config, ConfigError, IssuerSection, RouteName};
+use super::{Config, ConfigError, IssuerSection, RouteName, VendorClient};
 
 impl Config {
     /// Says everything that keeps the whole program, doors and delivery, from starting.
     pub fn check(&self) -> Result<(), ConfigError> {
         let mut error = ConfigError::default();
+        self.judge_tls(&mut error);
         self.judge_database(&mut error);
         self.judge_secrets(&mut error);
         self.judge_auth(&mut error);
+        self.judge_vendor(&mut error);
         self.judge_policy(&mut error);
+        self.judge_reachfive(&mut error);
         self.judge_messages(&mut error);
         self.judge_cors(&mut error);
         error.or_ok()
@@ -34,6 +37,22 @@ impl Config {
         let mut error = ConfigError::default();
         self.judge_database(&mut error);
         error.or_ok()
+    }
+
+    /// Whether the files hold what they should is seen when they are read.
+    fn judge_tls(&self, error: &mut ConfigError) {
+        let missing = |path: &std::path::Path| path.as_os_str().is_empty();
+        match (missing(&self.tls.certificate), missing(&self.tls.key)) {
+            (true, false) => error.add(
+                "tls.certificate",
+                "is missing; set it to the certificate of tls.key, or leave both out",
+            ),
+            (false, true) => error.add(
+                "tls.key",
+                "is missing; set it to the key of tls.certificate, or leave both out",
+            ),
+            (true, true) | (false, false) => {}
+        }
     }
 
     fn judge_database(&self, error: &mut ConfigError) {
@@ -104,9 +123,51 @@ impl Config {
         }
     }
 
+    fn judge_vendor(&self, error: &mut ConfigError) {
+        let vendor = &self.vendor;
+        if !(60..=30 * 86_400).contains(&vendor.token_seconds) {
+            error.add("vendor.token_seconds", "must be 60 to 2592000");
+        }
+        for (name, client) in &vendor.clients {
+            let place = |key: &str| format!("vendor.clients.{name}.{key}");
+            let id = &client.client_id;
+            if !(1..=200).contains(&id.chars().count()) || id.chars().any(char::is_control) {
+                error.add(place("client_id"), "must have 1 to 200 printable characters");
+            }
+            let same = |(other, section): (&String, &VendorClient)| {
+                other < name && section.client_id == client.client_id
+            };
+            if vendor.clients.iter().any(same) {
+                error.add(
+                    place("client_id"),
+                    "is also that of another entry; each client can be configured once",
+                );
+            }
+            if client.secret.expose_secret().chars().count() < 32 {
+                error.add(
+                    place("secret"),
+                    "must have at least 32 characters, as `openssl rand -base64 32` prints them",
+                );
+            }
+        }
+    }
+
     fn judge_policy(&self, error: &mut ConfigError) {
         if let Err(policy) = self.policy().check() {
             error.add(policy.key, policy.reason);
+        }
+    }
+
+    fn judge_reachfive(&self, error: &mut ConfigError) {
+        let section = &self.reachfive;
+        // RFC 6749, section 3.3: a name never holds a space.
+        if section.required_scope.contains(char::is_whitespace) {
+            error.add("reachfive.required_scope", "must be one scope, or none");
+        }
+        let symbol = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let language = &section.language;
+        if !(2..=35).contains(&language.len()) || !language.chars().all(symbol) {
+            error.add("reachfive.language", "must be a language tag such as en or pt-BR");
         }
     }
 

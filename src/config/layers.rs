@@ -28,6 +28,9 @@ const SHAPES: &str = r#"
     jwks_file = ""
     public_key_file = ""
     secret = ""
+    [vendor.clients."*"]
+    client_id = ""
+    secret = ""
 "#;
 
 /// Layers of configuration, the later ones over the earlier ones.

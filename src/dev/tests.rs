@@ -214,7 +214,7 @@ fn the_welcome_can_be_pasted() {
     let home = DevHome::open(&dir.path().join("a dir's")).unwrap();
     let base = "http://127.0.0.1:8080";
     home.write_dev_json(base, NOW).unwrap();
-    let welcome = home.welcome(base);
+    let welcome = home.welcome(base, None);
     let lines = welcome.split("number:\n").nth(1).unwrap();
     let lines = lines.split("A token for Alice").next().unwrap();
     let script = format!(

@@ -11,8 +11,8 @@ use axum::http::{Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
+use hyper::body::{Frame, SizeHint};
 
 /// How much is read and thrown away, in bytes and time.
 const DISCARD: usize = 8 * super::BODY_LIMIT;
@@ -65,10 +65,77 @@ impl HttpBody for Kept {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_end_stream()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).size_hint()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::Router;
+    use axum::middleware::from_fn;
+    use axum::routing::post;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    const PIECE: usize = 100 * 1024;
+
+    /// How many pieces of an endless body are read for a door that reads `wanted` of them.
+    async fn read_for(wanted: usize, change: impl FnOnce(&mut Request)) -> usize {
+        let door = post(move |body: Body| async move {
+            let mut body = body;
+            for _ in 0..wanted {
+                body.frame().await.unwrap().unwrap();
+            }
+        });
+        let polls = Arc::new(AtomicUsize::new(0));
+        let counter = polls.clone();
+        let pieces = std::iter::repeat_with(move || {
+            counter.fetch_add(1, Ordering::SeqCst);
+            Ok::<_, std::io::Error>(Bytes::from(vec![b' '; PIECE]))
+        });
+        let mut request = Request::new(Body::from_stream(futures::stream::iter(pieces)));
+        *request.method_mut() = axum::http::Method::POST;
+        change(&mut request);
+        let router = Router::new().route("/", door).layer(from_fn(discard));
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+        polls.load(Ordering::SeqCst)
+    }
+
+    #[tokio::test]
+    async fn a_bounded_rest_is_read_over_http_1_only() {
+        let bound = DISCARD.div_ceil(PIECE);
+        assert_eq!(read_for(0, |_| {}).await, bound);
+        assert_eq!(read_for(3, |_| {}).await, 3 + bound);
+        let over_2 = |request: &mut Request| *request.version_mut() = Version::HTTP_2;
+        assert_eq!(read_for(3, over_2).await, 3);
+        let waiting = |request: &mut Request| {
+            let value = axum::http::HeaderValue::from_static("100-continue");
+            request.headers_mut().insert(header::EXPECT, value);
+        };
+        assert_eq!(read_for(0, waiting).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_was_read_leaves_nothing() {
+        let door = post(|body: String| async move { body });
+        let router = Router::new().route("/", door).layer(from_fn(discard));
+        let request = Request::post("/").body(Body::from("all of it")).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, "all of it");
     }
 }

@@ -1,4 +1,6 @@
-//! ringback's own service: reading phone numbers, of one user and across users.
+//! ringback's own service: reading phone numbers, of one user and across users, and changing several.
+
+mod wishes;
 
 use std::time::Duration;
 
@@ -7,18 +9,28 @@ use prost::Message;
 use ringback_core::moment::Id;
 use ringback_core::number::NumberRules;
 use ringback_core::rights::{Right, Scope};
-use ringback_core::{Account, Caller, Keys, Number, Phone, PhoneState, Refusal, Time};
+use ringback_core::{
+    Account, Caller, Command, Keys, Number, Phone, PhoneState, Refusal, Reply, Time,
+};
 use ringback_store::{PhoneQuery, PhoneRow, Store};
 use subtle::ConstantTimeEq;
 use tonic::{Code, Request, Response, Status};
 
+use crate::doors::Deadline;
 use crate::proto::google::rpc;
 use crate::proto::ringback::phone::v1::phone_service_server::PhoneService;
 use crate::proto::ringback::phone::v1::{
-    ListUserPhonesRequest, ListUserPhonesResponse, PhoneNumber, SearchPhonesRequest,
-    SearchPhonesResponse,
+    AddUserPhoneRequest, AddUserPhoneResponse, ChangeUserPhoneRequest, ChangeUserPhoneResponse,
+    ConfirmUserPhoneRemovalRequest, ConfirmUserPhoneRemovalResponse, Details,
+    ListUserPhonesRequest, ListUserPhonesResponse, PhoneNumber, PreverifyUserPhoneRequest,
+    PreverifyUserPhoneResponse, RemoveUserPhoneRequest, RemoveUserPhoneResponse,
+    RequestUserPhoneRemovalRequest, RequestUserPhoneRemovalResponse, ResendUserPhoneChangeRequest,
+    ResendUserPhoneChangeResponse, SearchPhonesRequest, SearchPhonesResponse,
+    SetPrimaryUserPhoneRequest, SetPrimaryUserPhoneResponse, VerifyUserPhoneRequest,
+    VerifyUserPhoneResponse,
 };
 use crate::proto::zitadel::v1::ErrorDetail;
+use wishes::Wish;
 
 const USUAL_PAGE: u32 = 100;
 const LARGEST_PAGE: u32 = 1_000;
@@ -35,6 +47,28 @@ impl PhoneDoor {
     /// A door to the numbers of `store`.
     pub fn new(store: Store) -> PhoneDoor {
         PhoneDoor { store }
+    }
+
+    fn rules(&self) -> &NumberRules {
+        &self.store.rules().policy.numbers
+    }
+
+    /// Does what the request wishes. The caller comes first, so that no rule of the form is told without one.
+    async fn run<T>(
+        &self,
+        request: Request<T>,
+        wish: impl FnOnce(T) -> Result<Wish, Refusal>,
+    ) -> Result<Reply, Status> {
+        let tell = |refusal| status(&refusal);
+        let caller = caller(&request).map_err(tell)?;
+        let deadline = request.extensions().get::<Deadline>().map(|d| d.0);
+        let Wish { account, action } = wish(request.into_inner()).map_err(tell)?;
+        let command = Command {
+            caller,
+            account,
+            action,
+        };
+        self.store.execute(command, deadline).await.map_err(tell)
     }
 
     async fn list(
@@ -98,6 +132,111 @@ impl PhoneService for PhoneDoor {
         answer
             .map(Response::new)
             .map_err(|refusal| status(&refusal))
+    }
+
+    async fn add_user_phone(
+        &self,
+        request: Request<AddUserPhoneRequest>,
+    ) -> Result<Response<AddUserPhoneResponse>, Status> {
+        let wish = |request| wishes::add(request, self.rules());
+        let reply = self.run(request, wish).await?;
+        Ok(Response::new(AddUserPhoneResponse {
+            details: Some(details(&reply)),
+            phone_id: id(reply.phone),
+            challenge_id: id(reply.challenge),
+            verification_code: reply.code.map(|code| code.reveal().to_owned()),
+        }))
+    }
+
+    async fn preverify_user_phone(
+        &self,
+        request: Request<PreverifyUserPhoneRequest>,
+    ) -> Result<Response<PreverifyUserPhoneResponse>, Status> {
+        let wish = |request| wishes::preverify(request, self.rules());
+        let reply = self.run(request, wish).await?;
+        Ok(Response::new(PreverifyUserPhoneResponse {
+            details: Some(details(&reply)),
+            phone_id: id(reply.phone),
+            challenge_id: id(reply.challenge),
+        }))
+    }
+
+    async fn verify_user_phone(
+        &self,
+        request: Request<VerifyUserPhoneRequest>,
+    ) -> Result<Response<VerifyUserPhoneResponse>, Status> {
+        let wish = |request| wishes::verify(request, self.rules());
+        let reply = self.run(request, wish).await?;
+        Ok(Response::new(VerifyUserPhoneResponse {
+            details: Some(details(&reply)),
+            phone_id: id(reply.phone),
+        }))
+    }
+
+    async fn request_user_phone_removal(
+        &self,
+        request: Request<RequestUserPhoneRemovalRequest>,
+    ) -> Result<Response<RequestUserPhoneRemovalResponse>, Status> {
+        let reply = self.run(request, wishes::request_removal).await?;
+        Ok(Response::new(RequestUserPhoneRemovalResponse {
+            details: Some(details(&reply)),
+            challenge_id: id(reply.challenge),
+        }))
+    }
+
+    async fn confirm_user_phone_removal(
+        &self,
+        request: Request<ConfirmUserPhoneRemovalRequest>,
+    ) -> Result<Response<ConfirmUserPhoneRemovalResponse>, Status> {
+        let reply = self.run(request, wishes::confirm_removal).await?;
+        Ok(Response::new(ConfirmUserPhoneRemovalResponse {
+            details: Some(details(&reply)),
+        }))
+    }
+
+    async fn remove_user_phone(
+        &self,
+        request: Request<RemoveUserPhoneRequest>,
+    ) -> Result<Response<RemoveUserPhoneResponse>, Status> {
+        let reply = self.run(request, wishes::remove).await?;
+        Ok(Response::new(RemoveUserPhoneResponse {
+            details: Some(details(&reply)),
+        }))
+    }
+
+    async fn change_user_phone(
+        &self,
+        request: Request<ChangeUserPhoneRequest>,
+    ) -> Result<Response<ChangeUserPhoneResponse>, Status> {
+        let wish = |request| wishes::change(request, self.rules());
+        let reply = self.run(request, wish).await?;
+        Ok(Response::new(ChangeUserPhoneResponse {
+            details: Some(details(&reply)),
+            phone_id: id(reply.phone),
+            challenge_id: id(reply.challenge),
+        }))
+    }
+
+    async fn resend_user_phone_change(
+        &self,
+        request: Request<ResendUserPhoneChangeRequest>,
+    ) -> Result<Response<ResendUserPhoneChangeResponse>, Status> {
+        let reply = self.run(request, wishes::resend_change).await?;
+        Ok(Response::new(ResendUserPhoneChangeResponse {
+            details: Some(details(&reply)),
+            phone_id: id(reply.phone),
+            challenge_id: id(reply.challenge),
+        }))
+    }
+
+    async fn set_primary_user_phone(
+        &self,
+        request: Request<SetPrimaryUserPhoneRequest>,
+    ) -> Result<Response<SetPrimaryUserPhoneResponse>, Status> {
+        let reply = self.run(request, wishes::make_primary).await?;
+        Ok(Response::new(SetPrimaryUserPhoneResponse {
+            details: Some(details(&reply)),
+        }))
     }
 }
 
@@ -293,6 +432,20 @@ fn number(account: &str, organization: &str, phone: &Phone, primary: bool) -> Ph
             PhoneState::Verified { at } => Some(timestamp(at)),
         },
     }
+}
+
+fn details(reply: &Reply) -> Details {
+    Details {
+        sequence: reply.sequence,
+        change_date: Some(timestamp(reply.changed_at)),
+        organization_id: reply.organization.clone(),
+        creation_date: Some(timestamp(reply.created_at)),
+    }
+}
+
+/// As the wire spells a name; empty for none.
+fn id(name: Option<Id>) -> String {
+    name.map(|name| name.to_string()).unwrap_or_default()
 }
 
 fn timestamp(time: Time) -> prost_types::Timestamp {

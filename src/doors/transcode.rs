@@ -5,6 +5,7 @@ mod call;
 mod connect;
 mod error;
 mod json;
+pub mod openapi;
 mod parameters;
 mod rest;
 mod routes;
@@ -15,10 +16,10 @@ use std::sync::Arc;
 
 use axum::{Router, extract::Request, response::Response};
 use futures::future::BoxFuture;
-use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
 use tonic::Status;
 
-pub(super) use routes::{Binding, Body as BodyRule, Routes, Rule};
+use routes::Routes;
 
 /// Turns the head of a request into one that carries the caller in its extensions, or refuses it.
 ///
@@ -36,6 +37,18 @@ pub fn router(grpc: Router, authenticate: Authenticate) -> Router {
         let door = Arc::clone(&door);
         async move { door.answer(request).await }
     })
+}
+
+/// The full name of the service that a request is for, whichever kind of path it has.
+pub(super) fn find_service<'p>(method: &Method, path: &'p str) -> Option<&'p str> {
+    let routes = Routes::of_proto();
+    if routes.service_of(path).is_some() {
+        return path.strip_prefix('/')?.split_once('/').map(|(service, _)| service);
+    }
+    match routes.find(method, path) {
+        routes::Found::Binding(binding, _) => binding.rpc.name().map(|(service, _)| service),
+        routes::Found::OtherMethods(_) | routes::Found::Nothing => None,
+    }
 }
 
 /// What both doors share.

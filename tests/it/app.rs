@@ -61,20 +61,24 @@ impl TestApp {
         let mut config = configuration(&database.url);
         change(&mut config);
         let clock = Arc::new(AtomicI64::new(START * 1_000_000));
-        let app = App::build(&config, source(clock.clone())).await.expect("a program");
+        let app = App::build(&config, source(clock.clone()))
+            .await
+            .expect("a program");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(async move {
-            // An answer, or the end of the test: both are the end.
-            let _ = serve(listener, app.router, async { drop(stopped.await) }).await;
+            serve(listener, app.tls, app.router, async { drop(stopped.await) }).await;
         });
         TestApp {
             address,
             channel: Endpoint::from_shared(format!("http://{address}"))
                 .expect("an endpoint")
                 .connect_lazy(),
-            http: reqwest::Client::builder().no_proxy().build().expect("a client"),
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .build()
+                .expect("a client"),
             database,
             inbox: app.inbox.expect("the inbox route is on"),
             delivery: app.delivery,
@@ -91,6 +95,11 @@ impl TestApp {
     pub fn advance(&self, span: Duration) {
         let micros = i64::try_from(span.as_micros()).expect("a span that a clock can hold");
         self.clock.fetch_add(micros, Ordering::SeqCst);
+    }
+
+    /// The time that the clock shows, in seconds since 1970.
+    pub fn now(&self) -> i64 {
+        self.clock.load(Ordering::SeqCst) / 1_000_000
     }
 
     pub fn seconds(&self, seconds: u64) {
@@ -128,7 +137,10 @@ impl TestApp {
 
     /// A number that no other call of this test gave.
     pub fn number(&self) -> String {
-        format!("+4179{:07}", 3_000_000 + self.numbers.fetch_add(1, Ordering::SeqCst))
+        format!(
+            "+4179{:07}",
+            3_000_000 + self.numbers.fetch_add(1, Ordering::SeqCst)
+        )
     }
 
     /// A token with these claims; those that a token must have are filled in.
@@ -170,8 +182,14 @@ fn configuration(url: &str) -> Config {
     let variables = [
         ("RINGBACK_DATABASE__URL", url),
         // 32 bytes of 'k' and of 'p'.
-        ("RINGBACK_SECRETS__CODE_KEYS__1", "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="),
-        ("RINGBACK_SECRETS__PSEUDONYM_KEY", "cHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHA="),
+        (
+            "RINGBACK_SECRETS__CODE_KEYS__1",
+            "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=",
+        ),
+        (
+            "RINGBACK_SECRETS__PSEUDONYM_KEY",
+            "cHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHA=",
+        ),
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut config = Config::load(None, variables).expect("a configuration");
@@ -200,7 +218,10 @@ fn source(clock: Arc<AtomicI64>) -> Source {
         now: Arc::new(move || Time(clock.load(Ordering::SeqCst))),
         seed: Arc::new(move || {
             let mut seed = [0; 32];
-            generator.lock().expect("no draw panics").fill_bytes(&mut seed);
+            generator
+                .lock()
+                .expect("no draw panics")
+                .fill_bytes(&mut seed);
             seed
         }),
     }

@@ -54,8 +54,13 @@ impl Database {
 
     /// Runs a statement beside the program.
     pub async fn execute(&self, sql: &str) {
-        let connection = Connection::connect(&self.url).await.expect("the test's database");
-        connection.execute_unprepared(sql).await.expect("a statement that holds");
+        let connection = Connection::connect(&self.url)
+            .await
+            .expect("the test's database");
+        connection
+            .execute_unprepared(sql)
+            .await
+            .expect("a statement that holds");
         connection.close().await.expect("closing");
     }
 
@@ -66,13 +71,18 @@ impl Database {
         };
         let connection = Connection::connect(admin).await.expect("the test server");
         let sql = format!("DROP DATABASE {name} WITH (FORCE)");
-        connection.execute_unprepared(&sql).await.expect("dropping the database");
+        connection
+            .execute_unprepared(&sql)
+            .await
+            .expect("dropping the database");
         connection.close().await.expect("closing");
     }
 
     /// Every row of every table as text, as a dump would show it.
     pub async fn dump(&self) -> String {
-        let connection = Connection::connect(&self.url).await.expect("the test's database");
+        let connection = Connection::connect(&self.url)
+            .await
+            .expect("the test's database");
         let mut dump = String::new();
         for table in ["accounts", "phone_numbers", "budgets", "outbox", "events"] {
             let sql = match connection.get_database_backend() {
@@ -81,7 +91,10 @@ impl Database {
                 }
                 _ => {
                     let columns = connection
-                        .query_all_raw(statement(&connection, &format!("SELECT name FROM pragma_table_info('{table}')")))
+                        .query_all_raw(statement(
+                            &connection,
+                            &format!("SELECT name FROM pragma_table_info('{table}')"),
+                        ))
                         .await
                         .expect("the columns");
                     let columns: Vec<String> = columns
@@ -92,7 +105,10 @@ impl Database {
                     format!("SELECT {} FROM {table}", columns.join(" || '|' || "))
                 }
             };
-            let rows = connection.query_all_raw(statement(&connection, &sql)).await.expect("rows");
+            let rows = connection
+                .query_all_raw(statement(&connection, &sql))
+                .await
+                .expect("rows");
             for row in rows {
                 dump.push_str(table);
                 dump.push(' ');
@@ -107,7 +123,9 @@ impl Database {
     /// How many rows a table has.
     pub async fn count(&self, table: &str) -> usize {
         let dump = self.dump().await;
-        dump.lines().filter(|line| line.split(' ').next() == Some(table)).count()
+        dump.lines()
+            .filter(|line| line.split(' ').next() == Some(table))
+            .count()
     }
 }
 
@@ -128,7 +146,10 @@ impl Drop for Database {
                 runtime.block_on(async {
                     let connection = Connection::connect(&admin).await.expect("the test server");
                     let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                    connection.execute_unprepared(&sql).await.expect("dropping the database");
+                    connection
+                        .execute_unprepared(&sql)
+                        .await
+                        .expect("dropping the database");
                 });
             });
             dropping.join().expect("dropping the database");
@@ -140,7 +161,11 @@ impl Drop for Database {
 fn uuid_like() -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    format!(
+        "{}_{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 /// Makes one test on each database of `async fn name(database: Database)`.

@@ -44,7 +44,14 @@ fn veiled(answer: &Value) -> Value {
         Value::Object(members) => {
             let veil = |(name, value): (&String, &Value)| {
                 let is_code = name == "verificationCode" || name == "phoneCode";
-                (name.clone(), if is_code { "(code)".into() } else { veiled(value) })
+                (
+                    name.clone(),
+                    if is_code {
+                        "(code)".into()
+                    } else {
+                        veiled(value)
+                    },
+                )
             };
             members.iter().map(veil).collect()
         }
@@ -56,31 +63,85 @@ async fn tell(app: &TestApp, wire: Wire) -> Vec<Value> {
     let (admin, ann) = (app.admin(), app.user("ann", "acme"));
     let me = || json!({"userId": "ann"});
     let (first, second) = ("+41791110001", "+41791110002");
-    let mut story = Story { app, wire, told: Vec::new() };
+    let mut story = Story {
+        app,
+        wire,
+        told: Vec::new(),
+    };
 
     // A user sets a number, and proves it with the code that went out.
-    story.call("SetPhone", &ann, json!({"userId": "ann", "phone": first})).await;
+    story
+        .call("SetPhone", &ann, json!({"userId": "ann", "phone": first}))
+        .await;
     story.call("GetUserByID", &ann, me()).await;
     let code = app.code(first).await;
     let wrong = if code == "000000" { "000001" } else { "000000" };
-    story.call("VerifyPhone", &ann, json!({"userId": "ann", "verificationCode": wrong})).await;
-    story.call("VerifyPhone", &ann, json!({"userId": "ann", "verificationCode": code})).await;
+    story
+        .call(
+            "VerifyPhone",
+            &ann,
+            json!({"userId": "ann", "verificationCode": wrong}),
+        )
+        .await;
+    story
+        .call(
+            "VerifyPhone",
+            &ann,
+            json!({"userId": "ann", "verificationCode": code}),
+        )
+        .await;
     let user = story.call("GetUserByID", &ann, me()).await;
-    assert_eq!(user["user"]["human"]["phone"], json!({"phone": first, "isVerified": true}));
-    story.call("VerifyPhone", &ann, json!({"userId": "ann", "verificationCode": code})).await;
+    assert_eq!(
+        user["user"]["human"]["phone"],
+        json!({"phone": first, "isVerified": true})
+    );
+    story
+        .call(
+            "VerifyPhone",
+            &ann,
+            json!({"userId": "ann", "verificationCode": code}),
+        )
+        .await;
 
     // Another number takes its place; a service reads the code itself and submits it.
     let body = json!({"userId": "ann", "phone": second, "returnCode": {}});
     let reply = story.call("SetPhone", &admin, body).await;
-    let returned = reply["verificationCode"].as_str().expect("a code").to_owned();
-    let again = story.call("ResendPhoneCode", &admin, json!({"userId": "ann", "returnCode": {}})).await;
-    assert_eq!(again["verificationCode"], json!(returned), "a resend repeats the code");
-    story.call("ResendPhoneCode", &admin, json!({"userId": "ann", "sendCode": {}})).await;
+    let returned = reply["verificationCode"]
+        .as_str()
+        .expect("a code")
+        .to_owned();
+    let again = story
+        .call(
+            "ResendPhoneCode",
+            &admin,
+            json!({"userId": "ann", "returnCode": {}}),
+        )
+        .await;
+    assert_eq!(
+        again["verificationCode"],
+        json!(returned),
+        "a resend repeats the code"
+    );
+    story
+        .call(
+            "ResendPhoneCode",
+            &admin,
+            json!({"userId": "ann", "sendCode": {}}),
+        )
+        .await;
     assert_eq!(app.code(second).await, returned);
     story.call("ListUserPhones", &ann, me()).await;
-    story.call("VerifyPhone", &admin, json!({"userId": "ann", "verificationCode": returned})).await;
+    story
+        .call(
+            "VerifyPhone",
+            &admin,
+            json!({"userId": "ann", "verificationCode": returned}),
+        )
+        .await;
     story.call("ListUserPhones", &ann, me()).await;
-    story.call("SearchPhones", &admin, json!({"phone": second})).await;
+    story
+        .call("SearchPhones", &admin, json!({"phone": second}))
+        .await;
     let query = json!({"queries": [{"phoneQuery": {"number": second}}]});
     story.call("ListUsers", &admin, query).await;
 
@@ -122,8 +183,12 @@ async fn tell(app: &TestApp, wire: Wire) -> Vec<Value> {
     story.told.push(json!(["letter", letters[0].text]));
     let query = json!({"queries": [], "query": {"asc": true}, "sortingColumn": "USER_FIELD_NAME_USER_NAME"});
     story.call("ListUsers", &admin, query).await;
-    story.call("DeleteUser", &admin, json!({"userId": "cleo"})).await;
-    story.call("GetUserByID", &admin, json!({"userId": "cleo"})).await;
+    story
+        .call("DeleteUser", &admin, json!({"userId": "cleo"}))
+        .await;
+    story
+        .call("GetUserByID", &admin, json!({"userId": "cleo"}))
+        .await;
     story.told
 }
 

@@ -8,3 +8,4 @@ mod races;
 mod receiver;
 mod refused;
 mod stops;
+mod tls;

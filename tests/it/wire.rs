@@ -86,7 +86,8 @@ impl Wire {
         body: Value,
     ) -> Result<Value, Failure> {
         let bearer = format!("Bearer {token}");
-        self.call_with(app, rpc, &[("authorization", &bearer)], body).await
+        self.call_with(app, rpc, &[("authorization", &bearer)], body)
+            .await
     }
 
     /// [`Wire::call`] where success is expected.
@@ -112,23 +113,28 @@ impl Wire {
         mut body: Value,
     ) -> Result<Value, Failure> {
         let method = find_rpc(rpc);
-        let user = ["userId", "user_id"].iter().find_map(|name| body[name].as_str());
-        let user = user.unwrap_or_default().to_owned();
+        let path = path_values(&method, &body);
         let message = match self {
             Wire::Json => {
-                if let (Some(members), true) = (body.as_object_mut(), binds_user(&method)) {
-                    members.remove("userId");
-                    members.remove("user_id");
+                if let Some(members) = body.as_object_mut() {
+                    for (name, _) in &path {
+                        members.remove(name.as_str());
+                        members.remove(json_name(&method, name).as_str());
+                    }
                 }
                 let empty = body.as_object().is_some_and(Map::is_empty);
-                if empty { Vec::new() } else { body.to_string().into_bytes() }
+                if empty {
+                    Vec::new()
+                } else {
+                    body.to_string().into_bytes()
+                }
             }
             Wire::ConnectJson => body.to_string().into_bytes(),
             Wire::Grpc | Wire::GrpcWeb | Wire::GrpcWebText | Wire::ConnectProto => {
                 read(&method.input(), body).encode_to_vec()
             }
         };
-        self.send(app, rpc, &user, headers, message).await
+        self.send_to(app, rpc, &path, headers, message).await
     }
 
     /// Calls `rpc` with a message that may be none. `user` fills the path of the JSON door.
@@ -137,6 +143,19 @@ impl Wire {
         app: &TestApp,
         rpc: &str,
         user: &str,
+        headers: &[(&str, &str)],
+        message: Vec<u8>,
+    ) -> Result<Value, Failure> {
+        let path = [("user_id".to_owned(), user.to_owned())];
+        self.send_to(app, rpc, &path, headers, message).await
+    }
+
+    /// [`Wire::send`] with a value for each variable of the JSON door's path.
+    async fn send_to(
+        self,
+        app: &TestApp,
+        rpc: &str,
+        values: &[(String, String)],
         headers: &[(&str, &str)],
         message: Vec<u8>,
     ) -> Result<Value, Failure> {
@@ -155,7 +174,7 @@ impl Wire {
             }
             Wire::ConnectProto | Wire::ConnectJson | Wire::Json => {
                 let (verb, path) = match self {
-                    Wire::Json => http_rule(&method, user),
+                    Wire::Json => http_rule(&method, values),
                     _ => (Method::POST, path),
                 };
                 let kind = self.content_type();
@@ -225,7 +244,10 @@ impl Wire {
         match (status.code(), message) {
             (Code::Ok, Some(message)) => Ok(message),
             (Code::Ok, None) => panic!("{self:?}: success without a message"),
-            _ => Err(Failure { body: raw, ..of_status(self, &status, trailers) }),
+            _ => Err(Failure {
+                body: raw,
+                ..of_status(self, &status, trailers)
+            }),
         }
     }
 
@@ -263,7 +285,10 @@ impl Failure {
 
     /// The id of the first detail; empty without one.
     pub fn id(&self) -> &str {
-        self.details.first().and_then(|detail| detail["id"].as_str()).unwrap_or_default()
+        self.details
+            .first()
+            .and_then(|detail| detail["id"].as_str())
+            .unwrap_or_default()
     }
 
     /// The whole answer to look at, without what differs from call to call.
@@ -287,9 +312,12 @@ impl Failure {
     }
 }
 
-pub fn find_rpc(name: &str) -> MethodDescriptor {
-    let mut rpcs = pool().services().flat_map(|service| service.methods().collect::<Vec<_>>());
-    rpcs.find(|rpc| rpc.name() == name).unwrap_or_else(|| panic!("no method {name}"))
+fn find_rpc(name: &str) -> MethodDescriptor {
+    let mut rpcs = pool()
+        .services()
+        .flat_map(|service| service.methods().collect::<Vec<_>>());
+    rpcs.find(|rpc| rpc.name() == name)
+        .unwrap_or_else(|| panic!("no method {name}"))
 }
 
 /// Reads a message as a client's library would: it knows no unknown fields.
@@ -301,13 +329,19 @@ fn read(message: &MessageDescriptor, body: Value) -> DynamicMessage {
 
 fn write(message: &MessageDescriptor, bytes: &[u8]) -> Value {
     let message = DynamicMessage::decode(message.clone(), bytes).expect("a message");
-    assert_eq!(message.unknown_fields().count(), 0, "fields that proto/ does not name");
+    assert_eq!(
+        message.unknown_fields().count(),
+        0,
+        "fields that proto/ does not name"
+    );
     serde_json::to_value(message).expect("JSON")
 }
 
 /// The verb and the path of the `google.api.http` rule.
-fn http_rule(rpc: &MethodDescriptor, user: &str) -> (Method, String) {
-    let http = pool().get_extension_by_name("google.api.http").expect("the annotation");
+fn http_rule(rpc: &MethodDescriptor, values: &[(String, String)]) -> (Method, String) {
+    let http = pool()
+        .get_extension_by_name("google.api.http")
+        .expect("the annotation");
     let options = rpc.options();
     let rule = options.get_extension(&http);
     let rule = rule.as_message().expect("a rule");
@@ -322,19 +356,39 @@ fn http_rule(rpc: &MethodDescriptor, user: &str) -> (Method, String) {
         let path = rule.get_field_by_name(name)?.as_str()?.to_owned();
         (!path.is_empty()).then_some((verb, path))
     });
-    let (verb, path) = found.expect("a path");
-    let user = utf8_percent_encode(user, NON_ALPHANUMERIC).to_string();
-    (verb, path.replace("{user_id}", &user))
+    let (verb, template) = found.expect("a path");
+    let path = values.iter().fold(template, |path, (name, value)| {
+        let value = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
+        path.replace(&format!("{{{name}}}"), &value)
+    });
+    (verb, path)
 }
 
-fn binds_user(rpc: &MethodDescriptor) -> bool {
-    http_rule(rpc, "\0").1.contains("%00")
+/// What a body gives for each variable of the path; nothing for what it leaves out.
+fn path_values(rpc: &MethodDescriptor, body: &Value) -> Vec<(String, String)> {
+    let (_, template) = http_rule(rpc, &[]);
+    let names = template.split('/').filter_map(|segment| {
+        segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'))
+    });
+    let value = |name: &str| {
+        let found = [name, &json_name(rpc, name)].iter().find_map(|name| body[*name].as_str());
+        (name.to_owned(), found.unwrap_or_default().to_owned())
+    };
+    names.map(value).collect()
+}
+
+fn json_name(rpc: &MethodDescriptor, name: &str) -> String {
+    let field = rpc.input().get_field_by_name(name).expect("a field of the path");
+    field.json_name().to_owned()
 }
 
 fn header_map(headers: &[(&str, &str)]) -> HeaderMap {
     let named = headers.iter().map(|(name, value)| {
         let name: HeaderName = name.parse().expect("a name");
-        (name, HeaderValue::from_bytes(value.as_bytes()).expect("a value"))
+        (
+            name,
+            HeaderValue::from_bytes(value.as_bytes()).expect("a value"),
+        )
     });
     named.collect()
 }
@@ -357,8 +411,16 @@ pub async fn grpc(
         Ok(reply) => Ok(reply.into_inner()),
         Err(status) => {
             let headers = status.metadata().clone().into_headers();
-            let body = format!("{:?} {} {:?}", status.code(), status.message(), status.details());
-            Err(Failure { body: body.into(), ..of_status(Wire::Grpc, &status, headers) })
+            let body = format!(
+                "{:?} {} {:?}",
+                status.code(),
+                status.message(),
+                status.details()
+            );
+            Err(Failure {
+                body: body.into(),
+                ..of_status(Wire::Grpc, &status, headers)
+            })
         }
     }
 }
@@ -411,7 +473,9 @@ fn of_status(wire: Wire, status: &Status, headers: HeaderMap) -> Failure {
         wire,
         code: status.code(),
         message: status.message().to_owned(),
-        details: details.map(|any| detail(&any.type_url, &any.value)).collect(),
+        details: details
+            .map(|any| detail(&any.type_url, &any.value))
+            .collect(),
         http: None,
         headers,
         body: Bytes::new(),
@@ -419,8 +483,13 @@ fn of_status(wire: Wire, status: &Status, headers: HeaderMap) -> Failure {
 }
 
 fn detail(type_url: &str, value: &[u8]) -> Value {
-    let name = type_url.strip_prefix("type.googleapis.com/").expect("a type of ours");
-    let mut members = write(&pool().get_message_by_name(name).expect("a known type"), value);
+    let name = type_url
+        .strip_prefix("type.googleapis.com/")
+        .expect("a type of ours");
+    let mut members = write(
+        &pool().get_message_by_name(name).expect("a known type"),
+        value,
+    );
     members["@type"] = type_url.into();
     members
 }
@@ -429,7 +498,9 @@ fn detail(type_url: &str, value: &[u8]) -> Value {
 
 /// Base64 in pieces, each with its own padding.
 fn text_to_bytes(text: &[u8]) -> Bytes {
-    let groups = text.chunks(4).map(|group| STANDARD.decode(group).expect("base64"));
+    let groups = text
+        .chunks(4)
+        .map(|group| STANDARD.decode(group).expect("base64"));
     groups.flatten().collect()
 }
 
@@ -479,5 +550,7 @@ fn connect_code(name: &str) -> Code {
         ("unauthenticated", Code::Unauthenticated),
     ];
     let found = codes.into_iter().find(|(known, _)| *known == name);
-    found.unwrap_or_else(|| panic!("{name} is no code of Connect")).1
+    found
+        .unwrap_or_else(|| panic!("{name} is no code of Connect"))
+        .1
 }

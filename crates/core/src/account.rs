@@ -26,7 +26,7 @@ pub struct Account {
     pub phones: Vec<Phone>,
     /// Which of `phones` is the one that "the phone" means.
     pub primary: Option<Id>,
-    /// Open and ended challenges, at most one for each number and purpose.
+    /// Open and ended challenges, at most one for each number and purpose; the one asked last stands last.
     pub challenges: Vec<Challenge>,
     /// What the account has used up.
     pub limits: AccountLimits,
@@ -142,8 +142,11 @@ impl Account {
 
     /// Whether a number waits to be proven and can no longer be.
     pub(crate) fn is_stale(&self, phone: &Phone, now: Time) -> bool {
-        let asked = self.challenges.iter().filter(|challenge| challenge.phone == phone.id);
-        phone.pending() && asked.into_iter().all(|challenge| challenge.expires_at <= now)
+        let question = self
+            .challenges
+            .iter()
+            .find(|challenge| challenge.phone == phone.id && challenge.purpose == Purpose::Verify);
+        phone.pending() && question.is_none_or(|question| question.expires_at <= now)
     }
 
     /// Forgets such numbers.

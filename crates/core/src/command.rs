@@ -115,6 +115,11 @@ pub enum Action {
         /// The number's name.
         phone: Id,
     },
+    /// Remove a proven number at once, whichever of the account's it is.
+    RemoveNumber {
+        /// The number.
+        number: Result<Number, NumberError>,
+    },
     /// Make a proven number the primary one.
     MakePrimary {
         /// The number's name.
@@ -178,6 +183,7 @@ impl fmt::Debug for Action {
                 .field("challenge", challenge)
                 .finish_non_exhaustive(),
             Action::DropPhone { phone } => f.debug_tuple("DropPhone").field(phone).finish(),
+            Action::RemoveNumber { number } => f.debug_tuple("RemoveNumber").field(number).finish(),
             Action::MakePrimary { phone } => f.debug_tuple("MakePrimary").field(phone).finish(),
             Action::Delete => f.write_str("Delete"),
         }
@@ -285,7 +291,8 @@ impl ProfileChange {
         }
         if let Some((address, verified)) = email {
             // The same address again says nothing against it.
-            profile.email_verified = verified || (profile.email_verified && profile.email == address);
+            profile.email_verified =
+                verified || (profile.email_verified && profile.email == address);
             profile.email = address;
         }
     }
@@ -318,6 +325,7 @@ impl Command {
             | Action::RequestRemoval { .. }
             | Action::ConfirmRemoval { .. }
             | Action::DropPhone { .. }
+            | Action::RemoveNumber { .. }
             | Action::MakePrimary { .. }
             | Action::RemovePhone
             | Action::Delete => None,
@@ -327,11 +335,7 @@ impl Command {
     /// Which budgets the command may touch: pseudonyms of numbers. `known` are the numbers that the
     /// account may hold when the command's turn comes: those that it holds now and those that commands
     /// decided together with this one name.
-    pub fn budgets<'a>(
-        &self,
-        known: impl Iterator<Item = &'a Number>,
-        keys: &Keys,
-    ) -> Vec<String> {
+    pub fn budgets<'a>(&self, known: impl Iterator<Item = &'a Number>, keys: &Keys) -> Vec<String> {
         let sends = Some(Verification::Code(Delivery::Send));
         match &self.action {
             Action::SetPhone(set)
@@ -356,6 +360,7 @@ impl Command {
             | Action::AddPhone { .. }
             | Action::ResendCode(Delivery::Return)
             | Action::DropPhone { .. }
+            | Action::RemoveNumber { .. }
             | Action::MakePrimary { .. }
             | Action::RemovePhone
             | Action::Delete => Vec::new(),
@@ -363,7 +368,10 @@ impl Command {
     }
 
     fn named(&self, keys: &Keys) -> Vec<String> {
-        self.number().map(|number| keys.pseudonym(number)).into_iter().collect()
+        self.number()
+            .map(|number| keys.pseudonym(number))
+            .into_iter()
+            .collect()
     }
 
     /// The stable name of the action: in metrics, spans and logs.
@@ -381,7 +389,9 @@ impl Command {
             Action::ResendChange => "resend",
             Action::ConfirmPhone { .. } => "verify",
             Action::RequestRemoval { .. } => "request_removal",
-            Action::ConfirmRemoval { .. } | Action::DropPhone { .. } => "remove",
+            Action::ConfirmRemoval { .. }
+            | Action::DropPhone { .. }
+            | Action::RemoveNumber { .. } => "remove",
             Action::MakePrimary { .. } => "make_primary",
             Action::Delete => "delete",
         }

@@ -1,7 +1,7 @@
 //! The decision: one command, one account, one moment.
 
 use crate::Number;
-use crate::account::{Account, AccountLimits, Pending, Phone, PhoneState, Profile};
+use crate::account::{Account, AccountLimits, Phone, PhoneState, Profile};
 use crate::challenge::Purpose;
 use crate::command::{
     Action, Command, Delivery, PhoneChange, ProfileChange, Reply, SetPhone, Told, Verification,
@@ -105,6 +105,7 @@ impl Turn<'_> {
             | Action::RequestRemoval { .. }
             | Action::ConfirmRemoval { .. }
             | Action::DropPhone { .. }
+            | Action::RemoveNumber { .. }
             | Action::MakePrimary { .. }
             | Action::RemovePhone => Right::Write,
         };
@@ -244,6 +245,7 @@ impl Turn<'_> {
                 code,
             } => self.confirm_removal(account, *phone, *challenge, code),
             Action::DropPhone { phone } => self.drop_at_once(account, capacity, *phone),
+            Action::RemoveNumber { number } => self.remove_number(account, number),
             Action::MakePrimary { phone } => self.make_primary(account, *phone),
             Action::Register { .. } | Action::Delete => Err(Refusal::Internal),
         }
@@ -340,13 +342,10 @@ impl Turn<'_> {
                 self.notify(account, &old, MessageKind::Replaced);
             }
         }
-        // What was to replace the old number has nothing left to replace.
-        let replacing = |phone: &&Phone| phone.state == PhoneState::Pending(Pending::Replaces);
-        let obsolete = |phone: &&Phone| phone.number == number || replacing(phone);
-        let obsolete: Vec<Id> =
-            account.phones.iter().filter(obsolete).map(|phone| phone.id).collect();
-        for phone in obsolete {
-            account.drop_phone(phone);
+        numbers::forget_next(account);
+        let same = account.phones.iter().find(|phone| phone.number == number);
+        if let Some(same) = same.map(|phone| phone.id) {
+            account.drop_phone(same);
         }
         let id = self.put(account, &number, PhoneState::Unverified);
         account.primary = Some(id);

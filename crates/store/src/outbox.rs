@@ -57,15 +57,25 @@ impl Store {
     /// Claims up to `most` messages that are due, for `lease`. Messages that are no longer worth sending,
     /// because they are too old or their challenge has ended, are dropped and not given out.
     pub async fn claim(&self, most: usize, lease: Duration) -> Result<Vec<Claimed>, Refusal> {
-        self.claim_or_fault(most, lease)
-            .await
-            .map_err(|fault| fault.report("claiming messages"))
+        // Behind a pile of messages that are too old there may be one that is not.
+        loop {
+            let claimed = self.claim_once(most, lease).await;
+            let (taken, ready) = claimed.map_err(|fault| fault.report("claiming messages"))?;
+            if taken == 0 || taken < most || !ready.is_empty() {
+                return Ok(ready);
+            }
+        }
     }
 
-    async fn claim_or_fault(&self, most: usize, lease: Duration) -> Result<Vec<Claimed>, Fault> {
+    /// How many rows were taken, and which of them are worth sending.
+    async fn claim_once(
+        &self,
+        most: usize,
+        lease: Duration,
+    ) -> Result<(usize, Vec<Claimed>), Fault> {
         let shared = &self.shared;
         let now = self.now();
-        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        let most = u32::try_from(most.max(1)).unwrap_or(u32::MAX);
         let statement = shared.sql.claim(now.0, (now + lease).0, most);
         let claimed = shared
             .writer
@@ -74,8 +84,9 @@ impl Store {
             .iter()
             .map(|row| outbox::Model::from_query_result(row, ""))
             .collect::<Result<Vec<_>, _>>()?;
-        if claimed.is_empty() {
-            return Ok(Vec::new());
+        let taken = claimed.len();
+        if taken == 0 {
+            return Ok((0, Vec::new()));
         }
         let ids = claimed.iter().map(|row| row.user_id.as_str());
         // None: an account that this version cannot read.
@@ -137,7 +148,7 @@ impl Store {
                 .execute_raw(shared.sql.remove_messages(ids)?)
                 .await?;
         }
-        Ok(ready)
+        Ok((taken, ready))
     }
 
     /// Writes down what became of claimed messages.

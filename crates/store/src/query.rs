@@ -141,3 +141,42 @@ pub struct PhonePage {
     /// Where the next page begins, when there is one.
     pub next: Option<Id>,
 }
+
+/// A question for numbers, answered in pages by place.
+#[derive(Clone, Debug)]
+pub struct PhoneListQuery {
+    /// Which accounts the caller may see at all.
+    pub scope: Scope,
+    /// Only of these user ids, of nobody when there are none; of all when `None`.
+    pub accounts: Option<Vec<String>>,
+    /// Only this number.
+    pub number: Option<Number>,
+    /// In which order; ties by the number's name.
+    pub sort: PhoneSort,
+    /// Smallest first, or largest.
+    pub ascending: bool,
+    /// How many to pass over.
+    pub offset: u64,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// What numbers are ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PhoneSort {
+    /// When they were added.
+    Added,
+    /// The user's id.
+    Account,
+    /// The number.
+    Number,
+}
+
+/// Some of the numbers that were asked for. Those that wait to be proven are not among them.
+#[derive(Clone, Debug)]
+pub struct PhoneListPage {
+    /// The numbers.
+    pub phones: Vec<PhoneRow>,
+    /// How many there are in all.
+    pub total: u64,
+}

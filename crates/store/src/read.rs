@@ -11,8 +11,8 @@ use crate::entity::{accounts, phone_numbers};
 use crate::fault::Fault;
 use crate::lane::{assemble, phones_of};
 use crate::query::{
-    AccountFilter, AccountPage, AccountQuery, AccountSort, PhonePage, PhoneQuery, PhoneRow,
-    TextMatch, TextPlace,
+    AccountFilter, AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery, PhonePage,
+    PhoneQuery, PhoneRow, PhoneSort, TextMatch, TextPlace,
 };
 use crate::{Store, rows};
 use sea_orm::ConnectionTrait;
@@ -135,17 +135,7 @@ impl Store {
             .await?;
         let more = found.len() > most;
         found.truncate(most);
-        let phones = found
-            .into_iter()
-            .map(|row| {
-                Ok(PhoneRow {
-                    account: row.user_id.clone(),
-                    organization: row.organization_id.clone(),
-                    primary: row.primary_number,
-                    phone: rows::phone(row)?,
-                })
-            })
-            .collect::<Result<Vec<_>, Fault>>()?;
+        let phones = found.into_iter().map(phone_row).collect::<Result<Vec<_>, _>>()?;
         let last: Option<Id> = phones.last().map(|row| row.phone.id);
         Ok(PhonePage {
             next: last.filter(|_| more),
@@ -300,4 +290,54 @@ fn small(letter: char) -> char {
 
 fn single(mut letters: impl Iterator<Item = char>) -> Option<char> {
     letters.next().filter(|_| letters.next().is_none())
+}
+
+impl Store {
+    /// Numbers, with their number in all.
+    pub async fn list_phones(&self, query: &PhoneListQuery) -> Result<PhoneListPage, Refusal> {
+        self.list_phones_or_fault(query)
+            .await
+            .map_err(|fault| fault.report("listing numbers"))
+    }
+
+    async fn list_phones_or_fault(&self, query: &PhoneListQuery) -> Result<PhoneListPage, Fault> {
+        use phone_numbers::Column;
+        let mut wanted =
+            within(&query.scope, Column::UserId, Column::OrganizationId).add(Column::Pending.is_null());
+        if let Some(accounts) = &query.accounts {
+            wanted = wanted.add(Column::UserId.is_in(without_nul(accounts)));
+        }
+        if let Some(number) = &query.number {
+            wanted = wanted.add(Column::Number.eq(number.as_str()));
+        }
+        let wanted = phone_numbers::Entity::find().filter(wanted);
+        let total = wanted.clone().count(&self.shared.reader).await?;
+        let order = || match query.ascending {
+            true => Order::Asc,
+            false => Order::Desc,
+        };
+        // Names of numbers are in the order in which they were given.
+        let ordered = match query.sort {
+            PhoneSort::Added => wanted,
+            PhoneSort::Account => wanted.order_by(Column::UserId, order()),
+            PhoneSort::Number => wanted.order_by(Column::Number, order()),
+        };
+        let found = ordered
+            .order_by(Column::Id, order())
+            .offset(query.offset)
+            .limit(u64::from(query.limit))
+            .all(&self.shared.reader)
+            .await?;
+        let phones = found.into_iter().map(phone_row).collect::<Result<_, _>>()?;
+        Ok(PhoneListPage { phones, total })
+    }
+}
+
+fn phone_row(row: phone_numbers::Model) -> Result<PhoneRow, Fault> {
+    Ok(PhoneRow {
+        account: row.user_id.clone(),
+        organization: row.organization_id.clone(),
+        primary: row.primary_number,
+        phone: rows::phone(row)?,
+    })
 }

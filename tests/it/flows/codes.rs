@@ -30,7 +30,9 @@ async fn a_code_ends_after_its_time(database: Database) {
         if let Err(refused) = answer {
             assert_eq!(refused.message, "Code is invalid (COMMAND-eis9R)");
         }
-        let user = Wire::Json.ok(&app, "GetUserByID", &token, json!({"userId": user})).await;
+        let user = Wire::Json
+            .ok(&app, "GetUserByID", &token, json!({"userId": user}))
+            .await;
         let verified = &user["user"]["human"]["phone"]["isVerified"];
         assert_eq!(verified.as_bool().unwrap_or_default(), holds);
     }
@@ -42,15 +44,31 @@ async fn a_resend_repeats_the_code_while_it_is_fresh(database: Database) {
         let (user, number) = (wire.name(), app.number());
         let token = app.user(user, "acme");
         let me = || json!({"userId": user});
-        wire.ok(&app, "SetPhone", &token, json!({"userId": user, "phone": number})).await;
+        wire.ok(
+            &app,
+            "SetPhone",
+            &token,
+            json!({"userId": user, "phone": number}),
+        )
+        .await;
         let first = app.code(&number).await;
         app.seconds(60);
         let reply = wire.ok(&app, "ResendPhoneCode", &token, me()).await;
         assert!(reply.get("verificationCode").is_none(), "{wire:?}: {reply}");
-        assert_eq!(app.code(&number).await, first, "540 s remain: the same code");
+        assert_eq!(
+            app.code(&number).await,
+            first,
+            "540 s remain: the same code"
+        );
         assert_eq!(app.letters(&number).await.len(), 2);
         app.seconds(430);
-        wire.ok(&app, "ResendPhoneCode", &token, json!({"userId": user, "sendCode": {}})).await;
+        wire.ok(
+            &app,
+            "ResendPhoneCode",
+            &token,
+            json!({"userId": user, "sendCode": {}}),
+        )
+        .await;
         let second = app.code(&number).await;
         assert_ne!(second, first, "110 s remain: a new code");
         let old = json!({"userId": user, "verificationCode": first});
@@ -75,25 +93,55 @@ async fn a_new_number_ends_the_old_code(database: Database) {
     assert_eq!(app.letters(&first).await, []);
     let third = app.number();
     let code = app.code(&second).await;
-    Wire::Json.ok(&app, "SetPhone", &token, json!({"userId": "ann", "phone": third})).await;
+    Wire::Json
+        .ok(
+            &app,
+            "SetPhone",
+            &token,
+            json!({"userId": "ann", "phone": third}),
+        )
+        .await;
     let submit = json!({"userId": "ann", "verificationCode": code});
-    let refused = Wire::Json.refused(&app, "VerifyPhone", &token, submit).await;
+    let refused = Wire::Json
+        .refused(&app, "VerifyPhone", &token, submit)
+        .await;
     assert_eq!(refused.message, "Code is invalid (COMMAND-eis9R)");
-    assert_eq!(app.database.count("outbox").await, 1, "only the third number's message waits");
+    assert_eq!(
+        app.database.count("outbox").await,
+        1,
+        "only the third number's message waits"
+    );
 }
 
 async fn removing_a_number_ends_its_code(database: Database) {
     let app = TestApp::start(database).await;
     let (token, number) = (app.user("ann", "acme"), app.number());
-    Wire::Json.ok(&app, "SetPhone", &token, json!({"userId": "ann", "phone": number})).await;
+    Wire::Json
+        .ok(
+            &app,
+            "SetPhone",
+            &token,
+            json!({"userId": "ann", "phone": number}),
+        )
+        .await;
     let code = app.code(&number).await;
-    Wire::Json.ok(&app, "RemovePhone", &token, json!({"userId": "ann"})).await;
+    Wire::Json
+        .ok(&app, "RemovePhone", &token, json!({"userId": "ann"}))
+        .await;
     let submit = json!({"userId": "ann", "verificationCode": code});
-    let verify = Wire::Json.refused(&app, "VerifyPhone", &token, submit).await;
+    let verify = Wire::Json
+        .refused(&app, "VerifyPhone", &token, submit)
+        .await;
     assert_eq!(verify.message, "Code is invalid (COMMAND-eis9R)");
-    let resend = Wire::Json.refused(&app, "ResendPhoneCode", &token, json!({"userId": "ann"})).await;
+    let resend = Wire::Json
+        .refused(&app, "ResendPhoneCode", &token, json!({"userId": "ann"}))
+        .await;
     assert_eq!(resend.message, "Code is empty (PHONE-5xrra88eq8)");
-    assert_eq!(app.letters(&number).await.len(), 1, "an unverified number is not told");
+    assert_eq!(
+        app.letters(&number).await.len(),
+        1,
+        "an unverified number is not told"
+    );
 }
 
 async fn the_owner_of_a_verified_number_is_told(database: Database) {
@@ -108,7 +156,9 @@ async fn the_owner_of_a_verified_number_is_told(database: Database) {
             let set = json!({"userId": "root", "phone": number, "isVerified": true});
             Wire::Grpc.ok(app, "SetPhone", &admin, set).await;
         }
-        Wire::Grpc.ok(app, "RemovePhone", &admin, json!({"userId": "root"})).await;
+        Wire::Grpc
+            .ok(app, "RemovePhone", &admin, json!({"userId": "root"}))
+            .await;
         let told = [app.letters(&first).await, app.letters(&second).await];
         if tells {
             let texts = told.map(|letters| {
@@ -131,7 +181,14 @@ async fn messages_say_what_they_are_for(database: Database) {
     });
     let app = app.await;
     let (token, number) = (app.user("ann", "acme"), app.number());
-    Wire::Json.ok(&app, "SetPhone", &token, json!({"userId": "ann", "phone": number})).await;
+    Wire::Json
+        .ok(
+            &app,
+            "SetPhone",
+            &token,
+            json!({"userId": "ann", "phone": number}),
+        )
+        .await;
     let letters = app.letters(&number).await;
     let code = letters[0].code.clone().expect("a code");
     assert_eq!(code.len(), 8);
@@ -146,32 +203,59 @@ async fn json_is_read_generously_and_written_canonically(database: Database) {
     let app = TestApp::start(database).await;
     let admin = app.admin();
     let bearer = format!("Bearer {admin}");
-    for (index, path) in
-        ["/v2/users/root/phone", "/zitadel.user.v2.UserService/SetPhone"].into_iter().enumerate()
+    for (index, path) in [
+        "/v2/users/root/phone",
+        "/zitadel.user.v2.UserService/SetPhone",
+    ]
+    .into_iter()
+    .enumerate()
     {
-        for (name, arm) in [("return_code", "{}"), ("returnCode", "{\"unknown\":[1,{}]}")] {
+        for (name, arm) in [
+            ("return_code", "{}"),
+            ("returnCode", "{\"unknown\":[1,{}]}"),
+        ] {
             let body = format!(
                 r#"{{"user_id": "root", "phone": "{}", "{name}": {arm}, "nobody": {{"knows": 1.5}},
                     "sendCode": null}}"#,
                 app.number()
             );
-            let request = app.http.post(app.url(path)).header("authorization", &bearer);
+            let request = app
+                .http
+                .post(app.url(path))
+                .header("authorization", &bearer);
             let request = request.header("content-type", "application/json; charset=utf-8");
             let answer = request.body(body).send().await.expect("an answer");
             assert_eq!(answer.status(), 200, "{index} {name}");
             let text = answer.text().await.expect("a text");
             let first = text.find(r#""sequence":""#);
             assert!(first.is_some(), "64 bits are a text: {text}");
-            assert!(text.contains(r#""changeDate":"2027-01-15T08:00:00Z""#), "{text}");
+            assert!(
+                text.contains(r#""changeDate":"2027-01-15T08:00:00Z""#),
+                "{text}"
+            );
             assert!(text.contains(r#""verificationCode":""#), "{text}");
         }
     }
     // A user without a number has an empty one, and what is false is not there.
-    Wire::Json.ok(&app, "RemovePhone", &admin, json!({"userId": "root"})).await;
-    let user = app.http.get(app.url("/v2/users/root")).header("authorization", &bearer);
-    let user = user.send().await.expect("an answer").text().await.expect("a text");
+    Wire::Json
+        .ok(&app, "RemovePhone", &admin, json!({"userId": "root"}))
+        .await;
+    let user = app
+        .http
+        .get(app.url("/v2/users/root"))
+        .header("authorization", &bearer);
+    let user = user
+        .send()
+        .await
+        .expect("an answer")
+        .text()
+        .await
+        .expect("a text");
     assert!(user.contains(r#""phone":{}"#), "{user}");
-    assert!(!user.contains("isVerified") && !user.contains("null"), "{user}");
+    assert!(
+        !user.contains("isVerified") && !user.contains("null"),
+        "{user}"
+    );
 
     // A number may come as a text; an unknown enumerator is ignored like an unknown field.
     let query = json!({"query": {"limit": "1", "offset": "0"}, "sortingColumn": "SHOE_SIZE"});

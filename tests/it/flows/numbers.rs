@@ -31,19 +31,39 @@ async fn spellings_of_a_number_are_one_number(database: Database) {
         for (index, spelling) in SPELLINGS.iter().enumerate() {
             let user = format!("{}-{index}", wire.name());
             let set = |phone: &str| json!({"userId": user, "phone": phone, "isVerified": true});
-            wire.ok(&app, "SetPhone", &app.user(&user, "acme"), json!({
-                "userId": user, "phone": app.number(),
-            })).await;
+            wire.ok(
+                &app,
+                "SetPhone",
+                &app.user(&user, "acme"),
+                json!({
+                    "userId": user, "phone": app.number(),
+                }),
+            )
+            .await;
             wire.ok(&app, "SetPhone", &admin, set(spelling)).await;
-            let held = wire.ok(&app, "GetUserByID", &admin, json!({"userId": user})).await;
-            assert_eq!(held["user"]["human"]["phone"]["phone"], "+41791234567", "{spelling:?}");
-            let same = wire.refused(&app, "SetPhone", &admin, set("+41791234567")).await;
-            assert_eq!(same.message, "Phone not changed (COMMAND-Uch5e)", "{spelling:?}");
+            let held = wire
+                .ok(&app, "GetUserByID", &admin, json!({"userId": user}))
+                .await;
+            assert_eq!(
+                held["user"]["human"]["phone"]["phone"], "+41791234567",
+                "{spelling:?}"
+            );
+            let same = wire
+                .refused(&app, "SetPhone", &admin, set("+41791234567"))
+                .await;
+            assert_eq!(
+                same.message, "Phone not changed (COMMAND-Uch5e)",
+                "{spelling:?}"
+            );
         }
-        let found = wire.ok(&app, "SearchPhones", &admin, json!({"phone": SPELLINGS[1]})).await;
+        let found = wire
+            .ok(&app, "SearchPhones", &admin, json!({"phone": SPELLINGS[1]}))
+            .await;
         let found = found["phones"].as_array().expect("numbers").iter();
         let ours = found.filter(|phone| {
-            phone["userId"].as_str().is_some_and(|id| id.starts_with(&format!("{}-", wire.name())))
+            phone["userId"]
+                .as_str()
+                .is_some_and(|id| id.starts_with(&format!("{}-", wire.name())))
         });
         assert!(ours.count() >= SPELLINGS.len(), "{wire:?}");
     }
@@ -57,8 +77,9 @@ async fn a_national_number_needs_a_region(database: Database) {
     for wire in Wire::ALL {
         let user = wire.name();
         let body = json!({"userId": user, "phone": "079 123 45 67"});
-        let refused =
-            wire.refused(&none, "SetPhone", &none.user(user, "acme"), body.clone()).await;
+        let refused = wire
+            .refused(&none, "SetPhone", &none.user(user, "acme"), body.clone())
+            .await;
         assert_eq!(refused.code, Code::InvalidArgument);
         assert_eq!(
             refused.message,
@@ -66,9 +87,12 @@ async fn a_national_number_needs_a_region(database: Database) {
              the country code, such as +41791234567 (PHONE-so0wa)"
         );
         let body = json!({"userId": user, "phone": "079 123 45 67", "isVerified": true});
-        let boss = swiss.token(json!({"sub": user, "org_id": "acme", "permissions": ["user.write"]}));
+        let boss =
+            swiss.token(json!({"sub": user, "org_id": "acme", "permissions": ["user.write"]}));
         wire.ok(&swiss, "SetPhone", &boss, body).await;
-        let held = wire.ok(&swiss, "GetUserByID", &boss, json!({"userId": user})).await;
+        let held = wire
+            .ok(&swiss, "GetUserByID", &boss, json!({"userId": user}))
+            .await;
         assert_eq!(held["user"]["human"]["phone"]["phone"], "+41791234567");
     }
 }
@@ -87,8 +111,9 @@ async fn validation_says_how_much_a_number_must_prove(database: Database) {
         ("PhoneNumber", false, false, false),
         ("+41 79 CALL NOW", false, false, false),
     ];
-    for (rule, validation) in
-        [Validation::Valid, Validation::Possible, Validation::E164].into_iter().enumerate()
+    for (rule, validation) in [Validation::Valid, Validation::Possible, Validation::E164]
+        .into_iter()
+        .enumerate()
     {
         let app = TestApp::start_with(database.another().await, |config| {
             config.numbers.validation = validation;
@@ -97,11 +122,16 @@ async fn validation_says_how_much_a_number_must_prove(database: Database) {
         for (number, valid, possible, e164) in table {
             let taken = [valid, possible, e164][rule];
             let body = json!({"userId": number, "phone": number});
-            let answer = Wire::Grpc.call(&app, "SetPhone", &app.user(number, "acme"), body).await;
+            let answer = Wire::Grpc
+                .call(&app, "SetPhone", &app.user(number, "acme"), body)
+                .await;
             match answer {
                 Ok(_) => assert!(taken, "{number} was taken with {validation:?}"),
                 Err(refused) => {
-                    assert!(!taken, "{number} was refused with {validation:?}: {refused:?}");
+                    assert!(
+                        !taken,
+                        "{number} was refused with {validation:?}: {refused:?}"
+                    );
                     assert_eq!(refused.id(), "PHONE-so0wa");
                 }
             }

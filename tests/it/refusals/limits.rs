@@ -22,8 +22,15 @@ async fn too_soon(database: Database) {
     let (app, admin) = (&app, app.admin());
     row("limited_cool_down", async |wire, user| {
         let (token, number) = (app.user(user, "acme"), app.number());
-        wire.ok(app, "SetPhone", &token, json!({"userId": user, "phone": number})).await;
-        wire.refused(app, "ResendPhoneCode", &token, json!({"userId": user})).await
+        wire.ok(
+            app,
+            "SetPhone",
+            &token,
+            json!({"userId": user, "phone": number}),
+        )
+        .await;
+        wire.refused(app, "ResendPhoneCode", &token, json!({"userId": user}))
+            .await
     })
     .await;
     // The pause belongs to the number: another account does not get around it.
@@ -32,7 +39,10 @@ async fn too_soon(database: Database) {
         for index in 0.. {
             let user = format!("{user}-{index}");
             let set = json!({"userId": user, "phone": number});
-            match wire.call(app, "SetPhone", &app.user(&user, "acme"), set).await {
+            match wire
+                .call(app, "SetPhone", &app.user(&user, "acme"), set)
+                .await
+            {
                 Ok(_) => assert_eq!(index, 0),
                 Err(refused) => return refused,
             }
@@ -41,10 +51,15 @@ async fn too_soon(database: Database) {
     })
     .await;
     row("limited_guesses", async |wire, user| {
-        wire.ok(app, "AddHumanUser", &admin, json!({"userId": user})).await;
+        wire.ok(app, "AddHumanUser", &admin, json!({"userId": user}))
+            .await;
         let set = json!({"userId": user, "phone": app.number(), "returnCode": {}});
         let reply = wire.ok(app, "SetPhone", &admin, set).await;
-        let wrong = if reply["verificationCode"] == "000000" { "000001" } else { "000000" };
+        let wrong = if reply["verificationCode"] == "000000" {
+            "000001"
+        } else {
+            "000000"
+        };
         for _ in 0..5 {
             let submit = json!({"userId": user, "verificationCode": wrong});
             wire.refused(app, "VerifyPhone", &admin, submit).await;
@@ -71,16 +86,27 @@ async fn too_many_for_one_number_or_account(database: Database) {
     let app = TestApp::start_with(database, |config| {
         config.limits.cool_down_seconds = vec![];
         config.limits.sends_per_account = vec![];
-        config.limits.sends_per_number = vec![Window { count: 3, seconds: 600 }];
+        config.limits.sends_per_number = vec![Window {
+            count: 3,
+            seconds: 600,
+        }];
     });
     let app = app.await;
     row("limited_sends_per_number", async |wire, user| {
         let (token, number) = (app.user(user, "acme"), app.number());
-        wire.ok(&app, "SetPhone", &token, json!({"userId": user, "phone": number})).await;
+        wire.ok(
+            &app,
+            "SetPhone",
+            &token,
+            json!({"userId": user, "phone": number}),
+        )
+        .await;
         for _ in 0..2 {
-            wire.ok(&app, "ResendPhoneCode", &token, json!({"userId": user})).await;
+            wire.ok(&app, "ResendPhoneCode", &token, json!({"userId": user}))
+                .await;
         }
-        wire.refused(&app, "ResendPhoneCode", &token, json!({"userId": user})).await
+        wire.refused(&app, "ResendPhoneCode", &token, json!({"userId": user}))
+            .await
     })
     .await;
     row("limited_sets_per_account", async |wire, user| {
@@ -99,17 +125,30 @@ async fn a_limit_ends_when_it_said(database: Database) {
     let app = TestApp::start(database).await;
     let (token, number) = (app.user("ann", "acme"), app.number());
     let resend = || json!({"userId": "ann"});
-    Wire::Json.ok(&app, "SetPhone", &token, json!({"userId": "ann", "phone": number})).await;
+    Wire::Json
+        .ok(
+            &app,
+            "SetPhone",
+            &token,
+            json!({"userId": "ann", "phone": number}),
+        )
+        .await;
     for pause in [60_u64, 120, 240] {
         let sent = app.sent().await;
-        let refused = Wire::Json.refused(&app, "ResendPhoneCode", &token, resend()).await;
+        let refused = Wire::Json
+            .refused(&app, "ResendPhoneCode", &token, resend())
+            .await;
         assert_eq!(refused.headers["retry-after"], pause.to_string().as_str());
         app.seconds(pause - 1);
-        let refused = Wire::Json.refused(&app, "ResendPhoneCode", &token, resend()).await;
+        let refused = Wire::Json
+            .refused(&app, "ResendPhoneCode", &token, resend())
+            .await;
         assert_eq!(refused.headers["retry-after"], "1");
         assert_eq!(app.sent().await, sent, "a refusal sends nothing");
         app.seconds(1);
-        Wire::Json.ok(&app, "ResendPhoneCode", &token, resend()).await;
+        Wire::Json
+            .ok(&app, "ResendPhoneCode", &token, resend())
+            .await;
         assert_eq!(app.sent().await, sent + 1);
     }
 }
@@ -123,7 +162,9 @@ async fn a_returned_code_spends_nothing(database: Database) {
         let again = json!({"userId": "root", "returnCode": {}});
         Wire::Grpc.ok(&app, "ResendPhoneCode", &admin, again).await;
     }
-    Wire::Grpc.ok(&app, "ResendPhoneCode", &admin, json!({"userId": "root"})).await;
+    Wire::Grpc
+        .ok(&app, "ResendPhoneCode", &admin, json!({"userId": "root"}))
+        .await;
     assert_eq!(app.sent().await, 1);
 }
 
@@ -135,25 +176,39 @@ async fn a_verified_number_starts_anew(database: Database) {
         Wire::Grpc.ok(&app, "SetPhone", &token, set).await;
         let submit = json!({"userId": "ann", "verificationCode": app.code(&number).await});
         Wire::Grpc.ok(&app, "VerifyPhone", &token, submit).await;
-        Wire::Grpc.ok(&app, "RemovePhone", &token, json!({"userId": "ann"})).await;
+        Wire::Grpc
+            .ok(&app, "RemovePhone", &token, json!({"userId": "ann"}))
+            .await;
     }
 }
 
 async fn many_wrong_guesses_slow_an_account_down(database: Database) {
     let app = TestApp::start(database).await;
     let admin = app.admin();
-    Wire::Grpc.ok(&app, "AddHumanUser", &admin, json!({"userId": "ann"})).await;
+    Wire::Grpc
+        .ok(&app, "AddHumanUser", &admin, json!({"userId": "ann"}))
+        .await;
     let set = || json!({"userId": "ann", "phone": app.number(), "returnCode": {}});
     let submit = |code: &str| json!({"userId": "ann", "verificationCode": code});
     let reply = Wire::Grpc.ok(&app, "SetPhone", &admin, set()).await;
-    let wrong = if reply["verificationCode"] == "000000" { "000001" } else { "000000" };
+    let wrong = if reply["verificationCode"] == "000000" {
+        "000001"
+    } else {
+        "000000"
+    };
     for _ in 0..5 {
-        Wire::Grpc.refused(&app, "VerifyPhone", &admin, submit(wrong)).await;
+        Wire::Grpc
+            .refused(&app, "VerifyPhone", &admin, submit(wrong))
+            .await;
     }
     // A new number has a new code, but the account has its failures.
     let reply = Wire::Grpc.ok(&app, "SetPhone", &admin, set()).await;
     let code = reply["verificationCode"].as_str().expect("a code");
-    Wire::Grpc.refused(&app, "VerifyPhone", &admin, submit(code)).await;
+    Wire::Grpc
+        .refused(&app, "VerifyPhone", &admin, submit(code))
+        .await;
     app.seconds(1);
-    Wire::Grpc.ok(&app, "VerifyPhone", &admin, submit(code)).await;
+    Wire::Grpc
+        .ok(&app, "VerifyPhone", &admin, submit(code))
+        .await;
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Turn, trusts};
+use crate::Number;
 use crate::account::Account;
 use crate::challenge::{Challenge, Purpose};
 use crate::command::{Delivery, Told, Verification};
@@ -11,7 +12,6 @@ use crate::limit::{Budget, Failures, Limit};
 use crate::moment::Id;
 use crate::refusal::{CodeFailure, Refusal};
 use crate::rights::Capacity;
-use crate::Number;
 
 impl Turn<'_> {
     /// The code of the primary number's question again.
@@ -49,6 +49,17 @@ impl Turn<'_> {
         purpose: Purpose,
         delivery: Delivery,
     ) -> Result<(), Refusal> {
+        no_wait(self.ask_waits(account, phone, purpose, delivery)?)
+    }
+
+    /// What [`Turn::ask`] has to wait for. Spends nothing.
+    pub(super) fn ask_waits(
+        &self,
+        account: &mut Account,
+        phone: Id,
+        purpose: Purpose,
+        delivery: Delivery,
+    ) -> Result<Vec<(Limit, Duration)>, Refusal> {
         let mut waits = Vec::new();
         if let Some(present) = account.challenge_for(phone, purpose) {
             let remaining = present.expires_at.since(self.at.now);
@@ -60,7 +71,7 @@ impl Turn<'_> {
             let phone = super::held(account, phone)?;
             waits.extend(self.send_waits(account, &phone.number)?);
         }
-        no_wait(waits)
+        Ok(waits)
     }
 
     /// Hands out the code of the question that stands, or of a new one when none stands or too little of
@@ -74,12 +85,15 @@ impl Turn<'_> {
     ) -> Result<Told, Refusal> {
         let number = super::held(account, phone)?.number;
         let codes = &self.at.policy.codes;
-        let present = account.challenge_for(phone, purpose).map(|present| present.clone());
+        let present = account
+            .challenge_for(phone, purpose)
+            .map(|present| present.clone());
         let remaining = |challenge: &Challenge| challenge.expires_at.since(self.at.now);
         let repeats = |challenge: &Challenge| {
             remaining(challenge) >= Duration::from_secs(codes.reuse_seconds)
                 && challenge.code(self.at.keys).is_some()
         };
+        let old = present.as_ref().map(|present| present.id);
         let challenge = match present {
             Some(present) if repeats(&present) => present,
             present => {
@@ -88,13 +102,14 @@ impl Turn<'_> {
                     Some(present) if !remaining(present).is_zero() => present.guesses_left,
                     Some(_) | None => codes.guesses,
                 };
-                let challenge = Challenge::open(phone, purpose, guesses, self.at, &mut self.draw);
-                let old = present.map(|present| present.id);
-                account.challenges.retain(|challenge| Some(challenge.id) != old);
-                account.challenges.push(challenge.clone());
-                challenge
+                Challenge::open(phone, purpose, guesses, self.at, &mut self.draw)
             }
         };
+        // The one that was asked last stands last.
+        account
+            .challenges
+            .retain(|challenge| Some(challenge.id) != old);
+        account.challenges.push(challenge.clone());
         let mut told = Told {
             code: None,
             phone: Some(phone),
@@ -130,7 +145,9 @@ impl Turn<'_> {
         purpose: Purpose,
         guess: &str,
     ) -> Result<(), Refusal> {
-        let number = phone.and_then(|id| account.phone(id)).map(|phone| phone.number.clone());
+        let number = phone
+            .and_then(|id| account.phone(id))
+            .map(|phone| phone.number.clone());
         match self.examine(account, phone, number.as_ref(), purpose, guess) {
             Ok(challenge) => {
                 account.challenges.retain(|other| other.id != challenge);
@@ -163,10 +180,15 @@ impl Turn<'_> {
         let (phone, number) = phone.zip(number).ok_or(CodeFailure::Absent)?;
         // Without its budget the number's wrong guesses are unknown, so nothing may be looked at.
         let pseudonym = self.at.keys.pseudonym(number);
-        let budget = self.budgets.get_mut(&pseudonym).ok_or(CodeFailure::Locked)?;
+        let budget = self
+            .budgets
+            .get_mut(&pseudonym)
+            .ok_or(CodeFailure::Locked)?;
         let waits =
             !account.limits.failures.allow(limits, now) || !budget.failures.allow(limits, now);
-        let challenge = account.challenge_for(phone, purpose).ok_or(CodeFailure::Absent)?;
+        let challenge = account
+            .challenge_for(phone, purpose)
+            .ok_or(CodeFailure::Absent)?;
         let guess = challenge.shape.normalise(guess).ok_or(CodeFailure::Shape)?;
         if now >= challenge.expires_at {
             return Err(CodeFailure::Expired);

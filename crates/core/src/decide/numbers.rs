@@ -19,6 +19,9 @@ type Named = Result<Number, NumberError>;
 
 const SENT: Verification = Verification::Code(Delivery::Send);
 
+/// The state of the number that is to replace the primary one.
+pub(super) const NEXT: PhoneState = PhoneState::Pending(Pending::Replaces);
+
 impl Turn<'_> {
     pub(super) fn add(
         &mut self,
@@ -31,38 +34,43 @@ impl Turn<'_> {
             return Err(Refusal::PermissionDenied);
         }
         let number = number.clone()?;
-        let present = account.phones.iter().find(|phone| phone.number == number).cloned();
+        let present = account
+            .phones
+            .iter()
+            .find(|phone| phone.number == number)
+            .cloned();
         match &present {
             Some(phone) if phone.verified() => return Err(Refusal::PhoneUnchanged),
-            Some(_) => {}
-            None => self.has_room(account, &number)?,
+            Some(phone) if phone.state != NEXT => {}
+            Some(_) | None => self.has_room(account, &number)?,
         }
         let mut waits: Vec<_> = self.set_wait(account, capacity).into_iter().collect();
-        let sends = verification == Some(SENT);
-        if let (Some(phone), true) = (&present, sends) {
-            self.may_ask(account, phone.id, Purpose::Verify, Delivery::Send)?;
-        } else if sends {
-            waits.extend(self.send_waits(account, &number)?);
+        match (&present, verification) {
+            (Some(phone), Some(Verification::Code(delivery))) => {
+                waits.extend(self.ask_waits(account, phone.id, Purpose::Verify, delivery)?);
+            }
+            (None, Some(SENT)) => waits.extend(self.send_waits(account, &number)?),
+            (Some(_), Some(Verification::Trusted) | None) | (None, _) => {}
         }
         no_wait(waits)?;
 
         self.take_set(account, capacity);
-        let id = match present {
+        let (id, joins) = match present {
             // Added again before it was proven: it is the account's from now on.
-            Some(phone) => {
-                self.settle(account, phone.id, PhoneState::Unverified);
-                phone.id
-            }
-            None => self.put(account, &number, PhoneState::Unverified),
+            Some(phone) => (
+                phone.id,
+                self.settle(account, phone.id, PhoneState::Unverified),
+            ),
+            None => (self.put(account, &number, PhoneState::Unverified), true),
         };
         if account.primary.is_none() {
             account.primary = Some(id);
         }
-        self.record(account, EventKind::PhoneAdded, Some(&number));
+        if joins {
+            self.record(account, EventKind::PhoneAdded, Some(&number));
+        }
         match verification {
-            Some(Verification::Code(delivery)) => {
-                self.ask(account, id, Purpose::Verify, delivery)
-            }
+            Some(Verification::Code(delivery)) => self.ask(account, id, Purpose::Verify, delivery),
             Some(Verification::Trusted) => {
                 self.mark_verified(account, id);
                 Ok(about(id))
@@ -87,17 +95,18 @@ impl Turn<'_> {
         number: &Named,
     ) -> Result<Told, Refusal> {
         let number = number.clone()?;
-        let primary = account.primary_phone().cloned();
-        match primary {
+        let proven = |phone: &&Phone| phone.number == number && phone.verified();
+        if let Some(proven) = account.phones.iter().find(proven).map(|phone| phone.id) {
+            if account.primary == Some(proven) {
+                // Whoever wants the present number wants no other one any more.
+                forget_next(account);
+            } else {
+                self.replace_primary(account, proven);
+            }
+            return Ok(about(proven));
+        }
+        match account.primary_phone().cloned() {
             Some(primary) if primary.verified() => {
-                if primary.number == number {
-                    return Ok(about(primary.id));
-                }
-                let proven = |phone: &&Phone| phone.number == number && phone.verified();
-                if let Some(other) = account.phones.iter().find(proven).map(|phone| phone.id) {
-                    self.replace_primary(account, other);
-                    return Ok(about(other));
-                }
                 self.announce(account, capacity, number, Pending::Replaces)
             }
             Some(primary) if primary.number == number => {
@@ -123,16 +132,22 @@ impl Turn<'_> {
         number: Number,
         pending: Pending,
     ) -> Result<Told, Refusal> {
-        let present = account.phones.iter().find(|phone| phone.number == number).cloned();
-        let id = match present {
+        let present = account
+            .phones
+            .iter()
+            .find(|phone| phone.number == number)
+            .cloned();
+        let (id, waits_anew) = match present {
             Some(phone) if phone.verified() => return Err(Refusal::PhoneUnchanged),
             Some(phone) => {
+                if phone.state == NEXT && pending == Pending::Joins {
+                    self.has_room(account, &number)?;
+                }
                 self.may_ask(account, phone.id, Purpose::Verify, Delivery::Send)?;
                 // A number that is the account's already stays so while it waits to be proven.
-                if phone.pending() || pending == Pending::Replaces {
-                    self.settle(account, phone.id, PhoneState::Pending(pending));
-                }
-                phone.id
+                let waits = phone.pending() || pending == Pending::Replaces;
+                let state = PhoneState::Pending(pending);
+                (phone.id, waits && self.settle(account, phone.id, state))
             }
             None => {
                 // The one that is to replace the primary number needs no room of its own.
@@ -143,24 +158,23 @@ impl Turn<'_> {
                 waits.extend(self.set_wait(account, capacity));
                 no_wait(waits)?;
                 self.take_set(account, capacity);
-                self.put(account, &number, PhoneState::Pending(pending))
+                let id = self.put(account, &number, PhoneState::Pending(pending));
+                (id, true)
             }
         };
         if pending == Pending::Replaces {
             // Only one number can be the next one.
-            let state = PhoneState::Pending(Pending::Replaces);
-            let others = account.phones.iter().filter(|p| p.state == state && p.id != id);
-            for other in others.map(|phone| phone.id).collect::<Vec<_>>() {
-                account.drop_phone(other);
-            }
+            forget_next_but(account, Some(id));
         }
-        self.record(account, EventKind::PhonePending, Some(&number));
+        if waits_anew {
+            self.record(account, EventKind::PhonePending, Some(&number));
+        }
         self.ask(account, id, Purpose::Verify, Delivery::Send)
     }
 
     pub(super) fn resend_change(&mut self, account: &mut Account) -> Result<Told, Refusal> {
-        let next = |phone: &&Phone| phone.state == PhoneState::Pending(Pending::Replaces);
-        let next = account.phones.iter().find(next).map(|phone| phone.id);
+        let next = account.phones.iter().find(|phone| phone.state == NEXT);
+        let next = next.map(|phone| phone.id);
         let phone = next.or(account.primary).ok_or(Refusal::CodeAbsent)?;
         if held(account, phone)?.verified() {
             return Err(Refusal::CodeAbsent);
@@ -176,30 +190,27 @@ impl Turn<'_> {
         guess: &str,
     ) -> Result<Told, Refusal> {
         let asked = |challenge: &&crate::Challenge| challenge.purpose == Purpose::Verify;
-        let questions = account.challenges.iter().filter(asked);
+        let mut questions = account.challenges.iter().filter(asked);
         let phone = match which {
-            Which::Challenge(id) => {
-                questions.into_iter().find(|question| question.id == *id).map(|q| q.phone)
-            }
+            Which::Challenge(id) => questions
+                .find(|question| question.id == *id)
+                .map(|q| q.phone),
             Which::Number(number) => {
                 let number = number.clone()?;
                 let waiting = |phone: &&Phone| phone.number == number && !phone.verified();
                 account.phones.iter().find(waiting).map(|phone| phone.id)
             }
-            Which::Latest => questions.max_by_key(|question| question.id).map(|q| q.phone),
+            Which::Latest => questions.next_back().map(|question| question.phone),
         };
         self.answer(account, phone, Purpose::Verify, guess)?;
         // An answer that was accepted was about a number.
         let phone = phone.ok_or(Refusal::Internal)?;
-        let replaces = PhoneState::Pending(Pending::Replaces);
-        if account.phone(phone).is_some_and(|phone| phone.state == replaces) {
-            self.mark_verified(account, phone);
+        let replaces = held(account, phone)?.state == NEXT;
+        self.mark_verified(account, phone);
+        if replaces {
             self.replace_primary(account, phone);
-        } else {
-            self.mark_verified(account, phone);
-            if account.primary.is_none() {
-                account.primary = Some(phone);
-            }
+        } else if account.primary.is_none() {
+            account.primary = Some(phone);
         }
         Ok(about(phone))
     }
@@ -222,7 +233,9 @@ impl Turn<'_> {
         guess: &str,
     ) -> Result<Told, Refusal> {
         held(account, phone)?;
-        let standing = account.challenge_for(phone, Purpose::Remove).map(|standing| standing.id);
+        let standing = account
+            .challenge_for(phone, Purpose::Remove)
+            .map(|standing| standing.id);
         if standing != Some(challenge) {
             let number = account.phone(phone).map(|phone| phone.number.clone());
             let kind = EventKind::VerificationFailed(CodeFailure::Absent);
@@ -247,6 +260,19 @@ impl Turn<'_> {
         self.take_out(account, phone)
     }
 
+    /// No more than a user may do to the primary number, which may become any proven one.
+    pub(super) fn remove_number(
+        &mut self,
+        account: &mut Account,
+        number: &Named,
+    ) -> Result<Told, Refusal> {
+        let number = number.clone()?;
+        let proven = |phone: &&Phone| phone.number == number && phone.verified();
+        let phone = account.phones.iter().find(proven);
+        let phone = phone.ok_or(Refusal::PhoneNotFound)?.id;
+        self.take_out(account, phone)
+    }
+
     pub(super) fn make_primary(
         &mut self,
         account: &mut Account,
@@ -257,6 +283,7 @@ impl Turn<'_> {
             return Err(Refusal::PhoneUnverified);
         }
         if account.primary != Some(phone.id) {
+            forget_next(account);
             account.primary = Some(phone.id);
             self.record(account, EventKind::PrimaryChanged, Some(&phone.number));
         }
@@ -266,6 +293,9 @@ impl Turn<'_> {
     /// Takes a number out and tells its owner.
     pub(super) fn take_out(&mut self, account: &mut Account, phone: Id) -> Result<Told, Refusal> {
         let phone = held(account, phone)?;
+        if account.primary == Some(phone.id) {
+            forget_next(account);
+        }
         account.drop_phone(phone.id);
         self.record(account, EventKind::PhoneRemoved, Some(&phone.number));
         self.notify(account, &phone, MessageKind::Removed);
@@ -274,9 +304,9 @@ impl Turn<'_> {
 
     /// The number is proven; the question is answered and gone. Nothing happens to a proven one.
     pub(super) fn mark_verified(&mut self, account: &mut Account, id: Id) {
-        account.challenges.retain(|challenge| {
-            challenge.phone != id || challenge.purpose != Purpose::Verify
-        });
+        account
+            .challenges
+            .retain(|challenge| challenge.phone != id || challenge.purpose != Purpose::Verify);
         let unproven = account.phone(id).filter(|phone| !phone.verified()).cloned();
         if let Some(phone) = unproven {
             self.settle(account, id, PhoneState::Verified { at: self.at.now });
@@ -290,6 +320,7 @@ impl Turn<'_> {
             account.drop_phone(old.id);
             self.notify(account, &old, MessageKind::Replaced);
         }
+        forget_next(account);
         account.primary = Some(next);
         let number = account.phone(next).map(|phone| phone.number.clone());
         self.record(account, EventKind::PrimaryChanged, number.as_ref());
@@ -309,20 +340,22 @@ impl Turn<'_> {
         id
     }
 
-    fn settle(&self, account: &mut Account, id: Id, state: PhoneState) {
-        let phone = account.phones.iter_mut().find(|phone| phone.id == id && phone.state != state);
+    /// Brings a number into a state, and says whether it was in another one.
+    fn settle(&self, account: &mut Account, id: Id, state: PhoneState) -> bool {
+        let mut phones = account.phones.iter_mut();
+        let phone = phones.find(|phone| phone.id == id && phone.state != state);
+        let changes = phone.is_some();
         if let Some(phone) = phone {
             phone.state = state;
             phone.changed_at = self.at.now;
         }
+        changes
     }
 
     /// Whether the account may hold one more number.
     pub(super) fn has_room(&self, account: &Account, number: &Number) -> Result<(), Refusal> {
         let others = account.phones.iter().filter(|phone| {
-            phone.number != *number
-                && phone.state != PhoneState::Pending(Pending::Replaces)
-                && !account.is_stale(phone, self.at.now)
+            phone.number != *number && phone.state != NEXT && !account.is_stale(phone, self.at.now)
         });
         if others.count() >= self.at.policy.numbers.most_per_account {
             return Err(Refusal::TooManyNumbers);
@@ -346,6 +379,25 @@ impl Turn<'_> {
             let windows = &self.at.policy.limits.sets_per_account;
             account.limits.sets.take(windows, self.at.now);
         }
+    }
+}
+
+/// What was to replace a primary number has nothing left to replace when another one takes its place or
+/// it goes.
+pub(super) fn forget_next(account: &mut Account) {
+    forget_next_but(account, None);
+}
+
+fn forget_next_but(account: &mut Account, kept: Option<Id>) {
+    let next = |phone: &&Phone| phone.state == NEXT && Some(phone.id) != kept;
+    let next: Vec<Id> = account
+        .phones
+        .iter()
+        .filter(next)
+        .map(|phone| phone.id)
+        .collect();
+    for phone in next {
+        account.drop_phone(phone);
     }
 }
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod codes;
 mod limits;
+mod numbers;
 mod rights;
 mod secrets;
 mod verbs;

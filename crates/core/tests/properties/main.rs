@@ -8,22 +8,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use ringback_core::challenge::Purpose;
 use ringback_core::command::PhoneChange;
 use ringback_core::event::EventKind;
 use ringback_core::limit::{Limit, Window};
 use ringback_core::refusal::CodeFailure;
 use ringback_core::{
-    Account, Action, Budgets, Challenge, Id, MessageKind, Moment, Number, Refusal, Time,
+    Account, Action, Budgets, Challenge, Id, MessageKind, Moment, Number, Phone, Refusal, Time,
     Verification, decide,
 };
 
-use story::{NUMBERS, Turn, code_of, primary, story};
+use story::{NEXT, NUMBERS, Turn, code_of, primary, story};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 fn config() -> Config {
     Config {
-        cases: 300,
+        cases: 250,
         failure_persistence: None,
         ..Config::default()
     }
@@ -82,12 +83,19 @@ fn a_number_is_verified_by_its_code_or_by_a_service_and_by_nothing_else() {
             let events = turn.decision.events.iter();
             let told = events.filter(|event| event.kind == EventKind::PhoneVerified);
             assert_eq!(told.count(), newly.len());
-            let right = turn.compared().is_some_and(|(account, challenge, right)| {
-                let code = code_of(challenge, turn.at.keys);
-                let typed = matches!(&turn.command.action, Action::VerifyPhone { code: typed } if *typed == code);
+            let right = turn.compared().is_some_and(|(account, question, right)| {
+                let code = code_of(question, turn.at.keys);
+                let typed = turn.answered().is_some_and(|(_, _, typed)| typed == code);
                 assert_eq!(right, typed);
-                assert_eq!(primary(account).map(|phone| phone.id), Some(challenge.phone));
-                right
+                if matches!(turn.command.action, Action::VerifyPhone { .. }) {
+                    assert_eq!(primary(account).map(|phone| phone.id), Some(question.phone));
+                }
+                let verifies = right && question.purpose == Purpose::Verify;
+                assert_eq!(
+                    newly,
+                    verifies.then_some(question.phone).into_iter().collect()
+                );
+                verifies
             });
             let trusted = match &turn.command.action {
                 Action::SetPhone(set)
@@ -98,6 +106,9 @@ fn a_number_is_verified_by_its_code_or_by_a_service_and_by_nothing_else() {
                     phone: PhoneChange::Set(set),
                     ..
                 } => set.verification == Verification::Trusted && turn.serves(),
+                Action::AddPhone { verification, .. } => {
+                    *verification == Some(Verification::Trusted) && turn.serves()
+                }
                 _ => false,
             };
             assert!(newly.len() <= usize::from(right || trusted));
@@ -124,7 +135,10 @@ fn a_challenge_takes_no_more_guesses_than_it_has_and_a_resend_brings_none() {
                 }
                 let mut earlier = turn.before.iter().flat_map(|account| &account.challenges);
                 let replaced = earlier
-                    .find(|old| old.phone == challenge.phone && !diary.ended(old, &turn.at))
+                    .find(|old| {
+                        let same = (old.phone, old.purpose) == (challenge.phone, challenge.purpose);
+                        same && !diary.ended(old, &turn.at)
+                    })
                     .map(|old| questions[&old.id]);
                 let question = replaced.unwrap_or_else(|| {
                     wrong.push(0);
@@ -151,8 +165,9 @@ fn guesses_wait_after_failures_of_account_and_number_and_only_then() {
                 count >= limits.lock_at_failures || turn.at.now.since(last) < wait
             };
             let account = &turn.command.account;
-            let number = turn.before.as_ref().and_then(primary);
-            let number = number.map_or("", |phone| phone.number.as_str()).to_owned();
+            let answered = turn.answered();
+            let phone = answered.and_then(|(account, question, _)| account.phone(question.phone));
+            let number = phone.map_or("", |phone| phone.number.as_str()).to_owned();
             let must_wait = waits(&failures, account) || waits(&failures, &number);
             if let Some((_, _, right)) = turn.compared() {
                 assert!(!must_wait);
@@ -221,8 +236,9 @@ fn no_span_of_time_holds_more_messages_than_its_buckets_give() {
                 times.push(now);
                 within(&limits.sends_per_account, times);
             }
-            let mut kinds = turn.decision.events.iter().map(|event| event.kind);
-            if kinds.any(|kind| kind == EventKind::PhoneSet) && !turn.serves() {
+            let new = &held(turn.after) - &held(turn.before);
+            assert!(new.len() <= 1);
+            if !new.is_empty() && !turn.serves() {
                 let times = sets.entry(id.clone()).or_default();
                 times.push(now);
                 within(&limits.sets_per_account, times);
@@ -253,17 +269,15 @@ fn pauses_between_messages_to_a_number_are_kept_and_no_others() {
                 let sends = known.map_or(0, |(sends, _)| sends);
                 pauses.insert(number.clone(), (sends + 1, turn.at.now));
             }
-            let number = turn.before.as_ref().and_then(primary);
-            let number = number.map(|phone| &phone.number);
             let cool_down = Limit::CoolDown;
             if matches!(turn.decision.result, Err(Refusal::Limited { limit, .. }) if limit == cool_down)
             {
-                let number = turn.command.number().or(number);
-                let (sends, last) = pauses[number.expect("a pause is a number's")];
+                let (sends, last) = pauses[turn.receiver().expect("a pause is a number's")];
                 assert!(paused(sends, last));
             }
-            if let Some((_, _, true)) = turn.compared() {
-                pauses.remove(number.expect("a code verifies a number"));
+            if let Some((account, question, true)) = turn.compared() {
+                let phone = account.phone(question.phone);
+                pauses.remove(&phone.expect("a question is about a number").number);
             }
         }
     });
@@ -302,6 +316,83 @@ fn the_same_arguments_decide_the_same() {
     });
 }
 
+fn held(account: &Option<Account>) -> BTreeSet<Id> {
+    let phones = account.iter().flat_map(|account| &account.phones);
+    phones.map(|phone| phone.id).collect()
+}
+
+#[test]
+fn a_proven_number_goes_only_as_its_owner_wishes() {
+    always(|| {
+        |turn| {
+            let Some(before) = turn.before else { return };
+            let proven = before.phones.iter().filter(|phone| phone.verified());
+            let stays = |phone: &&Phone| {
+                let after = turn.after.as_ref().and_then(|after| after.phone(phone.id));
+                after == Some(*phone)
+            };
+            let gone: Vec<_> = proven.filter(|phone| !stays(phone)).collect();
+            if gone.is_empty() || turn.deleted() {
+                return;
+            }
+            assert!(turn.decision.result.is_ok());
+            let primary_only = gone.iter().all(|phone| before.primary == Some(phone.id));
+            let after = turn.after.as_ref().and_then(primary);
+            let is_named = |phone: &Phone| Some(&phone.number) == turn.command.number();
+            match &turn.command.action {
+                Action::SetPhone(_) | Action::Update { .. } => {
+                    let old = |phone: &&Phone| before.primary == Some(phone.id);
+                    assert!(gone.iter().all(|phone| old(phone) || is_named(phone)));
+                }
+                Action::RemovePhone => assert!(primary_only),
+                Action::ChangePhone { .. } => {
+                    assert!(primary_only);
+                    assert!(after.is_some_and(|phone| phone.verified() && is_named(phone)));
+                }
+                Action::ConfirmPhone { .. } => {
+                    assert!(primary_only);
+                    let next = before.phones.iter().find(|phone| phone.state == NEXT);
+                    let next = next.map(|phone| phone.id);
+                    let (_, question, right) = turn.compared().expect("must be compared");
+                    assert!(right && Some(question.phone) == next);
+                    assert!(after.is_some_and(|phone| phone.verified() && Some(phone.id) == next));
+                }
+                Action::ConfirmRemoval { phone, .. } => {
+                    assert!(gone.iter().all(|gone| gone.id == *phone));
+                    let (_, question, right) = turn.compared().expect("must be compared");
+                    assert!(right && question.purpose == Purpose::Remove);
+                    assert_eq!(question.phone, *phone);
+                }
+                Action::DropPhone { phone } => {
+                    assert!(turn.serves() && gone.iter().all(|gone| gone.id == *phone));
+                }
+                other => panic!("{other:?} took {gone:?}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn a_pending_number_is_the_accounts_once_it_is_proven_or_added() {
+    always(|| {
+        |turn| {
+            let before = turn.before.iter().flat_map(|account| &account.phones);
+            for phone in before.filter(|phone| phone.pending()) {
+                let after = turn.after.as_ref().and_then(|after| after.phone(phone.id));
+                let Some(after) = after.filter(|after| !after.pending()) else {
+                    continue;
+                };
+                let added = matches!(turn.command.action, Action::AddPhone { .. })
+                    && turn.command.number() == Some(&phone.number);
+                let proven = turn.compared().is_some_and(|(_, question, right)| {
+                    right && question.phone == phone.id && question.purpose == Purpose::Verify
+                });
+                assert!(added || proven && after.verified());
+            }
+        }
+    });
+}
+
 #[test]
 fn accounts_are_whole() {
     always(|| {
@@ -310,14 +401,19 @@ fn accounts_are_whole() {
             assert_eq!(account.primary.is_some(), primary(account).is_some());
             let numbers: BTreeSet<_> = account.phones.iter().map(|phone| &phone.number).collect();
             assert_eq!(numbers.len(), account.phones.len());
-            assert!(numbers.len() <= turn.at.policy.numbers.most_per_account);
+            assert!(primary(account).is_none_or(|phone| !phone.pending()));
+            let next = account.phones.iter().filter(|phone| phone.state == NEXT);
+            let next = next.count();
+            assert!(next == 0 || primary(account).is_some_and(Phone::verified));
+            assert!(next <= 1);
+            assert!(numbers.len() - next <= turn.at.policy.numbers.most_per_account);
             for (index, challenge) in account.challenges.iter().enumerate() {
                 let same = |other: &Challenge| {
                     (other.phone, other.purpose) == (challenge.phone, challenge.purpose)
                 };
                 assert!(!account.challenges[..index].iter().any(same));
-                let phone = account.phone(challenge.phone);
-                assert!(phone.is_some_and(|phone| !phone.verified()));
+                let phone = account.phone(challenge.phone).expect("must be held");
+                assert!(challenge.purpose == Purpose::Remove || !phone.verified());
             }
         }
     });
@@ -329,12 +425,15 @@ fn a_message_with_a_code_is_about_a_challenge_that_stands() {
         |turn| {
             for message in &turn.decision.messages {
                 assert!(message.expires_at > turn.at.now);
-                let MessageKind::Code { challenge } = message.kind else {
-                    continue;
+                let (challenge, purpose) = match message.kind {
+                    MessageKind::Code { challenge } => (challenge, Purpose::Verify),
+                    MessageKind::RemovalCode { challenge } => (challenge, Purpose::Remove),
+                    MessageKind::Replaced | MessageKind::Removed => continue,
                 };
                 let account = turn.after.as_ref().expect("messages are of accounts");
                 let challenge = account.challenge(challenge).expect("must stand");
                 assert!(challenge.is_open(turn.at.now));
+                assert_eq!(challenge.purpose, purpose);
                 assert_eq!(message.expires_at, challenge.expires_at);
                 let phone = account.phone(challenge.phone);
                 assert_eq!(phone.map(|phone| &phone.number), Some(&message.number));
@@ -355,8 +454,11 @@ fn nobody_but_a_service_receives_a_code_and_strangers_achieve_nothing() {
                 caller.user == reply.account && caller.organization == reply.organization;
             assert!(turn.serves() || the_user);
             assert!(turn.serves() || reply.code.is_none());
-            let deletes = turn.command.action == Action::Delete;
-            assert!(turn.serves() || !deletes);
+            let takes = matches!(
+                turn.command.action,
+                Action::Delete | Action::DropPhone { .. }
+            );
+            assert!(turn.serves() || !takes);
         }
     });
 }
@@ -447,7 +549,23 @@ fn the_stories_reach_every_outcome() {
         })
         .unwrap();
     let verbs = [
-        "register", "update", "set", "resend", "verify", "remove", "delete",
+        "register",
+        "update",
+        "set",
+        "resend",
+        "verify",
+        "remove",
+        "add",
+        "preverify",
+        "change",
+        "resend_change",
+        "confirm",
+        "replace",
+        "request_removal",
+        "confirm_removal",
+        "drop",
+        "make_primary",
+        "delete",
     ];
     let refusals = [
         "permission_denied",
@@ -456,6 +574,8 @@ fn the_stories_reach_every_outcome() {
         "account_exists",
         "phone_not_found",
         "phone_unchanged",
+        "phone_unverified",
+        "too_many_numbers",
         "code_absent",
     ];
     let failures = [
@@ -489,7 +609,20 @@ fn the_stories_reach_every_outcome() {
 
 fn outcome(turn: &Turn<'_>) -> &'static str {
     match &turn.decision.result {
-        Ok(_) => turn.command.name(),
+        Ok(_) => match &turn.command.action {
+            Action::ResendChange => "resend_change",
+            Action::ConfirmPhone { .. } => {
+                let old = turn.before.as_ref().and_then(|account| account.primary);
+                let new = turn.after.as_ref().and_then(|account| account.primary);
+                match old.is_some() && old != new {
+                    true => "replace",
+                    false => "confirm",
+                }
+            }
+            Action::ConfirmRemoval { .. } => "confirm_removal",
+            Action::DropPhone { .. } => "drop",
+            _ => turn.command.name(),
+        },
         Err(Refusal::CodeRefused(failure)) => failure.code(),
         Err(Refusal::Limited { limit, .. }) => limit.code(),
         Err(refusal) => refusal.code(),

@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use ringback_core::account::Profile;
-use ringback_core::command::{PhoneChange, ProfileChange, SetPhone};
+use ringback_core::account::{Pending, Profile};
+use ringback_core::challenge::Purpose;
+use ringback_core::command::{PhoneChange, ProfileChange, SetPhone, Which};
 use ringback_core::limit::Window;
 use ringback_core::policy::Registration;
 use ringback_core::refusal::CodeFailure;
 use ringback_core::{
-    Account, Action, Budgets, Caller, Challenge, Command, Decision, Delivery, Keys, MessageKind,
-    Moment, Number, Phone, Policy, Refusal, Time, Verification, decide,
+    Account, Action, Budgets, Caller, Challenge, Command, Decision, Delivery, Id, Keys,
+    MessageKind, Moment, Number, Phone, PhoneState, Policy, Refusal, Time, Verification, decide,
 };
 
 const USERS: [&str; 3] = ["ann", "bob", "eve"];
 pub(crate) const NUMBERS: [&str; 3] = ["+41791234567", "+41791234568", "+41791234569"];
+/// The state of the number that is to replace the primary one.
+pub(crate) const NEXT: PhoneState = PhoneState::Pending(Pending::Replaces);
 
 /// Rules and what happens under them.
 #[derive(Clone, Debug)]
@@ -54,7 +57,24 @@ enum What {
     Resend(Delivery),
     Guess(Guess),
     Remove,
+    Add(usize, Option<Verification>),
+    Preverify(usize),
+    Change(usize),
+    ResendChange,
+    Confirm(Way, usize, Guess),
+    RequestRemoval(usize),
+    ConfirmRemoval(Option<usize>, usize, Guess),
+    Drop(usize),
+    MakePrimary(usize),
     Delete,
+}
+
+/// By what a code says which number it is for.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Challenge,
+    Number,
+    Latest,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +118,16 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0_usize..8).prop_map(Guess::Old),
         1 => Just(Guess::Shapeless),
     ];
+    // Several numbers come to something only where some of them are proven.
+    let proof = prop_oneof![
+        6 => Just(Guess::Right),
+        3 => Just(Guess::Wrong),
+        1 => (0_usize..8).prop_map(Guess::Old),
+        1 => Just(Guess::Shapeless),
+    ];
+    let way = prop_oneof![Just(Way::Challenge), Just(Way::Number), Just(Way::Latest)];
+    let pick = 0_usize..6;
+    let other = prop_oneof![4 => Just(None), 1 => pick.clone().prop_map(Some)];
     let name = 0_u8..3;
     let number = 0..NUMBERS.len();
     let delivery = prop_oneof![3 => Just(Delivery::Send), 1 => Just(Delivery::Return)];
@@ -107,10 +137,19 @@ fn step() -> impl Strategy<Value = Step> {
         2 => name.clone().prop_map(What::Rename),
         6 => (name.clone(), number.clone(), verification()).prop_map(|(name, n, v)| What::Update(name, n, v)),
         2 => name.prop_map(What::UpdateToNone),
-        16 => (number, verification()).prop_map(|(n, v)| What::Set(n, v)),
+        16 => (number.clone(), verification()).prop_map(|(n, v)| What::Set(n, v)),
         16 => delivery.prop_map(What::Resend),
         40 => guess.prop_map(What::Guess),
         4 => Just(What::Remove),
+        16 => (number.clone(), proptest::option::weighted(0.8, verification())).prop_map(|(n, v)| What::Add(n, v)),
+        8 => number.clone().prop_map(What::Preverify),
+        16 => number.prop_map(What::Change),
+        6 => Just(What::ResendChange),
+        32 => (way, pick.clone(), proof.clone()).prop_map(|(way, pick, guess)| What::Confirm(way, pick, guess)),
+        6 => pick.clone().prop_map(What::RequestRemoval),
+        10 => (other, pick.clone(), proof).prop_map(|(other, pick, guess)| What::ConfirmRemoval(other, pick, guess)),
+        2 => pick.clone().prop_map(What::Drop),
+        4 => pick.prop_map(What::MakePrimary),
         1 => Just(What::Delete),
     ];
     // Most of a story is about one user: only so do its limits fill up.
@@ -129,6 +168,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn policies() -> [Policy; 3] {
     let window = |count, seconds| Window { count, seconds };
     let mut windows = Policy::default();
+    windows.numbers.most_per_account = 2;
     windows.codes.guesses = 3;
     windows.codes.validity_seconds = 120;
     windows.codes.reuse_seconds = 60;
@@ -261,10 +301,14 @@ impl Step {
     }
 
     fn action(&self, account: Option<&Account>, old_codes: &[String], keys: &Keys) -> Action {
-        let set = |(number, verification): (usize, Verification)| SetPhone {
-            number: Ok(Number::from_stored(NUMBERS[number])),
+        let number = |n: usize| Ok(Number::from_stored(NUMBERS[n]));
+        let set = |(n, verification): (usize, Verification)| SetPhone {
+            number: number(n),
             verification,
         };
+        let phones = account.map_or(&[][..], |account| &account.phones);
+        let questions = account.map_or(&[][..], |account| &account.challenges);
+        let name = |n| pick(phones, n).map_or_else(nothing, |phone| phone.id);
         let update = |name: u8, phone| Action::Update {
             profile: Box::new(ProfileChange {
                 given_name: Some(name.to_string()),
@@ -284,21 +328,75 @@ impl Step {
             What::Set(n, v) => Action::SetPhone(set((*n, *v))),
             What::Resend(delivery) => Action::ResendCode(*delivery),
             What::Guess(guess) => {
-                let code = account.and_then(asked).map(|asked| code_of(asked, keys));
-                let code = code.unwrap_or_else(|| "000000".into());
-                let code = match guess {
-                    Guess::Right => code,
-                    Guess::Wrong if code.ends_with('7') => format!("{}8", &code[..5]),
-                    Guess::Wrong => format!("{}7", &code[..5]),
-                    Guess::Old(back) => old_codes.iter().rev().nth(*back).cloned().unwrap_or(code),
-                    Guess::Shapeless => code[..5].to_owned(),
-                };
+                let question = account.and_then(asked);
+                let code = guess.typed(question, old_codes, keys);
                 Action::VerifyPhone { code }
             }
             What::Remove => Action::RemovePhone,
+            What::Add(n, verification) => Action::AddPhone {
+                number: number(*n),
+                verification: *verification,
+            },
+            What::Preverify(n) => Action::PreverifyPhone { number: number(*n) },
+            What::Change(n) => Action::ChangePhone { number: number(*n) },
+            What::ResendChange => Action::ResendChange,
+            What::Confirm(way, n, guess) => {
+                let which = match way {
+                    Way::Challenge => Which::Challenge(
+                        pick(questions, *n).map_or_else(nothing, |question| question.id),
+                    ),
+                    Way::Number => Which::Number(pick(phones, *n).map_or_else(
+                        || number(*n % NUMBERS.len()),
+                        |phone| Ok(phone.number.clone()),
+                    )),
+                    Way::Latest => Which::Latest,
+                };
+                let question = account.and_then(|account| meant(account, &which));
+                let code = guess.typed(question, old_codes, keys);
+                Action::ConfirmPhone { which, code }
+            }
+            What::RequestRemoval(n) => Action::RequestRemoval { phone: name(*n) },
+            What::ConfirmRemoval(other, n, guess) => {
+                let removals = questions
+                    .iter()
+                    .filter(|asked| asked.purpose == Purpose::Remove);
+                let removals: Vec<_> = removals.cloned().collect();
+                let question = pick(&removals, *n).or(pick(questions, *n));
+                let about = question.map_or_else(nothing, |question| question.phone);
+                Action::ConfirmRemoval {
+                    phone: other.map_or(about, name),
+                    challenge: question.map_or_else(nothing, |question| question.id),
+                    code: guess.typed(question, old_codes, keys),
+                }
+            }
+            What::Drop(n) => Action::DropPhone { phone: name(*n) },
+            What::MakePrimary(n) => Action::MakePrimary { phone: name(*n) },
             What::Delete => Action::Delete,
         }
     }
+}
+
+impl Guess {
+    /// What the user types where `question` is meant.
+    fn typed(self, question: Option<&Challenge>, old_codes: &[String], keys: &Keys) -> String {
+        let code = question.map_or_else(|| "000000".into(), |question| code_of(question, keys));
+        match self {
+            Guess::Right => code,
+            Guess::Wrong if code.ends_with('7') => format!("{}8", &code[..5]),
+            Guess::Wrong => format!("{}7", &code[..5]),
+            Guess::Old(back) => old_codes.iter().rev().nth(back).cloned().unwrap_or(code),
+            Guess::Shapeless => code[..5].to_owned(),
+        }
+    }
+}
+
+fn pick<T>(these: &[T], n: usize) -> Option<&T> {
+    these.get(n % these.len().max(1))
+}
+
+/// A name that nothing has.
+fn nothing() -> Id {
+    Id::parse("00000000-0000-7000-8000-000000000000").expect("is an id")
 }
 
 impl Turn<'_> {
@@ -311,26 +409,76 @@ impl Turn<'_> {
                 || account.is_some_and(|account| account.organization == caller.organization))
     }
 
-    /// The outcome of a submitted code that was compared: the challenge's code, and whether it was right.
-    pub(crate) fn compared(&self) -> Option<(&Account, &Challenge, bool)> {
-        let Action::VerifyPhone { .. } = &self.command.action else {
-            return None;
+    /// The question that a submitted code answers, if there is one, and the code.
+    pub(crate) fn answered(&self) -> Option<(&Account, &Challenge, &str)> {
+        let account = self.before.as_ref()?;
+        let (question, code) = match &self.command.action {
+            Action::VerifyPhone { code } => (asked(account), code),
+            Action::ConfirmPhone { which, code } => (meant(account, which), code),
+            Action::ConfirmRemoval {
+                phone,
+                challenge,
+                code,
+            } => {
+                let question = account.challenge(*challenge);
+                let fits =
+                    |asked: &&Challenge| asked.purpose == Purpose::Remove && asked.phone == *phone;
+                (question.filter(fits), code)
+            }
+            _ => return None,
         };
+        question.map(|question| (account, question, code.as_str()))
+    }
+
+    /// The outcome of a submitted code that was compared: the question, and whether the answer was taken
+    /// for right.
+    pub(crate) fn compared(&self) -> Option<(&Account, &Challenge, bool)> {
+        let submits = matches!(
+            self.command.action,
+            Action::VerifyPhone { .. }
+                | Action::ConfirmPhone { .. }
+                | Action::ConfirmRemoval { .. }
+        );
         let right = match self.decision.result {
+            _ if !submits => return None,
             Ok(_) => true,
             Err(Refusal::CodeRefused(CodeFailure::Wrong)) => false,
             Err(_) => return None,
         };
-        let account = self.before.as_ref().expect("codes are of accounts");
-        let challenge = asked(account).expect("a code answers a challenge");
-        Some((account, challenge, right))
+        let (account, question, _) = self.answered().expect("a code answers a question");
+        Some((account, question, right))
+    }
+
+    /// The number that the command asks to send to.
+    pub(crate) fn receiver(&self) -> Option<&Number> {
+        let account = self.before.as_ref();
+        let held = || {
+            let account = account?;
+            match &self.command.action {
+                Action::ResendCode(_) => primary(account),
+                Action::ResendChange => {
+                    let next = account.phones.iter().find(|phone| phone.state == NEXT);
+                    next.or(primary(account))
+                }
+                Action::RequestRemoval { phone } => account.phone(*phone),
+                _ => None,
+            }
+        };
+        let named = self.command.number();
+        named.or_else(|| held().map(|phone| &phone.number))
     }
 
     /// Whose number a code was sent to.
     pub(crate) fn sent(&self) -> Vec<&Number> {
         let messages = self.decision.messages.iter();
         messages
-            .filter(|message| matches!(message.kind, MessageKind::Code { .. }))
+            .filter(|message| {
+                let kind = message.kind;
+                matches!(
+                    kind,
+                    MessageKind::Code { .. } | MessageKind::RemovalCode { .. }
+                )
+            })
             .map(|message| &message.number)
             .collect()
     }
@@ -350,8 +498,26 @@ pub(crate) fn primary(account: &Account) -> Option<&Phone> {
     account.phones.iter().find(|phone| phone.id == id)
 }
 
-/// The challenge about the primary number.
-pub(crate) fn asked(account: &Account) -> Option<&Challenge> {
+/// The question whether the primary number is the user's.
+fn asked(account: &Account) -> Option<&Challenge> {
     let id = primary(account)?.id;
-    account.challenges.iter().find(|asked| asked.phone == id)
+    questions(account).find(|asked| asked.phone == id)
+}
+
+/// The question whether a number is the user's that a code is meant to answer.
+fn meant<'a>(account: &'a Account, which: &Which) -> Option<&'a Challenge> {
+    match which {
+        Which::Challenge(id) => questions(account).find(|asked| asked.id == *id),
+        Which::Number(number) => {
+            let mut phones = account.phones.iter();
+            let phone = phones.find(|phone| Ok(&phone.number) == number.as_ref())?;
+            questions(account).find(|asked| asked.phone == phone.id)
+        }
+        Which::Latest => questions(account).last(),
+    }
+}
+
+fn questions(account: &Account) -> impl Iterator<Item = &Challenge> {
+    let challenges = account.challenges.iter();
+    challenges.filter(|asked| asked.purpose == Purpose::Verify)
 }

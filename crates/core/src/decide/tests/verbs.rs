@@ -317,3 +317,33 @@ fn a_change_moves_the_change_date_and_not_the_creation_date() {
     assert_eq!(world.primary("ann").created_at, start);
     assert_eq!(world.primary("ann").changed_at, world.now);
 }
+
+#[test]
+fn a_proven_number_is_removed_by_its_own_name_and_told() {
+    let mut world = World::new().with_verified("ann", ONE);
+    let proven = PhoneState::Verified { at: world.now };
+    world.add_secondary("ann", TWO, proven);
+    let remove = |number: &str| Action::RemoveNumber {
+        number: Ok(Number::from_stored(number)),
+    };
+    let decision = world.act(&own("ann"), "ann", remove(TWO));
+    assert_eq!(kinds(&decision), [EventKind::PhoneRemoved]);
+    assert_eq!(decision.messages[0].kind, MessageKind::Removed);
+    assert_eq!(decision.messages[0].number.as_str(), TWO);
+    assert_eq!(world.primary("ann").number.as_str(), ONE);
+    assert_eq!(
+        world.refuses(&own("ann"), "ann", remove(TWO)),
+        Refusal::PhoneNotFound
+    );
+    assert_eq!(
+        world.refuses(&own("bob"), "ann", remove(ONE)),
+        Refusal::PermissionDenied
+    );
+    world.does(&own("ann"), "ann", remove(ONE));
+    assert_eq!(world.account("ann").primary, None);
+    world.add_secondary("ann", ONE, PhoneState::Unverified);
+    assert_eq!(
+        world.refuses(&own("ann"), "ann", remove(ONE)),
+        Refusal::PhoneNotFound
+    );
+}

@@ -10,7 +10,7 @@ use prost_reflect::{
 };
 use serde_json::{Map, Value, json};
 
-use super::transcode::{Binding, BodyRule, Routes, Rule};
+use super::routes::{Binding, Body as BodyRule, Routes, Rule};
 use crate::proto;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| Document::new(proto::pool()).build());

@@ -1,0 +1,394 @@
+//! Rights, limits, counting and secrecy, which hold for the verbs of several numbers as for the others.
+
+use super::*;
+use crate::policy::Registration;
+
+/// A user with ONE verified and primary, TWO to replace it, and THREE unverified; ONE and THREE may go.
+fn busy() -> World {
+    let mut world = World::announced();
+    world.does(&own("ann"), "ann", add(THREE));
+    for number in [ONE, THREE] {
+        let phone = world.held("ann", number).id;
+        world.does(&own("ann"), "ann", Action::RequestRemoval { phone });
+    }
+    world
+}
+
+/// Every verb of several numbers, in a form in which a service succeeds in [`busy`].
+fn verbs(world: &World) -> Vec<Action> {
+    let [one, three] = [ONE, THREE].map(|number| world.held("ann", number).id);
+    let code = |number| world.code_for("ann", number, Purpose::Verify);
+    let two = world.question("ann", TWO, Purpose::Verify).id;
+    let mut verbs = sending(world);
+    verbs.extend([
+        add_by(&filler(0), RETURN),
+        add_by(&filler(0), Verification::Trusted),
+        add_by(&filler(0), None),
+        confirm(Which::Challenge(two), &code(TWO)),
+        confirm(of(TWO), &code(TWO)),
+        confirm(Which::Latest, &code(THREE)),
+        Action::ConfirmRemoval {
+            phone: three,
+            challenge: world.question("ann", THREE, Purpose::Remove).id,
+            code: world.code_for("ann", THREE, Purpose::Remove),
+        },
+        Action::DropPhone { phone: three },
+        Action::MakePrimary { phone: one },
+    ]);
+    verbs
+}
+
+/// Those that send.
+fn sending(world: &World) -> Vec<Action> {
+    let [one, three] = [ONE, THREE].map(|number| world.held("ann", number).id);
+    vec![
+        add(&filler(0)),
+        add(THREE),
+        preverify(&filler(0)),
+        preverify(THREE),
+        change(&filler(0)),
+        change(TWO),
+        change(THREE),
+        Action::ResendChange,
+        Action::RequestRemoval { phone: one },
+        Action::RequestRemoval { phone: three },
+    ]
+}
+
+#[test]
+fn a_service_may_do_all_and_strangers_nothing() {
+    let world = busy();
+    for action in verbs(&world) {
+        for caller in [service(), everywhere()] {
+            world.clone().does(&caller, "ann", action.clone());
+        }
+        let mut world = world.clone();
+        let refusal = world.refuses(&own("bob"), "ann", action.clone());
+        assert_eq!(refusal, Refusal::PermissionDenied, "{action:?}");
+        for caller in [own("ann"), own("bob"), service()] {
+            let elsewhere = Caller {
+                organization: "other".into(),
+                ..caller
+            };
+            let refusal = world.refuses(&elsewhere, "ann", action.clone());
+            assert_eq!(refusal, Refusal::AccountNotFound, "{action:?}");
+        }
+    }
+}
+
+#[test]
+fn a_user_may_do_all_but_what_only_services_are_trusted_with() {
+    let world = busy();
+    for action in verbs(&world) {
+        let for_services = matches!(
+            action,
+            Action::DropPhone { .. }
+                | Action::AddPhone {
+                    verification: Some(RETURN | Verification::Trusted),
+                    ..
+                }
+        );
+        let mut world = world.clone();
+        if for_services {
+            let refusal = world.refuses(&own("ann"), "ann", action);
+            assert_eq!(refusal, Refusal::PermissionDenied);
+        } else {
+            let reply = world.does(&own("ann"), "ann", action);
+            assert_eq!(reply.code, None);
+        }
+    }
+}
+
+#[test]
+fn whether_a_text_is_a_number_is_told_after_the_rights() {
+    let number = || Err(NumberError::Malformed);
+    let mut world = busy();
+    for action in [
+        Action::AddPhone {
+            number: number(),
+            verification: Some(SEND),
+        },
+        Action::PreverifyPhone { number: number() },
+        Action::ChangePhone { number: number() },
+        confirm(Which::Number(number()), "123456"),
+    ] {
+        let refusal = world.refuses(&own("bob"), "ann", action.clone());
+        assert_eq!(refusal, Refusal::PermissionDenied);
+        let refusal = world.refuses(&own("ann"), "ann", action);
+        assert_eq!(refusal, Refusal::NumberInvalid(NumberError::Malformed));
+    }
+    let returned = Action::AddPhone {
+        number: number(),
+        verification: Some(RETURN),
+    };
+    let refusal = world.refuses(&own("ann"), "ann", returned);
+    assert_eq!(refusal, Refusal::PermissionDenied);
+}
+
+#[test]
+fn only_a_first_number_registers() {
+    for action in verbs(&busy()) {
+        let names_one = matches!(
+            action,
+            Action::AddPhone {
+                verification: Some(SEND) | None,
+                ..
+            } | Action::PreverifyPhone { .. }
+                | Action::ChangePhone { .. }
+        );
+        let mut world = World::unlimited();
+        let mut explicit = world.clone();
+        explicit.policy.accounts.register = Registration::Explicit;
+        let refusal = explicit.refuses(&own("new"), "new", action.clone());
+        assert_eq!(refusal, Refusal::AccountNotFound);
+        for caller in [own("bob"), service()] {
+            let refusal = world.refuses(&caller, "new", action.clone());
+            assert_eq!(refusal, Refusal::AccountNotFound);
+        }
+        if names_one {
+            world.does(&own("new"), "new", action);
+            assert_eq!(world.account("new").phones.len(), 1);
+        } else {
+            let refusal = world.act(&own("new"), "new", action).result;
+            assert!(refusal.is_err() && world.accounts.is_empty());
+        }
+    }
+}
+
+/// The number that a sending verb sends to.
+fn receiver(world: &World, action: &Action) -> String {
+    let decision = world.clone().act(&own("ann"), "ann", action.clone());
+    let [message] = decision.messages.as_slice() else {
+        panic!("must be one message: {decision:?}")
+    };
+    message.number.as_str().to_owned()
+}
+
+#[test]
+fn every_message_spends_what_number_and_account_may_send() {
+    let window = |count, seconds| Window { count, seconds };
+    let rules: [(Limit, u64, fn(&mut Policy, Window)); 2] = [
+        (Limit::NumberSends, 600, |policy, window| {
+            policy.limits.sends_per_number = vec![window];
+        }),
+        (Limit::AccountSends, 600, |policy, window| {
+            policy.limits.sends_per_account = vec![window];
+        }),
+    ];
+    for (limit, seconds, limit_to) in rules {
+        let mut world = busy();
+        limit_to(&mut world.policy, window(1, seconds));
+        for action in sending(&world) {
+            let mut world = world.clone();
+            let decision = world.act(&own("ann"), "ann", action.clone());
+            assert!(decision.result.is_ok(), "{action:?}: {decision:?}");
+            let refusal = world.refuses(&own("ann"), "ann", action.clone());
+            assert_eq!(refusal, limited(limit, seconds), "{action:?}");
+        }
+    }
+}
+
+#[test]
+fn every_message_waits_for_the_pause_of_its_number() {
+    let mut world = busy();
+    world.policy.limits.cool_down_seconds = vec![60];
+    for action in sending(&world) {
+        let number = receiver(&world, &action);
+        // Another account's message to the number starts the pause.
+        let mut world = world.clone();
+        world.does(&own("bob"), "bob", set(&number));
+        let start = world.now;
+        world.now = start + Duration::from_secs(60) - MICROSECOND;
+        let refusal = world.refuses(&own("ann"), "ann", action.clone());
+        let too_soon = Refusal::Limited {
+            limit: Limit::CoolDown,
+            retry_after: MICROSECOND,
+        };
+        assert_eq!(refusal, too_soon, "{action:?}");
+        world.now = start + Duration::from_secs(60);
+        world.does(&own("ann"), "ann", action.clone());
+        let refusal = world.refuses(&own("ann"), "ann", action);
+        assert_eq!(refusal, limited(Limit::CoolDown, 60));
+    }
+}
+
+#[test]
+fn a_new_number_of_self_service_spends_a_set_and_a_repeated_code_does_not() {
+    let mut world = busy();
+    world.policy.limits.sets_per_account = vec![Window {
+        count: 1,
+        seconds: 600,
+    }];
+    let untouched = world.account("ann").limits.sets.clone();
+    for action in verbs(&world) {
+        let named = Command {
+            caller: own("ann"),
+            account: "ann".into(),
+            action: action.clone(),
+        };
+        let is_new = named.number().map(Number::as_str) == Some(&filler(0));
+        let adds = matches!(action, Action::AddPhone { .. });
+        let mut served = world.clone();
+        served.does(&service(), "ann", action.clone());
+        assert_eq!(served.account("ann").limits.sets, untouched);
+        let mut world = world.clone();
+        if world.act(&own("ann"), "ann", action.clone()).result.is_ok() {
+            let spent = world.account("ann").limits.sets != untouched;
+            assert_eq!(spent, is_new || adds, "{action:?}");
+            if spent {
+                let fresh = filler(1);
+                for next in [
+                    add(&fresh),
+                    add_by(THREE, None),
+                    preverify(&fresh),
+                    set(&fresh),
+                ] {
+                    let refusal = world.refuses(&own("ann"), "ann", next);
+                    assert_eq!(refusal, limited(Limit::AccountSets, 600));
+                }
+                world.does(&service(), "ann", add(&fresh));
+            }
+        }
+    }
+    let mut spent = world.clone();
+    spent.does(&own("ann"), "ann", preverify(&filler(0)));
+    let refusal = spent.refuses(&own("ann"), "ann", change(&filler(1)));
+    assert_eq!(refusal, limited(Limit::AccountSets, 600));
+}
+
+#[test]
+fn a_number_added_again_is_told_the_limit_that_lasts_longest() {
+    let mut world = World::new();
+    world.policy.limits.sets_per_account = vec![Window {
+        count: 1,
+        seconds: 600,
+    }];
+    world.does(&own("ann"), "ann", add(ONE));
+    let refusal = world.refuses(&own("ann"), "ann", add(ONE));
+    assert_eq!(refusal, limited(Limit::AccountSets, 600));
+    world.pass(600);
+    world.does(&own("ann"), "ann", add(ONE));
+}
+
+#[test]
+fn a_spent_question_is_not_repeated_before_it_ends() {
+    let mut world = busy();
+    for question in &mut world.account_mut("ann").challenges {
+        question.guesses_left = 0;
+    }
+    world.pass(590);
+    let spent = limited(Limit::Guesses, 10);
+    for action in sending(&world) {
+        let number = receiver(&busy(), &action);
+        if number == filler(0) {
+            world.clone().does(&own("ann"), "ann", action);
+        } else {
+            assert_eq!(world.refuses(&own("ann"), "ann", action), spent);
+        }
+    }
+    let refusal = world.refuses(&service(), "ann", add_by(THREE, RETURN));
+    assert_eq!(refusal, spent);
+    world.pass(10);
+    for action in sending(&world) {
+        world.clone().does(&own("ann"), "ann", action);
+    }
+}
+
+#[test]
+fn locked_accounts_and_numbers_confirm_nothing() {
+    for of_account in [true, false] {
+        let mut world = busy();
+        match of_account {
+            true => world.account_mut("ann").limits.failures.count = 100,
+            false => {
+                for number in [TWO, THREE] {
+                    world.budget(number).failures.count = 100;
+                }
+            }
+        }
+        for action in verbs(&world) {
+            if matches!(
+                action,
+                Action::ConfirmPhone { .. } | Action::ConfirmRemoval { .. }
+            ) {
+                assert_eq!(world.misses("ann", action), CodeFailure::Locked);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_command_names_the_budgets_of_its_number_or_of_all_that_are_held() {
+    let world = busy();
+    let all = [ONE, TWO, THREE];
+    for action in verbs(&world) {
+        let named = filler(0);
+        let expected: Vec<&str> = match &action {
+            Action::ResendChange
+            | Action::ConfirmPhone { .. }
+            | Action::RequestRemoval { .. }
+            | Action::ConfirmRemoval { .. } => all.to_vec(),
+            Action::DropPhone { .. } | Action::MakePrimary { .. } => vec![],
+            Action::AddPhone { verification, .. } if *verification != Some(SEND) => vec![],
+            _ if action == add(THREE) || action == preverify(THREE) => vec![THREE],
+            _ if action == change(THREE) => vec![THREE],
+            _ if action == change(TWO) => vec![TWO],
+            _ => vec![named.as_str()],
+        };
+        let command = Command {
+            caller: own("ann"),
+            account: "ann".into(),
+            action,
+        };
+        let known = all.map(Number::from_stored);
+        let names = command.budgets(known.iter(), &world.keys);
+        let pseudonym = |number: &&str| world.keys.pseudonym(&Number::from_stored(*number));
+        let expected: Vec<_> = expected.iter().map(pseudonym).collect();
+        assert_eq!(names, expected, "{command:?}");
+    }
+}
+
+#[test]
+fn the_sequence_counts_events() {
+    let world = busy();
+    for action in verbs(&world) {
+        let mut world = world.clone();
+        let before = world.account("ann").sequence;
+        let decision = world.act(&service(), "ann", action);
+        let sequences: Vec<_> = decision.events.iter().map(|event| event.sequence).collect();
+        let after = world.account("ann").sequence;
+        assert_eq!(sequences, (before + 1..=after).collect::<Vec<_>>());
+        assert_eq!(decision.result.map(|reply| reply.sequence), Ok(after));
+    }
+}
+
+#[test]
+fn nothing_shows_a_code_or_a_number() {
+    let world = busy();
+    let codes: Vec<String> = world
+        .account("ann")
+        .challenges
+        .iter()
+        .filter_map(|question| Some(question.code(&world.keys)?.reveal().to_owned()))
+        .collect();
+    assert_eq!(codes.len(), 4);
+    for action in verbs(&world) {
+        let mut world = world.clone();
+        let command = Command {
+            caller: service(),
+            account: "ann".into(),
+            action: action.clone(),
+        };
+        let decision = world.act(&service(), "ann", action);
+        let shown = format!("{command:?}{command:#?}{decision:?}{decision:#?}");
+        let shown = format!("{shown}{:?}", world.account("ann"));
+        // Hexadecimal names may hold any six digits; a code would stand by itself.
+        let words: Vec<_> = shown.split(|c: char| !c.is_alphanumeric()).collect();
+        for code in &codes {
+            assert!(!words.contains(&code.as_str()), "the code is in {shown}");
+        }
+        for number in [ONE, TWO, THREE, &filler(0)] {
+            assert!(!shown.contains(&number[1..]), "the number is in {shown}");
+        }
+    }
+}

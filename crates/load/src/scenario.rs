@@ -1,0 +1,179 @@
+//! What is done over and over: each scenario's operation, with every reply checked.
+
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+
+use crate::answer::{self, Miss, wrong};
+use crate::ask::{Ask, PAGE};
+use crate::line::Line;
+use crate::supply::{self, Supply};
+
+/// What the yardstick has to repeat: as long as the answer to `get`.
+const ECHO: &str = "The quick brown fox jumps over the lazy dog, and over again until it is as long as the record of a user with a number and dates.";
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Scenario {
+    /// Sets a number, the code comes back
+    Set,
+    /// Sets a number, the code is sent; the worker delivers meanwhile
+    Send,
+    /// Sets a number, the code comes back and is submitted
+    Flow,
+    /// Submits a wrong code for a fresh number; the time is that of the guess
+    Wrong,
+    /// Reads a user
+    Get,
+    /// Reads a user's numbers
+    List,
+    /// Reads pages of 100 numbers, one after the other
+    Search,
+    /// Asks `ringback-load echo`
+    Echo,
+    /// Registers users; other scenarios prepare with it
+    Register,
+}
+
+/// How long one operation took, and how many requests it was made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lap {
+    pub(crate) took: Duration,
+    pub(crate) requests: u32,
+}
+
+impl Scenario {
+    /// As on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Scenario::Set => "set",
+            Scenario::Send => "send",
+            Scenario::Flow => "flow",
+            Scenario::Wrong => "wrong",
+            Scenario::Get => "get",
+            Scenario::List => "list",
+            Scenario::Search => "search",
+            Scenario::Echo => "echo",
+            Scenario::Register => "register",
+        }
+    }
+
+    /// Whether each operation uses up a registered user.
+    pub(crate) fn uses_fresh(self) -> bool {
+        match self {
+            Scenario::Set | Scenario::Send | Scenario::Flow | Scenario::Wrong => true,
+            Scenario::Get
+            | Scenario::List
+            | Scenario::Search
+            | Scenario::Echo
+            | Scenario::Register => false,
+        }
+    }
+
+    /// Whether it reads users that were there before, with their numbers.
+    pub(crate) fn uses_known(self) -> bool {
+        matches!(self, Scenario::Get | Scenario::List | Scenario::Search)
+    }
+
+    /// Does it once. `place` is where this connection is in the pages of a search.
+    pub(crate) async fn once(
+        self,
+        line: &mut Line,
+        supply: &Supply,
+        place: &mut String,
+    ) -> Result<Lap, Miss> {
+        let start = Instant::now();
+        let mut requests = 1;
+        let mut measured_from = start;
+        match self {
+            Scenario::Register => {
+                let user = supply::user(fresh(supply)?);
+                answer::registered(&line.ask(Ask::Register { user: &user }).await?)?;
+            }
+            Scenario::Send => {
+                let n = fresh(supply)?;
+                let (user, number) = (supply::user(n), supply::number(n));
+                let ask = Ask::SetSent {
+                    user: &user,
+                    number: &number,
+                };
+                answer::set_sent(&line.ask(ask).await?)?;
+            }
+            Scenario::Set | Scenario::Flow | Scenario::Wrong => {
+                let n = fresh(supply)?;
+                let (user, number) = (supply::user(n), supply::number(n));
+                let ask = Ask::SetReturned {
+                    user: &user,
+                    number: &number,
+                };
+                let code = answer::set_returned(&line.ask(ask).await?)?;
+                match self {
+                    Scenario::Flow => {
+                        requests = 2;
+                        let ask = Ask::Verify {
+                            user: &user,
+                            code: &code,
+                        };
+                        answer::verified(&line.ask(ask).await?)?;
+                    }
+                    Scenario::Wrong => {
+                        requests = 2;
+                        measured_from = Instant::now();
+                        let code = another(&code)?;
+                        let ask = Ask::Verify {
+                            user: &user,
+                            code: &code,
+                        };
+                        answer::code_refused(&line.ask(ask).await?)?;
+                    }
+                    _ => {}
+                }
+            }
+            Scenario::Get | Scenario::List => {
+                let n = supply.any_known();
+                let (user, number) = (supply::user(n), supply::number(n));
+                let verified = supply::is_verified(n);
+                if self == Scenario::Get {
+                    let reply = line.ask(Ask::Get { user: &user }).await?;
+                    answer::got(&reply, &user, &number, verified)?;
+                } else {
+                    let reply = line.ask(Ask::List { user: &user }).await?;
+                    answer::listed(&reply, &user, &number, verified)?;
+                }
+            }
+            Scenario::Search => {
+                let reply = line.ask(Ask::Search { page_token: place }).await?;
+                // After the last page the token is empty, which asks for the first one.
+                *place = answer::searched(&reply, PAGE as usize)?;
+            }
+            Scenario::Echo => {
+                answer::echoed(&line.ask(Ask::Echo { text: ECHO }).await?, ECHO)?;
+            }
+        }
+        Ok(Lap {
+            took: measured_from.elapsed(),
+            requests,
+        })
+    }
+}
+
+fn fresh(supply: &Supply) -> Result<u64, Miss> {
+    supply.next_fresh().ok_or(Miss::Exhausted)
+}
+
+/// Six digits that are not these.
+fn another(code: &str) -> Result<String, Miss> {
+    let number: u32 = code.parse().map_err(|_| wrong("the code is no number"))?;
+    Ok(format!("{:06}", (number + 1) % 1_000_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_code_is_wrong_and_has_the_form_of_a_code() {
+        assert_eq!(another("000009").unwrap(), "000010");
+        assert_eq!(another("999999").unwrap(), "000000");
+    }
+}

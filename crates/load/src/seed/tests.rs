@@ -1,0 +1,131 @@
+//! What is seeded is what the store reads, on both databases.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ringback_core::command::{Action, Delivery, SetPhone, Verification};
+use ringback_core::number::NumberRules;
+use ringback_core::{Caller, Command, Keys, Number, Policy, Time};
+use ringback_store::{Rules, Settings, Source, Store};
+
+use super::*;
+use crate::supply;
+
+fn block_on(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(test);
+}
+
+async fn opened(url: &str) -> Store {
+    let settings = Settings {
+        url: url.to_owned(),
+        lanes: 0,
+        lane_bound: 16,
+        batch: 16,
+        readers: 1,
+    };
+    let rules = Rules {
+        policy: Policy::default(),
+        keys: Keys::for_tests(),
+    };
+    let turn = AtomicU64::new(0);
+    let source = Source {
+        now: Arc::new(|| Time(1_800_000_000_000_000)),
+        seed: Arc::new(move || {
+            let mut seed = [0; 32];
+            seed[..8].copy_from_slice(&turn.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+            seed
+        }),
+    };
+    let store = Store::open(&settings, rules, source).await.unwrap();
+    store.migrate().await.unwrap();
+    store
+}
+
+async fn check(url: &str) {
+    let store = opened(url).await;
+    let mut base = Base::open(url).await.unwrap();
+    base.seed(0..10, Having::Number).await.unwrap();
+    // Again, and further: what is there stays, what is missing comes.
+    base.seed(5..12, Having::Number).await.unwrap();
+    let fresh = supply::fresh(3);
+    base.seed(fresh.clone(), Having::Nothing).await.unwrap();
+    base.settle().await.unwrap();
+    for (table, rows) in [("accounts", 15), ("phone_numbers", 12), ("events", 15)] {
+        let count = base.count(&format!("SELECT count(*) FROM {table}")).await;
+        assert_eq!(count.unwrap(), rows, "{table}");
+    }
+
+    for n in 0..12 {
+        let account = store.find_account(&supply::user(n)).await.unwrap();
+        let account = account.expect("a seeded account");
+        let phone = account.primary_phone().expect("a number");
+        assert_eq!(phone.number.as_str(), supply::number(n));
+        assert_eq!(phone.verified(), supply::is_verified(n));
+        assert!(Number::parse(phone.number.as_str(), &NumberRules::default()).is_ok());
+    }
+
+    let user = supply::user(fresh.start);
+    let account = store
+        .find_account(&user)
+        .await
+        .unwrap()
+        .expect("an account");
+    assert!(account.phones.is_empty());
+    // The store can go on from here.
+    let number = Number::parse(&supply::number(fresh.start), &NumberRules::default());
+    let command = Command {
+        caller: Caller {
+            user: "load".into(),
+            organization: "default".into(),
+            everywhere: true,
+            may_read: true,
+            may_write: true,
+            may_delete: true,
+            language: String::new(),
+        },
+        account: user,
+        action: Action::SetPhone(SetPhone {
+            number,
+            verification: Verification::Code(Delivery::Return),
+        }),
+    };
+    let reply = store.execute(command, None).await.unwrap();
+    assert_eq!(reply.sequence, account.sequence + 2);
+    assert!(reply.code.is_some());
+    base.close().await.unwrap();
+}
+
+#[test]
+fn the_store_reads_what_was_seeded_on_sqlite() {
+    block_on(async {
+        let directory = tempfile::tempdir().unwrap();
+        check(&format!(
+            "sqlite:{}",
+            directory.path().join("load.db").display()
+        ))
+        .await;
+    });
+}
+
+#[test]
+fn the_store_reads_what_was_seeded_on_postgres() {
+    block_on(async {
+        let server = std::env::var("RINGBACK_TEST_POSTGRES")
+            .expect("RINGBACK_TEST_POSTGRES is not set: run the tests with scripts/test");
+        let name = format!("ringback_load_{}", std::process::id());
+        let mut admin = Base::open(&server).await.unwrap();
+        admin
+            .execute(&format!("CREATE DATABASE {name}"))
+            .await
+            .unwrap();
+        let (address, _) = server.rsplit_once('/').expect("an address with a database");
+        check(&format!("{address}/{name}")).await;
+        admin
+            .execute(&format!("DROP DATABASE {name} WITH (FORCE)"))
+            .await
+            .unwrap();
+    });
+}

@@ -1,0 +1,316 @@
+//! The program under measurement: started with a throw-away configuration, and stopped.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::json;
+use sha2::Sha256;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
+
+use crate::line::fetch;
+use crate::process::Process;
+use crate::supply::unix_seconds;
+
+const ISSUER: &str = "ringback-load";
+const AUDIENCE: &str = "ringback";
+/// How long tokens live: longer than any measurement.
+const TOKEN_LIFE: u64 = 86_400;
+/// A server that is not ready by then never is.
+const START: Duration = Duration::from_secs(30);
+/// A server is given a little more than the ten seconds that it promises.
+const STOP: Duration = Duration::from_secs(15);
+/// How often a starting server is asked whether it is ready.
+const ASK_EVERY: Duration = Duration::from_millis(2);
+
+/// What every start of a server on one database shares: secrets and configuration.
+pub(crate) struct Setup {
+    program: PathBuf,
+    directory: TempDir,
+    /// Where the data is.
+    pub(crate) database: String,
+    secrets: Secrets,
+    lanes: Option<usize>,
+}
+
+struct Secrets {
+    code_key: String,
+    pseudonym_key: String,
+    token_secret: String,
+}
+
+/// A server that runs.
+pub(crate) struct Server {
+    child: Child,
+    /// Where its doors are.
+    pub(crate) address: SocketAddr,
+    metrics: SocketAddr,
+    /// From the start of the process to its first ready answer.
+    pub(crate) started_in: Duration,
+    /// Memory right after that, in MiB.
+    pub(crate) idle_mib: f64,
+    /// A token that may do everything.
+    pub(crate) token: String,
+}
+
+impl Setup {
+    /// `database`: an address, or `None` for an SQLite file that goes with the setup.
+    pub(crate) fn new(program: &Path, database: Option<&str>) -> anyhow::Result<Setup> {
+        let directory = tempfile::Builder::new().prefix("ringback-load").tempdir()?;
+        let file = || format!("sqlite:{}", directory.path().join("ringback.db").display());
+        Ok(Setup {
+            program: program.to_owned(),
+            database: database.map_or_else(file, str::to_owned),
+            directory,
+            secrets: Secrets {
+                code_key: random_key()?,
+                pseudonym_key: random_key()?,
+                token_secret: random_key()?,
+            },
+            lanes: None,
+        })
+    }
+
+    /// With so many lanes, whatever the database.
+    pub(crate) fn with_lanes(mut self, lanes: usize) -> Setup {
+        self.lanes = Some(lanes);
+        self
+    }
+
+    /// Where files of a measurement may lie.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Brings the tables up to date without serving.
+    pub(crate) async fn migrate(&self) -> anyhow::Result<()> {
+        let output = self
+            .command("migrate", free_port()?, free_port()?)?
+            .output()
+            .await?;
+        if !output.status.success() {
+            bail!(
+                "ringback migrate: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        Ok(())
+    }
+
+    /// Starts the server, and waits until it is ready.
+    pub(crate) async fn start(&self) -> anyhow::Result<Server> {
+        // Another program can take a port before the server does: try again with others.
+        let mut failure = None;
+        for _ in 0..3 {
+            match self.start_once().await {
+                Ok(server) => return Ok(server),
+                Err(error) => failure = Some(error),
+            }
+        }
+        Err(failure.context("the server does not start")?)
+    }
+
+    async fn start_once(&self) -> anyhow::Result<Server> {
+        let (address, metrics) = (free_port()?, free_port()?);
+        let log = self.directory().join("server.log");
+        let mut command = self.command("serve", address, metrics)?;
+        let file = File::create(&log)?;
+        command.stdout(file.try_clone()?).stderr(file);
+        let began = Instant::now();
+        let mut child = command
+            .spawn()
+            .with_context(|| self.program.display().to_string())?;
+        let pid = child.id().context("the server has no pid")?;
+        while !matches!(fetch(address, "/readyz").await, Ok((200, _))) {
+            if child.try_wait()?.is_some() || began.elapsed() > START {
+                let text = fs::read_to_string(&log).unwrap_or_default();
+                let lines: Vec<_> = text.lines().rev().take(5).collect();
+                bail!("the server does not become ready: {}", lines.join(" | "));
+            }
+            sleep(ASK_EVERY).await;
+        }
+        Ok(Server {
+            child,
+            address,
+            metrics,
+            started_in: began.elapsed(),
+            idle_mib: Process::new(pid).memory_now()?,
+            token: token(&self.secrets.token_secret)?,
+        })
+    }
+
+    fn command(
+        &self,
+        subcommand: &str,
+        listen: SocketAddr,
+        metrics: SocketAddr,
+    ) -> anyhow::Result<Command> {
+        let config = self.directory().join("ringback.toml");
+        fs::write(&config, self.config(listen, metrics))?;
+        let mut command = Command::new(&self.program);
+        command
+            .arg(subcommand)
+            .arg("--config")
+            .arg(config)
+            .current_dir(self.directory())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        Ok(command)
+    }
+
+    /// What differs from the defaults: nothing that makes it faster.
+    fn config(&self, listen: SocketAddr, metrics: SocketAddr) -> String {
+        let Secrets {
+            code_key,
+            pseudonym_key,
+            token_secret,
+        } = &self.secrets;
+        let database = &self.database;
+        let lanes = self
+            .lanes
+            .map(|lanes| format!("lanes = {lanes}"))
+            .unwrap_or_default();
+        format!(
+            r#"
+[server]
+listen = "{listen}"
+[database]
+url = "{database}"
+{lanes}
+[secrets]
+code_keys.1 = "{code_key}"
+pseudonym_key = "{pseudonym_key}"
+[auth.issuers.load]
+issuer = "{ISSUER}"
+audiences = ["{AUDIENCE}"]
+algorithms = ["HS256"]
+secret = "{token_secret}"
+[sms]
+routes = ["inbox"]
+[metrics]
+listen = "{metrics}"
+"#
+        )
+    }
+}
+
+impl Server {
+    /// The process, for its figures.
+    pub(crate) fn process(&self) -> anyhow::Result<Process> {
+        self.child
+            .id()
+            .map(Process::new)
+            .context("the server has ended")
+    }
+
+    /// One of the server's own counters, summed over its labels.
+    pub(crate) async fn counter(&self, name: &str, label: &str) -> anyhow::Result<u64> {
+        let (_, body) = fetch(self.metrics, "/metrics").await?;
+        Ok(sum(&String::from_utf8_lossy(&body), name, label))
+    }
+
+    /// How many messages to a number the inbox shows.
+    pub(crate) async fn messages_to(&self, number: &str) -> anyhow::Result<usize> {
+        let path = format!("/dev/inbox?to={}", number.replace('+', "%2B"));
+        let (status, body) = fetch(self.address, &path).await?;
+        if status != 200 {
+            bail!("the inbox answers with status {status}");
+        }
+        let inbox: serde_json::Value = serde_json::from_slice(&body)?;
+        let messages = inbox["messages"]
+            .as_array()
+            .context("the inbox has no messages")?;
+        Ok(messages.len())
+    }
+
+    /// Asks it to end, waits, and insists if it does not.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        if let Some(pid) = self.child.id() {
+            Command::new("kill")
+                .args(["-TERM", &pid.to_string()])
+                .status()
+                .await?;
+        }
+        match timeout(STOP, self.child.wait()).await {
+            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(_) => bail!("the server did not end well"),
+            Err(_) => {
+                self.child.kill().await?;
+                bail!("the server did not end when it was asked to")
+            }
+        }
+    }
+}
+
+/// The sum of a counter's lines that carry `label`, in the Prometheus text form.
+fn sum(text: &str, name: &str, label: &str) -> u64 {
+    text.lines()
+        .filter(|line| line.starts_with(name) && line.contains(label))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .map(|value| value as u64)
+        .sum()
+}
+
+fn free_port() -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?)
+}
+
+/// 32 random bytes in base64.
+fn random_key() -> anyhow::Result<String> {
+    let mut bytes = [0; 32];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(STANDARD.encode(bytes))
+}
+
+/// A token of our issuer that may do everything (RFC 7515 and RFC 7519, with HS256).
+fn token(secret: &str) -> anyhow::Result<String> {
+    let claims = json!({
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "load",
+        "exp": unix_seconds() + TOKEN_LIFE,
+        "roles": ["IAM_OWNER"],
+    });
+    let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!(
+        "{}.{}",
+        part(json!({"alg": "HS256", "typ": "JWT"})),
+        part(claims)
+    );
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())?;
+    mac.update(signed.as_bytes());
+    let tag = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
+    Ok(format!("{signed}.{tag}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_summed_over_their_labels() {
+        let text = "# TYPE a_total counter\n\
+                    a_total{route=\"inbox\",result=\"sent\"} 3\n\
+                    a_total{route=\"webhook\",result=\"sent\"} 4\n\
+                    a_total{route=\"inbox\",result=\"retry\"} 5\n";
+        assert_eq!(sum(text, "a_total", "result=\"sent\""), 7);
+        assert_eq!(sum(text, "b_total", ""), 0);
+    }
+
+    #[test]
+    fn tokens_have_three_parts_and_differ_by_secret() {
+        let (one, other) = (token("a").unwrap(), token("b").unwrap());
+        assert_eq!(one.split('.').count(), 3);
+        assert_ne!(one.rsplit('.').next(), other.rsplit('.').next());
+    }
+}

@@ -1,0 +1,218 @@
+//! A server on a database with users in it: what a measurement needs before it can begin.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::sleep;
+
+use crate::ask::Wire;
+use crate::line::Door;
+use crate::process::Process;
+use crate::run::{Figures, Plan, run};
+use crate::scenario::Scenario;
+use crate::seed::{Base, Having};
+use crate::server::{Server, Setup};
+use crate::supply::{self, Supply};
+
+/// Operations a second that a machine may reach before the fresh users run out.
+const FASTEST: u64 = 12_000;
+/// How long the worker may take after the end to deliver what is left.
+const DRAIN: Duration = Duration::from_secs(60);
+/// How many of the last numbers are looked up in the inbox, which forgets older ones.
+const LOOKED_UP: u64 = 100;
+
+/// What became of the messages that a run of `send` caused.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Delivered {
+    /// Numbers that were set.
+    pub(crate) wanted: u64,
+    /// Messages that the server counted as sent.
+    pub(crate) sent: u64,
+    /// How long the worker was busy after the last request, in seconds.
+    pub(crate) drained_in: f64,
+    /// Messages a second over the whole time, this included.
+    pub(crate) per_second: f64,
+    /// Numbers looked up in the inbox that had not exactly one message.
+    pub(crate) not_once: u64,
+}
+
+/// One measurement.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Outcome {
+    pub(crate) figures: Figures,
+    pub(crate) delivered: Option<Delivered>,
+    pub(crate) ready_in_ms: f64,
+    pub(crate) idle_mib: f64,
+}
+
+impl Outcome {
+    /// Replies that were wrong, and messages that did not arrive once.
+    pub(crate) fn faults(&self) -> u64 {
+        let lost = self
+            .delivered
+            .map_or(0, |d| d.not_once + d.wanted.abs_diff(d.sent));
+        self.figures.failures + lost
+    }
+}
+
+/// How many fresh users a plan may need.
+pub(crate) fn enough(plan: &Plan) -> u64 {
+    let seconds = (plan.warmup + plan.measure).as_secs_f64();
+    // A connection that is alone is far from the fastest.
+    let fastest = FASTEST.min(1_500 * plan.connections as u64);
+    (fastest as f64 * seconds) as u64
+}
+
+/// Puts the users of a plan into the database: `known` ones with numbers, and the fresh ones that come back.
+pub(crate) async fn people(
+    database: &str,
+    scenario: Scenario,
+    pool: u64,
+    known: u64,
+) -> anyhow::Result<Range<u64>> {
+    let mut base = Base::open(database).await?;
+    base.seed(0..known, Having::Number).await?;
+    let fresh = supply::fresh(if scenario.uses_fresh() { pool } else { 0 });
+    base.seed(fresh.clone(), Having::Nothing).await?;
+    base.settle().await?;
+    base.close().await?;
+    Ok(fresh)
+}
+
+/// Starts a server of this setup, measures, and stops it.
+pub(crate) async fn measure(
+    setup: &Setup,
+    plan: Plan,
+    wire: Wire,
+    pool: u64,
+    known: u64,
+) -> anyhow::Result<Outcome> {
+    let server = setup.start().await?;
+    let fresh = people(&setup.database, plan.scenario, pool, known).await?;
+    let supply = Arc::new(Supply::new(fresh, known));
+    let door = Door::new(server.address, wire, &server.token)?;
+    let began = Instant::now();
+    let figures = run(plan, door, &supply, Some(server.process()?)).await?;
+    let delivered = match plan.scenario {
+        Scenario::Send => Some(deliveries(&server, &supply.used(), began).await?),
+        _ => None,
+    };
+    let outcome = Outcome {
+        figures,
+        delivered,
+        ready_in_ms: server.started_in.as_secs_f64() * 1_000.0,
+        idle_mib: server.idle_mib,
+    };
+    server.stop().await?;
+    Ok(outcome)
+}
+
+/// Waits until every message is out, and looks whether each came once.
+async fn deliveries(
+    server: &Server,
+    used: &Range<u64>,
+    began: Instant,
+) -> anyhow::Result<Delivered> {
+    let wanted = used.end - used.start;
+    let stopped = Instant::now();
+    let mut sent;
+    loop {
+        sent = server
+            .counter("ringback_messages_total", r#"result="sent""#)
+            .await?;
+        if sent >= wanted || stopped.elapsed() > DRAIN {
+            break;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    let drained_in = stopped.elapsed().as_secs_f64();
+    let per_second = sent as f64 / began.elapsed().as_secs_f64();
+    let mut not_once = 0;
+    for n in used.clone().rev().take(LOOKED_UP as usize) {
+        let messages = server.messages_to(&supply::number(n)).await?;
+        not_once += u64::from(messages != 1);
+    }
+    Ok(Delivered {
+        wanted,
+        sent,
+        drained_in,
+        per_second,
+        not_once,
+    })
+}
+
+/// The bare echo, as a process of its own like the server.
+pub(crate) struct EchoServer {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl EchoServer {
+    pub(crate) async fn start() -> anyhow::Result<EchoServer> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["echo", "--listen", "127.0.0.1:0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let said = child.stdout.take().context("the echo has no output")?;
+        let line = BufReader::new(said).lines().next_line().await?;
+        let address = line.context("the echo does not start")?.parse()?;
+        Ok(EchoServer { child, address })
+    }
+
+    pub(crate) async fn measure(&self, plan: Plan) -> anyhow::Result<Figures> {
+        let door = Door::new(self.address, Wire::Grpc, "none")?;
+        let process = self.child.id().map(Process::new);
+        run(plan, door, &Arc::new(Supply::new(0..0, 0)), process).await
+    }
+
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
+    }
+}
+
+/// The address in `http://ADDRESS:PORT`; of this machine only.
+pub(crate) fn address_of(url: &str) -> anyhow::Result<SocketAddr> {
+    let plain = url
+        .strip_prefix("http://")
+        .unwrap_or(url)
+        .trim_end_matches('/');
+    let plain = plain.replace("localhost:", "127.0.0.1:");
+    let address: SocketAddr = plain
+        .parse()
+        .with_context(|| format!("--url {url}: write it as http://127.0.0.1:8080"))?;
+    if !address.ip().is_loopback() {
+        bail!("--url {url}: loads go to this machine only");
+    }
+    Ok(address)
+}
+
+/// Whether a file is there to be run.
+pub(crate) fn program(path: &Path) -> anyhow::Result<std::path::PathBuf> {
+    let full = path.canonicalize();
+    full.with_context(|| format!("{}: build it with `cargo build --release`", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loads_go_to_this_machine_only() {
+        assert!(address_of("http://127.0.0.1:8080").is_ok());
+        assert!(address_of("http://localhost:8080/").is_ok());
+        assert!(address_of("http://10.0.0.1:8080").is_err());
+        assert!(address_of("http://example.com").is_err());
+    }
+}

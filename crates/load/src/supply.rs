@@ -1,0 +1,135 @@
+//! Users and numbers without end, all made from one counter.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How many different ids there are.
+pub(crate) const IDS: u64 = 10_000_000_000;
+/// Multiplying by it modulo [`IDS`] visits every id once, in an order that spreads over an index as ids
+/// of real users do. The product of both fits 63 bits, so that a database can compute it too.
+pub(crate) const STRIDE: u64 = 618_033_989;
+/// How many different numbers there are: the Swiss mobile range from +41 75 to +41 79.
+pub(crate) const NUMBERS: u64 = 50_000_000;
+/// The first of them, without the country code.
+pub(crate) const FIRST_NUMBER: u64 = 750_000_000;
+
+/// Users of runs lie above this; those that are seeded once and read by everyone lie below.
+const FIRST_FRESH: u64 = 1_000_000_000;
+/// What one second of the clock is worth: no run uses as many.
+const PER_SECOND: u64 = 20_000;
+
+/// The id of user `n`.
+pub(crate) fn user(n: u64) -> String {
+    format!("user-{:010}", n * STRIDE % IDS)
+}
+
+/// The number of user `n`, in E.164.
+pub(crate) fn number(n: u64) -> String {
+    format!("+41{}", FIRST_NUMBER + n % NUMBERS)
+}
+
+/// Whether the number of a seeded user is verified.
+pub(crate) fn is_verified(n: u64) -> bool {
+    n.is_multiple_of(2)
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix_seconds() -> u64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "nothing is decided by it: it makes ids new and tokens valid"
+    )]
+    let now = SystemTime::now();
+    now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// `count` users that no earlier run on the same database has used, because the clock is what counts.
+pub(crate) fn fresh(count: u64) -> Range<u64> {
+    let turns = (IDS - 2 * FIRST_FRESH) / PER_SECOND;
+    let first = FIRST_FRESH + unix_seconds() % turns * PER_SECOND;
+    first..first + count
+}
+
+/// What the connections of a run draw from.
+#[derive(Debug)]
+pub(crate) struct Supply {
+    fresh: Range<u64>,
+    next: AtomicU64,
+    known: u64,
+    drawn: AtomicU64,
+}
+
+impl Supply {
+    /// `fresh`: registered users without a number. `known`: how many seeded users there are.
+    pub(crate) fn new(fresh: Range<u64>, known: u64) -> Supply {
+        Supply {
+            next: AtomicU64::new(fresh.start),
+            fresh,
+            known,
+            drawn: AtomicU64::new(0),
+        }
+    }
+
+    /// A user that nobody drew before; `None` when all are used up.
+    pub(crate) fn next_fresh(&self) -> Option<u64> {
+        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        self.fresh.contains(&n).then_some(n)
+    }
+
+    /// The fresh users that were drawn.
+    pub(crate) fn used(&self) -> Range<u64> {
+        let next = self.next.load(Ordering::Relaxed);
+        self.fresh.start..next.min(self.fresh.end)
+    }
+
+    /// Any of the seeded users.
+    pub(crate) fn any_known(&self) -> u64 {
+        let drawn = self.drawn.fetch_add(1, Ordering::Relaxed);
+        // A fixed permutation is as good as chance, and costs nothing (Knuth's multiplicative hashing).
+        (drawn.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 16) % self.known.max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_users_share_an_id_and_neighbours_lie_apart() {
+        let ids: HashSet<_> = (0..10_000).chain(fresh(10_000)).map(user).collect();
+        assert_eq!(ids.len(), 20_000);
+        assert_eq!(user(0), "user-0000000000");
+        assert_eq!(user(1), "user-0618033989");
+        assert!(
+            (IDS - 1)
+                .checked_mul(STRIDE)
+                .is_some_and(|p| p < i64::MAX as u64)
+        );
+    }
+
+    #[test]
+    fn numbers_stay_in_their_range() {
+        assert_eq!(number(0), "+41750000000");
+        assert_eq!(number(NUMBERS - 1), "+41799999999");
+        assert_eq!(number(NUMBERS), number(0));
+    }
+
+    #[test]
+    fn fresh_users_end_and_are_drawn_once() {
+        let supply = Supply::new(7..9, 0);
+        assert_eq!(supply.next_fresh(), Some(7));
+        assert_eq!(supply.used(), 7..8);
+        assert_eq!(supply.next_fresh(), Some(8));
+        assert_eq!(supply.next_fresh(), None);
+        assert_eq!(supply.used(), 7..9);
+    }
+
+    #[test]
+    fn fresh_users_never_reach_the_end_of_the_ids() {
+        assert!(fresh(FIRST_FRESH / 2).end < IDS);
+        assert!(fresh(1).start >= FIRST_FRESH);
+    }
+}

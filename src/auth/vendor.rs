@@ -1,0 +1,244 @@
+//! Environment tokens: what a back end gets for its client id and secret at Frontegg's `/auth/vendor`.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use ringback_core::limit::{Buckets, Window};
+use ringback_core::{Keys, Time};
+use secrecy::ExposeSecret;
+use serde_json::json;
+use subtle::ConstantTimeEq;
+
+use super::ID_CHARACTERS;
+use super::issuer::Issuer;
+use crate::config::VendorSection;
+
+/// Wrong secrets that one address may show for one client id. Counted for the two together: behind a
+/// proxy all callers share an address, and nobody who guesses shall lock out the others.
+const FAILURES: [Window; 1] = [Window {
+    count: 10,
+    seconds: 600,
+}];
+/// How many such pairs are remembered. Whoever makes room by flooding gains ten more guesses at a secret
+/// of at least 32 characters.
+const MOST_REMEMBERED: usize = 10_000;
+
+const AUDIENCE: &str = "ringback";
+
+/// A token and how long it lives.
+pub struct VendorToken {
+    /// A JWT.
+    pub token: String,
+    /// From now on.
+    pub lives: Duration,
+}
+
+/// Why there is no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VendorRefusal {
+    /// No such client, or another secret.
+    Wrong,
+    /// Too many wrong ones before.
+    Limited {
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+/// The clients of a configuration, and who guesses at their secrets.
+pub(super) struct Vendors {
+    keys: Keys,
+    /// What signs a client's tokens. It is derived from the secret, so that a client that is taken out or
+    /// gets another secret has no valid tokens left, on every replica.
+    clients: HashMap<String, [u8; 32]>,
+    life: Duration,
+    failures: Mutex<HashMap<(IpAddr, String), Buckets>>,
+}
+
+impl Vendors {
+    pub(super) fn new(section: &VendorSection, keys: &Keys) -> Vendors {
+        let clients = section.clients.values().map(|client| {
+            let key = signing_key(keys, &client.client_id, client.secret.expose_secret());
+            (client.client_id.clone(), key)
+        });
+        Vendors {
+            keys: keys.clone(),
+            clients: clients.collect(),
+            life: Duration::from_secs(section.token_seconds),
+            failures: Mutex::default(),
+        }
+    }
+
+    /// The issuers that the clients' tokens name, each with its own key.
+    pub(super) fn issuers(&self, leeway_seconds: u64) -> impl Iterator<Item = (String, Issuer)> {
+        self.clients.iter().map(move |(client, key)| {
+            let name = issuer(client);
+            let ours = Issuer::of_secret(&name, AUDIENCE, Algorithm::HS256, key, leeway_seconds);
+            (name, ours)
+        })
+    }
+
+    pub(super) fn token(
+        &self,
+        client: &str,
+        secret: &str,
+        from: IpAddr,
+        now: Time,
+    ) -> Result<VendorToken, VendorRefusal> {
+        // No client is called so, and what is remembered has to have an end.
+        if client.chars().count() > ID_CHARACTERS {
+            return Err(VendorRefusal::Wrong);
+        }
+        let pair = (network(from), client.to_owned());
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = failures.get(&pair).and_then(|bucket| bucket.wait(&FAILURES, now));
+        if let Some(retry_after) = wait {
+            return Err(VendorRefusal::Limited { retry_after });
+        }
+        // The same work for a client that is unknown.
+        let shown = signing_key(&self.keys, client, secret);
+        let known = self.clients.get(client);
+        let right = shown.ct_eq(known.unwrap_or(&[0; 32]));
+        if known.is_none() || !bool::from(right) {
+            if !failures.contains_key(&pair) {
+                make_room(&mut failures, now);
+            }
+            failures.entry(pair).or_default().take(&FAILURES, now);
+            tracing::warn!("a wrong client id or secret at /auth/vendor");
+            return Err(VendorRefusal::Wrong);
+        }
+        failures.remove(&pair);
+        drop(failures);
+        self.sign(client, &shown, now)
+    }
+
+    fn sign(&self, client: &str, key: &[u8; 32], now: Time) -> Result<VendorToken, VendorRefusal> {
+        let seconds = |at: Time| at.0.div_euclid(1_000_000);
+        let claims = json!({
+            "iss": issuer(client),
+            "aud": AUDIENCE,
+            "sub": client,
+            "type": "vendor",
+            "vendorId": client,
+            "scopes": ["user.read", "user.write", "user.delete"],
+            "iat": seconds(now),
+            "exp": seconds(now + self.life),
+        });
+        let key = EncodingKey::from_secret(key);
+        // Signing a handful of texts with a key of the right length does not fail.
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
+            .map_err(|_| VendorRefusal::Wrong)?;
+        Ok(VendorToken {
+            token,
+            lives: self.life,
+        })
+    }
+}
+
+fn issuer(client: &str) -> String {
+    format!("ringback:vendor:{client}")
+}
+
+fn signing_key(keys: &Keys, client: &str, secret: &str) -> [u8; 32] {
+    let length = (client.len() as u64).to_be_bytes();
+    keys.tag("vendor", &[&length, client.as_bytes(), secret.as_bytes()].concat())
+}
+
+/// The smallest network that one host is given: an IPv4 address, or a /64 of IPv6.
+fn network(from: IpAddr) -> IpAddr {
+    match from.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+    }
+}
+
+fn make_room(failures: &mut HashMap<(IpAddr, String), Buckets>, now: Time) {
+    if failures.len() < MOST_REMEMBERED {
+        return;
+    }
+    failures.retain(|_, bucket| bucket.full() > now);
+    if failures.len() >= MOST_REMEMBERED {
+        let oldest = failures.iter().min_by_key(|(_, bucket)| bucket.full());
+        if let Some(oldest) = oldest.map(|(pair, _)| pair.clone()) {
+            failures.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::VendorClient;
+
+    const NOW: Time = Time(1_700_000_000_000_000);
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+    fn vendors() -> Vendors {
+        let client = VendorClient {
+            client_id: "backend".into(),
+            secret: SECRET.into(),
+        };
+        let section = VendorSection {
+            token_seconds: 3_600,
+            clients: [("one".to_owned(), client)].into(),
+        };
+        Vendors::new(&section, &Keys::for_tests())
+    }
+
+    fn from(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn outcome(vendors: &Vendors, client: &str, secret: &str, at: &str, now: Time) -> Option<VendorRefusal> {
+        vendors.token(client, secret, from(at), now).err()
+    }
+
+    #[test]
+    fn guesses_are_limited_for_whoever_guesses() {
+        let vendors = vendors();
+        let wrong = Some(VendorRefusal::Wrong);
+        for client in ["backend", "nobody"] {
+            for _ in 0..10 {
+                assert_eq!(outcome(&vendors, client, "x", "192.0.2.1", NOW), wrong);
+            }
+            let limited = outcome(&vendors, client, "x", "192.0.2.1", NOW);
+            let retry_after = Duration::from_secs(60);
+            assert_eq!(limited, Some(VendorRefusal::Limited { retry_after }), "{client}");
+        }
+        // Not even the right secret is looked at, or guessing would go on.
+        assert!(outcome(&vendors, "backend", SECRET, "192.0.2.1", NOW).is_some());
+        assert_eq!(outcome(&vendors, "backend", SECRET, "192.0.2.2", NOW), None);
+        assert_eq!(outcome(&vendors, "other", "x", "192.0.2.1", NOW), wrong);
+        let later = NOW + Duration::from_secs(60);
+        assert_eq!(outcome(&vendors, "backend", SECRET, "192.0.2.1", later), None);
+        // A success clears.
+        for _ in 0..10 {
+            assert_eq!(outcome(&vendors, "backend", "x", "192.0.2.1", later), wrong);
+        }
+    }
+
+    #[test]
+    fn a_network_is_one_guesser() {
+        assert_eq!(network(from("2001:db8:1:2:3:4:5:6")), network(from("2001:db8:1:2::1")));
+        assert_ne!(network(from("2001:db8:1:2::1")), network(from("2001:db8:1:3::1")));
+        assert_eq!(network(from("::ffff:192.0.2.1")), from("192.0.2.1"));
+    }
+
+    #[test]
+    fn what_is_remembered_has_an_end() {
+        let vendors = vendors();
+        for n in 0..MOST_REMEMBERED + 5 {
+            outcome(&vendors, &format!("client{n}"), "x", "192.0.2.1", NOW);
+        }
+        let remembered = || vendors.failures.lock().unwrap().len();
+        assert_eq!(remembered(), MOST_REMEMBERED);
+        let later = NOW + Duration::from_secs(600);
+        outcome(&vendors, "one more", "x", "192.0.2.1", later);
+        assert_eq!(remembered(), 1);
+        outcome(&vendors, &"x".repeat(201), "x", "192.0.2.1", later);
+        assert_eq!(remembered(), 1);
+    }
+}

@@ -1,0 +1,453 @@
+//! Users with several numbers: added, announced, changed once proven, removed once confirmed.
+
+use ringback::config::Config;
+use serde_json::{Value, json};
+use tonic::Code;
+
+use crate::app::TestApp;
+use crate::database::Database;
+use crate::wire::{Failure, Wire};
+
+crate::on_both! {
+    a_user_keeps_several_numbers,
+    a_proven_number_stays_until_the_next_one_is_proven,
+    a_number_goes_only_with_its_code_or_a_service,
+    a_number_that_is_never_proven_never_joins,
+    two_users_prove_one_number_each_for_themselves,
+    a_service_is_trusted_and_a_user_is_not,
+    refusals_are_the_same_over_every_wire,
+    a_missing_token_is_told_before_a_bad_body,
+}
+
+/// A program without pauses, so that a test can send as it likes.
+async fn start(database: &Database) -> TestApp {
+    let unlimited = |config: &mut Config| {
+        config.limits.cool_down_seconds = Vec::new();
+        config.limits.sends_per_account = Vec::new();
+        config.limits.sends_per_number = Vec::new();
+    };
+    TestApp::start_with(database.another().await, unlimited).await
+}
+
+/// One user at one wire.
+struct User<'a> {
+    app: &'a TestApp,
+    wire: Wire,
+    id: String,
+    token: String,
+}
+
+impl<'a> User<'a> {
+    fn new(app: &'a TestApp, wire: Wire, name: &str) -> User<'a> {
+        let id = format!("{name}-{}", wire.name());
+        let token = app.user(&id, "acme");
+        User {
+            app,
+            wire,
+            id,
+            token,
+        }
+    }
+
+    fn body(&self, mut body: Value) -> Value {
+        body["userId"] = self.id.as_str().into();
+        body
+    }
+
+    async fn does(&self, rpc: &str, body: Value) -> Value {
+        self.wire
+            .ok(self.app, rpc, &self.token, self.body(body))
+            .await
+    }
+
+    async fn fails(&self, rpc: &str, body: Value) -> Failure {
+        self.wire
+            .refused(self.app, rpc, &self.token, self.body(body))
+            .await
+    }
+
+    /// What a service gets for a call about this user.
+    async fn service(&self, rpc: &str, body: Value) -> Value {
+        let token = self.app.manager("acme");
+        self.wire.ok(self.app, rpc, &token, self.body(body)).await
+    }
+
+    /// Every number: itself, and whether it is verified, primary and pending.
+    async fn numbers(&self) -> Vec<(String, bool, bool, bool)> {
+        let list = self.does("ListUserPhones", json!({})).await;
+        let is = |phone: &Value, what: &str| phone[what].as_bool().unwrap_or_default();
+        let phones = list["phones"].as_array().into_iter().flatten();
+        phones
+            .map(|phone| {
+                let number = text(phone, "phone");
+                let is = |what| is(phone, what);
+                (number, is("isVerified"), is("isPrimary"), is("isPending"))
+            })
+            .collect()
+    }
+
+    /// Adds a number and proves it, and says its id.
+    async fn add_proven(&self, number: &str) -> String {
+        let added = self.does("AddUserPhone", json!({"phone": number})).await;
+        let code = self.app.code(number).await;
+        let answer = json!({"challengeId": added["challengeId"], "verificationCode": code});
+        let proven = self.does("VerifyUserPhone", answer).await;
+        assert_eq!(proven["phoneId"], added["phoneId"]);
+        text(&added, "phoneId")
+    }
+}
+
+fn text(value: &Value, name: &str) -> String {
+    value[name]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {name} in {value}"))
+        .to_owned()
+}
+
+fn wrong(code: &str) -> &'static str {
+    if code == "000000" { "000001" } else { "000000" }
+}
+
+async fn a_user_keeps_several_numbers(database: Database) {
+    let app = start(&database).await;
+    for wire in Wire::ALL {
+        let ann = User::new(&app, wire, "ann");
+        let (first, second) = (app.number(), app.number());
+
+        let added = ann.does("AddUserPhone", json!({"phone": first})).await;
+        assert_eq!(added["details"]["organizationId"], "acme");
+        assert_ne!(text(&added["details"], "sequence"), "0");
+        assert!(added["verificationCode"].is_null());
+        assert_eq!(ann.numbers().await, [(first.clone(), false, true, false)]);
+        let code = app.code(&first).await;
+        let body = json!({"phone": first, "verificationCode": wrong(&code)});
+        let refused = ann.fails("VerifyUserPhone", body).await;
+        assert_eq!((refused.code, refused.id()), (Code::InvalidArgument, "code_refused"));
+        let body = json!({"challengeId": added["challengeId"], "verificationCode": code});
+        ann.does("VerifyUserPhone", body.clone()).await;
+        let refused = ann.fails("VerifyUserPhone", body).await;
+        assert_eq!(refused.id(), "code_refused", "a code verifies once");
+
+        // One that is proven another time: no code goes out before it is asked for.
+        let body = json!({"phone": second, "later": {}});
+        let later = ann.does("AddUserPhone", body).await;
+        assert!(later["challengeId"].is_null(), "{later}");
+        assert!(app.letters(&second).await.is_empty());
+        let asked = ann
+            .does("PreverifyUserPhone", json!({"phone": second}))
+            .await;
+        assert_eq!(asked["phoneId"], later["phoneId"]);
+        let refused = ann
+            .fails("SetPrimaryUserPhone", json!({"phoneId": later["phoneId"]}))
+            .await;
+        assert_eq!(refused.id(), "phone_unverified");
+        let code = app.code(&second).await;
+        let body = json!({"phone": second, "verificationCode": code});
+        ann.does("VerifyUserPhone", body).await;
+        assert_eq!(
+            ann.numbers().await,
+            [
+                (first.clone(), true, true, false),
+                (second.clone(), true, false, false)
+            ]
+        );
+
+        ann.does("SetPrimaryUserPhone", json!({"phoneId": later["phoneId"]}))
+            .await;
+        assert_eq!(
+            ann.numbers().await,
+            [
+                (second.clone(), true, true, false),
+                (first, true, false, false)
+            ]
+        );
+        let user = ann.does("GetUserByID", json!({})).await;
+        assert_eq!(
+            user["user"]["human"]["phone"],
+            json!({"phone": second, "isVerified": true}),
+            "Zitadel's phone is the primary number"
+        );
+    }
+}
+
+async fn a_proven_number_stays_until_the_next_one_is_proven(database: Database) {
+    let app = start(&database).await;
+    for wire in Wire::ALL {
+        let ann = User::new(&app, wire, "ann");
+        let (typo, old, never, next) = (app.number(), app.number(), app.number(), app.number());
+
+        // What is not proven is replaced at once.
+        ann.does("ChangeUserPhone", json!({"phone": typo})).await;
+        let changed = ann.does("ChangeUserPhone", json!({"phone": old})).await;
+        assert_eq!(ann.numbers().await, [(old.clone(), false, true, false)]);
+        let code = app.code(&old).await;
+        let body = json!({"challengeId": changed["challengeId"], "verificationCode": code});
+        ann.does("VerifyUserPhone", body).await;
+
+        // What is proven stays, and only the last announcement counts.
+        ann.does("ChangeUserPhone", json!({"phone": never})).await;
+        let lost = app.code(&never).await;
+        let changed = ann.does("ChangeUserPhone", json!({"phone": next})).await;
+        assert_eq!(
+            ann.numbers().await,
+            [
+                (old.clone(), true, true, false),
+                (next.clone(), false, false, true)
+            ]
+        );
+        let body = json!({"phone": never, "verificationCode": lost});
+        assert_eq!(ann.fails("VerifyUserPhone", body).await.id(), "code_refused");
+
+        let code = app.code(&next).await;
+        let again = ann.does("ResendUserPhoneChange", json!({})).await;
+        assert_eq!(again["challengeId"], changed["challengeId"]);
+        assert_eq!(app.code(&next).await, code, "a resend repeats the code");
+        let body = json!({"challengeId": changed["challengeId"], "verificationCode": code});
+        ann.does("VerifyUserPhone", body).await;
+        assert_eq!(ann.numbers().await, [(next.clone(), true, true, false)]);
+        let told = &app.letters(&old).await[0];
+        assert_eq!(told.code, None, "the old number learns that it was replaced");
+        assert_eq!(
+            ann.fails("ResendUserPhoneChange", json!({})).await.id(),
+            "code_absent"
+        );
+    }
+}
+
+async fn a_number_goes_only_with_its_code_or_a_service(database: Database) {
+    let app = start(&database).await;
+    for wire in Wire::ALL {
+        let ann = User::new(&app, wire, "ann");
+        let (kept, gone) = (app.number(), app.number());
+        let kept_id = ann.add_proven(&kept).await;
+        let gone_id = ann.add_proven(&gone).await;
+
+        let refused = ann
+            .fails("RemoveUserPhone", json!({"phoneId": gone_id}))
+            .await;
+        assert_eq!(refused.code, Code::PermissionDenied, "not without its code");
+        let body = json!({"phoneId": gone_id});
+        let asked = ann.does("RequestUserPhoneRemoval", body).await;
+        let challenge = text(&asked, "challengeId");
+        let code = app.code(&gone).await;
+        let confirm = |phone: &str, challenge: &str, code: &str| json!({"phoneId": phone, "challengeId": challenge, "verificationCode": code});
+        let other = "0190a5d2-0000-7000-8000-000000000001";
+        for body in [
+            confirm(&gone_id, &challenge, wrong(&code)),
+            confirm(&gone_id, other, &code),
+            confirm(&kept_id, &challenge, &code),
+        ] {
+            let refused = ann.fails("ConfirmUserPhoneRemoval", body).await;
+            assert_eq!(refused.id(), "code_refused");
+        }
+        let body = json!({"challengeId": challenge, "verificationCode": code});
+        let refused = ann.fails("VerifyUserPhone", body).await;
+        assert_eq!(refused.id(), "code_refused", "its purpose is another");
+        assert_eq!(ann.numbers().await.len(), 2, "a request removes nothing");
+
+        ann.does(
+            "ConfirmUserPhoneRemoval",
+            confirm(&gone_id, &challenge, &code),
+        )
+        .await;
+        assert_eq!(ann.numbers().await, [(kept.clone(), true, true, false)]);
+        let refused = ann
+            .fails("RequestUserPhoneRemoval", json!({"phoneId": gone_id}))
+            .await;
+        assert_eq!((refused.code, refused.id()), (Code::FailedPrecondition, "phone_not_found"));
+
+        ann.service("RemoveUserPhone", json!({"phoneId": kept_id}))
+            .await;
+        assert_eq!(ann.numbers().await, []);
+    }
+}
+
+async fn a_number_that_is_never_proven_never_joins(database: Database) {
+    let app = start(&database).await;
+    for wire in Wire::ALL {
+        let ann = User::new(&app, wire, "ann");
+        let (own, wanted) = (app.number(), app.number());
+        ann.add_proven(&own).await;
+        let asked = ann
+            .does("PreverifyUserPhone", json!({"phone": wanted}))
+            .await;
+        assert_eq!(
+            ann.numbers().await,
+            [
+                (own.clone(), true, true, false),
+                (wanted.clone(), false, false, true)
+            ]
+        );
+        let code = app.code(&wanted).await;
+        app.seconds(601);
+        // The token has not ended, the code has.
+        let body = json!({"challengeId": asked["challengeId"], "verificationCode": code});
+        let late = ann.fails("VerifyUserPhone", body).await;
+        assert_eq!(late.id(), "code_refused");
+
+        let asked = ann
+            .does("PreverifyUserPhone", json!({"phone": wanted}))
+            .await;
+        let code = app.code(&wanted).await;
+        let body = json!({"challengeId": asked["challengeId"], "verificationCode": code});
+        ann.does("VerifyUserPhone", body).await;
+        assert_eq!(
+            ann.numbers().await,
+            [(own, true, true, false), (wanted, true, false, false)]
+        );
+    }
+}
+
+async fn two_users_prove_one_number_each_for_themselves(database: Database) {
+    let app = start(&database).await;
+    for wire in Wire::ALL {
+        let (ann, bob) = (User::new(&app, wire, "ann"), User::new(&app, wire, "bob"));
+        let shared = app.number();
+        ann.add_proven(&app.number()).await;
+        bob.add_proven(&app.number()).await;
+        let change = json!({"phone": shared});
+        let anns = ann.does("ChangeUserPhone", change.clone()).await;
+        let anns_code = app.code(&shared).await;
+        let bobs = bob.does("ChangeUserPhone", change).await;
+        let bobs_code = app.code(&shared).await;
+
+        let before = ann.numbers().await;
+        let body = json!({"challengeId": anns["challengeId"], "verificationCode": anns_code});
+        let refused = bob.fails("VerifyUserPhone", body).await;
+        assert_eq!(refused.id(), "code_refused", "a challenge is its user's");
+        let body = json!({"challengeId": bobs["challengeId"], "verificationCode": bobs_code});
+        bob.does("VerifyUserPhone", body).await;
+        assert_eq!(bob.numbers().await, [(shared.clone(), true, true, false)]);
+        assert_eq!(ann.numbers().await, before, "the other user is as before");
+    }
+}
+
+async fn a_service_is_trusted_and_a_user_is_not(database: Database) {
+    let app = start(&database).await;
+    for wire in Wire::ALL {
+        let ann = User::new(&app, wire, "ann");
+        ann.add_proven(&app.number()).await;
+        for arm in ["returnCode", "isVerified"] {
+            let value = if arm == "isVerified" { json!(true) } else { json!({}) };
+            let body = json!({"phone": app.number(), arm: value});
+            let refused = ann.fails("AddUserPhone", body).await;
+            assert_eq!(refused.code, Code::PermissionDenied, "{arm}");
+        }
+        assert_eq!(ann.numbers().await.len(), 1);
+
+        let (returned, trusted) = (app.number(), app.number());
+        let body = json!({"phone": returned, "returnCode": {}});
+        let added = ann.service("AddUserPhone", body).await;
+        assert!(app.letters(&returned).await.is_empty(), "a returned code is not sent");
+        let body = json!({
+            "challengeId": added["challengeId"], "verificationCode": added["verificationCode"],
+        });
+        ann.service("VerifyUserPhone", body).await;
+        let body = json!({"phone": trusted, "isVerified": true});
+        ann.service("AddUserPhone", body).await;
+        let proven = ann.numbers().await.into_iter().filter(|(_, proven, ..)| *proven);
+        assert_eq!(proven.count(), 3);
+    }
+}
+
+async fn refusals_are_the_same_over_every_wire(database: Database) {
+    let app = start(&database).await;
+    let (admin, boss) = (app.admin(), app.manager("acme"));
+    let body = json!({"userId": "ann", "phone": "+41791110001", "isVerified": true});
+    Wire::Grpc.ok(&app, "AddUserPhone", &app.user("ann", "acme"), json!({"userId": "ann", "phone": "+41791110000", "later": {}})).await;
+    Wire::Grpc.ok(&app, "AddUserPhone", &boss, body).await;
+    let unknown = "0190a5d2-0000-7000-8000-000000000001";
+    let (ann, bob, stranger) =
+        (app.user("ann", "acme"), app.user("bob", "acme"), app.manager("other"));
+    let long = "9".repeat(201);
+    let table = [
+        ("AddUserPhone", &ann, json!({"phone": "+41791110001"}), Code::FailedPrecondition, "phone_unchanged"),
+        ("AddUserPhone", &ann, json!({"phone": "no number"}), Code::InvalidArgument, "number_malformed"),
+        ("AddUserPhone", &ann, json!({"phone": ""}), Code::InvalidArgument, "field_invalid"),
+        ("AddUserPhone", &ann, json!({"phone": long}), Code::InvalidArgument, "field_invalid"),
+        ("AddUserPhone", &ann, json!({"phone": "+41791110003", "isVerified": false}), Code::InvalidArgument, "field_invalid"),
+        ("AddUserPhone", &bob, json!({"phone": "+41791110003"}), Code::PermissionDenied, "permission_denied"),
+        ("AddUserPhone", &stranger, json!({"phone": "+41791110003"}), Code::NotFound, "account_not_found"),
+        ("PreverifyUserPhone", &ann, json!({"phone": "+41791110001"}), Code::FailedPrecondition, "phone_unchanged"),
+        ("PreverifyUserPhone", &ann, json!({}), Code::InvalidArgument, "field_invalid"),
+        ("VerifyUserPhone", &ann, json!({"verificationCode": "123456"}), Code::InvalidArgument, "field_invalid"),
+        ("VerifyUserPhone", &ann, json!({"challengeId": "x", "verificationCode": "123456"}), Code::InvalidArgument, "field_invalid"),
+        ("VerifyUserPhone", &ann, json!({"challengeId": unknown}), Code::InvalidArgument, "field_invalid"),
+        ("VerifyUserPhone", &ann, json!({"challengeId": unknown, "verificationCode": "123456"}), Code::InvalidArgument, "code_refused"),
+        ("VerifyUserPhone", &ann, json!({"phone": "+41791110009", "verificationCode": "123456"}), Code::InvalidArgument, "code_refused"),
+        ("VerifyUserPhone", &bob, json!({"phone": "+41791110000", "verificationCode": "123456"}), Code::PermissionDenied, "permission_denied"),
+        ("RequestUserPhoneRemoval", &ann, json!({"phoneId": unknown}), Code::FailedPrecondition, "phone_not_found"),
+        ("RequestUserPhoneRemoval", &ann, json!({"phoneId": "x"}), Code::InvalidArgument, "field_invalid"),
+        ("ConfirmUserPhoneRemoval", &ann, json!({"phoneId": unknown, "challengeId": unknown, "verificationCode": "123456"}), Code::FailedPrecondition, "phone_not_found"),
+        ("RemoveUserPhone", &boss, json!({"phoneId": unknown}), Code::FailedPrecondition, "phone_not_found"),
+        ("RemoveUserPhone", &stranger, json!({"phoneId": unknown}), Code::NotFound, "account_not_found"),
+        ("ChangeUserPhone", &bob, json!({"phone": "+41791110003"}), Code::PermissionDenied, "permission_denied"),
+        ("ResendUserPhoneChange", &stranger, json!({}), Code::NotFound, "account_not_found"),
+        ("SetPrimaryUserPhone", &ann, json!({"phoneId": unknown}), Code::FailedPrecondition, "phone_not_found"),
+    ];
+    for (rpc, token, body, code, id) in table {
+        let mut body = body;
+        body["userId"] = "ann".into();
+        let mut told = Vec::new();
+        for wire in Wire::ALL {
+            let refused = wire.refused(&app, rpc, token, body.clone()).await;
+            assert_eq!((refused.code, refused.id()), (code, id), "{wire:?} {rpc} {body}");
+            told.push(refused);
+        }
+        for refused in &told {
+            assert_eq!(refused.said(), told[0].said(), "{rpc} {body}");
+        }
+    }
+
+    // A user has so many numbers and no more.
+    for last in 4..=6 {
+        let body = json!({"userId": "ann", "phone": format!("+4179111000{last}"), "later": {}});
+        Wire::Grpc.ok(&app, "AddUserPhone", &admin, body).await;
+    }
+    for wire in Wire::ALL {
+        let body = json!({"userId": "ann", "phone": "+41791110007", "later": {}});
+        let refused = wire.refused(&app, "AddUserPhone", &ann, body).await;
+        assert_eq!((refused.code, refused.id()), (Code::FailedPrecondition, "too_many_numbers"));
+    }
+}
+
+async fn a_missing_token_is_told_before_a_bad_body(database: Database) {
+    let app = start(&database).await;
+    let id = "0190a5d2-0000-7000-8000-000000000001";
+    let paths = [
+        "/v2/users/ann/phones".to_owned(),
+        "/v2/users/ann/phones/preverify".to_owned(),
+        "/v2/users/ann/phones/verify".to_owned(),
+        format!("/v2/users/ann/phones/{id}/removal"),
+        format!("/v2/users/ann/phones/{id}/removal/confirm"),
+        format!("/v2/users/ann/phones/{id}/primary"),
+        "/v2/users/ann/phone/change".to_owned(),
+        "/v2/users/ann/phone/change/resend".to_owned(),
+        "/ringback.phone.v1.PhoneService/AddUserPhone".to_owned(),
+    ];
+    for path in paths {
+        let post = |body: &'static str| {
+            let request = app.http.post(app.url(&path));
+            request.header("content-type", "application/json").body(body)
+        };
+        let answer = post("{").send().await.expect("an answer");
+        assert_eq!(answer.status(), 401, "{path}");
+        let body: Value = answer.json().await.expect("JSON");
+        assert_eq!(body["message"], "no token", "{path}: in ringback's words");
+        let with_token = post("{").bearer_auth(app.user("ann", "acme"));
+        assert_eq!(with_token.send().await.expect("an answer").status(), 400, "{path}");
+    }
+    // Zitadel's own method beside it speaks as Zitadel does.
+    let answer = app.http.post(app.url("/v2/users/ann/phone")).send().await;
+    let body: Value = answer.expect("an answer").json().await.expect("JSON");
+    assert_eq!(body["message"], "auth header missing");
+
+    let two = json!({"phone": app.number(), "sendCode": {}, "later": {}});
+    let request = app.http.post(app.url("/v2/users/ann/phones")).json(&two);
+    let answer = request.bearer_auth(app.user("ann", "acme")).send().await;
+    let body: Value = answer.expect("an answer").json().await.expect("JSON");
+    let message = text(&body, "message");
+    for arm in ["sendCode", "returnCode", "isVerified", "later"] {
+        assert!(message.contains(arm), "{message}");
+    }
+}

@@ -1,1 +1,0 @@
-../it/rights.rs
