@@ -3,11 +3,13 @@
 mod claims;
 mod issuer;
 mod keyset;
+mod known;
 mod vendor;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION};
@@ -18,6 +20,7 @@ use serde::Deserialize;
 use crate::config::{AuthSection, ConfigError, VendorSection};
 use claims::{Claims, Grants};
 use issuer::Issuer;
+use known::Known;
 use vendor::Vendors;
 
 pub use vendor::{VendorRefusal, VendorToken};
@@ -46,6 +49,7 @@ pub struct Auth {
     vendors: Option<Vendors>,
     leeway_seconds: u64,
     grants: Grants,
+    known: Known,
     clock: Clock,
 }
 
@@ -99,6 +103,7 @@ impl Auth {
             vendors: None,
             leeway_seconds: section.leeway_seconds,
             grants: Grants::new(section, default_organization),
+            known: Known::default(),
             clock,
         })
     }
@@ -135,35 +140,52 @@ impl Auth {
 
     /// [`Auth::caller`], with what else the token says.
     pub async fn bearer(&self, headers: &HeaderMap) -> Result<Bearer, Refusal> {
-        let (caller, claims) = self.identify(bearer(headers)?, headers).await?;
+        let (caller, said) = self.identify(bearer(headers)?, headers).await?;
         Ok(Bearer {
             caller,
-            scopes: claims::scopes_of(&claims).map(str::to_owned).collect(),
-            issued_at: claims::issued_at(&claims),
+            scopes: said.scopes.clone(),
+            issued_at: said.issued_at,
         })
     }
 
+    /// The caller as this request has it, and what the token says by itself.
     async fn identify(
         &self,
         token: &str,
         headers: &HeaderMap,
-    ) -> Result<(Caller, Claims), Refusal> {
-        let claims = self.verify(token).await.map_err(|fault| match fault {
-            Fault::Invalid(reason) => {
-                tracing::debug!(reason, "token refused");
-                Refusal::TokenInvalid
-            }
-            Fault::Unavailable => Refusal::IssuerUnavailable,
-        })?;
-        let caller = self.grants.caller(&claims).map_err(|reason| {
-            tracing::debug!(reason, "token refused");
-            Refusal::TokenInvalid
-        })?;
+    ) -> Result<(Caller, Arc<Bearer>), Refusal> {
+        let now = (self.clock)();
+        let said = match self.known.find(token, now) {
+            Some(said) => said,
+            None => self.read(token, now).await?,
+        };
         let caller = Caller {
             language: language(headers),
-            ..caller
+            ..said.caller.clone()
         };
-        Ok((caller.acting_in(organization(headers)?)?, claims))
+        Ok((caller.acting_in(organization(headers)?)?, said))
+    }
+
+    /// Verifies a token, and keeps what it says.
+    async fn read(&self, token: &str, now: Time) -> Result<Arc<Bearer>, Refusal> {
+        let refused = |reason| {
+            tracing::debug!(reason, "token refused");
+            Refusal::TokenInvalid
+        };
+        let claims = self.verify(token).await.map_err(|fault| match fault {
+            Fault::Invalid(reason) => refused(reason),
+            Fault::Unavailable => Refusal::IssuerUnavailable,
+        })?;
+        let said = Arc::new(Bearer {
+            caller: self.grants.caller(&claims).map_err(refused)?,
+            scopes: claims::scopes_of(&claims).map(str::to_owned).collect(),
+            issued_at: claims::issued_at(&claims),
+        });
+        let leeway = Duration::from_secs(self.leeway_seconds);
+        if let Some(expires_at) = claims::expires_at(&claims) {
+            self.known.keep(token, said.clone(), expires_at + leeway, now);
+        }
+        Ok(said)
     }
 
     /// Whether each issuer's keys can be had, by its name in the configuration. Fetches what is fetched.

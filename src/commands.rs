@@ -179,7 +179,9 @@ fn load(file: Option<PathBuf>) -> anyhow::Result<Config> {
 }
 
 async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))
+    TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}"))
 }
 
 async fn run(app: App, listener: TcpListener, worker: bool) -> anyhow::Result<()> {

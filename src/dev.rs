@@ -234,9 +234,12 @@ impl DevHome {
         if all.iter().all(|path| path.exists()) {
             return Ok(files);
         }
-        let made = certificate::make(now)
-            .map_err(|error| DevError::Certificate(error.to_string()))?;
-        for (path, pem) in all.into_iter().zip([made.key, made.certificate, made.authority]) {
+        let made =
+            certificate::make(now).map_err(|error| DevError::Certificate(error.to_string()))?;
+        for (path, pem) in all
+            .into_iter()
+            .zip([made.key, made.certificate, made.authority])
+        {
             remove(path)?;
             write_new(path, pem.trim_end()).map_err(|error| at(path, error))?;
         }

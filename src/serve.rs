@@ -45,7 +45,9 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) {
     let mut http = Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD);
     http.http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(Some(KEEP_ALIVE))
@@ -67,7 +69,10 @@ pub async fn serve(
                     watcher: graceful.watcher(),
                 };
                 let (tls, stopping) = (tls.clone(), stopping.clone());
-                #[expect(clippy::disallowed_methods, reason = "a connection is one of the few tasks")]
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "a connection is one of the few tasks"
+                )]
                 tokio::spawn(connection.take(stream, tls, stopping));
             }
             // Most often too many open files: a pause lets some close.

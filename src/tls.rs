@@ -56,7 +56,11 @@ impl Tls {
     /// before stays.
     pub fn reload(&self) -> Result<(), ConfigError> {
         let certified = read(&self.section, &aws_lc_rs::default_provider())?;
-        let mut current = self.current.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self
+            .current
+            .0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(certified);
         Ok(())
     }
@@ -95,7 +99,12 @@ struct Current(RwLock<Arc<CertifiedKey>>);
 
 impl ResolvesServerCert for Current {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.read().unwrap_or_else(PoisonError::into_inner).clone())
+        Some(
+            self.0
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        )
     }
 }
 
@@ -135,7 +144,8 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 
 fn key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_slice(&text(path)?).map_err(|_| {
-        "holds no private key; it must be PEM (PKCS#8, PKCS#1 or SEC1) without a passphrase".to_owned()
+        "holds no private key; it must be PEM (PKCS#8, PKCS#1 or SEC1) without a passphrase"
+            .to_owned()
     })
 }
 

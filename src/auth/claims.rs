@@ -109,6 +109,12 @@ pub(super) fn scopes_of(claims: &Claims) -> impl Iterator<Item = &str> {
     scopes(claims.get("scope")).chain(scopes(claims.get("scopes")))
 }
 
+/// When the token ends, without leeway.
+pub(super) fn expires_at(claims: &Claims) -> Option<Time> {
+    let seconds = claims.get("exp")?.as_f64()?;
+    Some(Time((seconds * 1e6) as i64))
+}
+
 /// When the token was issued (RFC 7519, section 4.1.6); `None` when it does not say so in numbers.
 pub(super) fn issued_at(claims: &Claims) -> Option<Time> {
     // Fractions of seconds are allowed; a number too large for a clock becomes the end of time.

@@ -94,7 +94,9 @@ impl Vendors {
         }
         let pair = (network(from), client.to_owned());
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = failures.get(&pair).and_then(|bucket| bucket.wait(&FAILURES, now));
+        let wait = failures
+            .get(&pair)
+            .and_then(|bucket| bucket.wait(&FAILURES, now));
         if let Some(retry_after) = wait {
             return Err(VendorRefusal::Limited { retry_after });
         }
@@ -107,7 +109,7 @@ impl Vendors {
                 make_room(&mut failures, now);
             }
             failures.entry(pair).or_default().take(&FAILURES, now);
-            tracing::warn!("a wrong client id or secret at /auth/vendor");
+            tracing::info!("a wrong client id or secret at /auth/vendor");
             return Err(VendorRefusal::Wrong);
         }
         failures.remove(&pair);
@@ -144,14 +146,19 @@ fn issuer(client: &str) -> String {
 
 fn signing_key(keys: &Keys, client: &str, secret: &str) -> [u8; 32] {
     let length = (client.len() as u64).to_be_bytes();
-    keys.tag("vendor", &[&length, client.as_bytes(), secret.as_bytes()].concat())
+    keys.tag(
+        "vendor",
+        &[&length, client.as_bytes(), secret.as_bytes()].concat(),
+    )
 }
 
 /// The smallest network that one host is given: an IPv4 address, or a /64 of IPv6.
 fn network(from: IpAddr) -> IpAddr {
     match from.to_canonical() {
         IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        IpAddr::V6(address) => {
+            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+        }
     }
 }
 
@@ -192,7 +199,13 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn outcome(vendors: &Vendors, client: &str, secret: &str, at: &str, now: Time) -> Option<VendorRefusal> {
+    fn outcome(
+        vendors: &Vendors,
+        client: &str,
+        secret: &str,
+        at: &str,
+        now: Time,
+    ) -> Option<VendorRefusal> {
         vendors.token(client, secret, from(at), now).err()
     }
 
@@ -206,14 +219,21 @@ mod tests {
             }
             let limited = outcome(&vendors, client, "x", "192.0.2.1", NOW);
             let retry_after = Duration::from_secs(60);
-            assert_eq!(limited, Some(VendorRefusal::Limited { retry_after }), "{client}");
+            assert_eq!(
+                limited,
+                Some(VendorRefusal::Limited { retry_after }),
+                "{client}"
+            );
         }
         // Not even the right secret is looked at, or guessing would go on.
         assert!(outcome(&vendors, "backend", SECRET, "192.0.2.1", NOW).is_some());
         assert_eq!(outcome(&vendors, "backend", SECRET, "192.0.2.2", NOW), None);
         assert_eq!(outcome(&vendors, "other", "x", "192.0.2.1", NOW), wrong);
         let later = NOW + Duration::from_secs(60);
-        assert_eq!(outcome(&vendors, "backend", SECRET, "192.0.2.1", later), None);
+        assert_eq!(
+            outcome(&vendors, "backend", SECRET, "192.0.2.1", later),
+            None
+        );
         // A success clears.
         for _ in 0..10 {
             assert_eq!(outcome(&vendors, "backend", "x", "192.0.2.1", later), wrong);
@@ -222,8 +242,14 @@ mod tests {
 
     #[test]
     fn a_network_is_one_guesser() {
-        assert_eq!(network(from("2001:db8:1:2:3:4:5:6")), network(from("2001:db8:1:2::1")));
-        assert_ne!(network(from("2001:db8:1:2::1")), network(from("2001:db8:1:3::1")));
+        assert_eq!(
+            network(from("2001:db8:1:2:3:4:5:6")),
+            network(from("2001:db8:1:2::1"))
+        );
+        assert_ne!(
+            network(from("2001:db8:1:2::1")),
+            network(from("2001:db8:1:3::1"))
+        );
         assert_eq!(network(from("::ffff:192.0.2.1")), from("192.0.2.1"));
     }
 

@@ -154,7 +154,7 @@ fn a_key_that_does_not_exist_is_named_with_its_origin() {
     );
     let text = problem(load(&[("RINGBACK_SERVR__LISTEN", "x")]));
     assert!(
-        text.starts_with("servr: no such key; there are server, database"),
+        text.starts_with("servr: no such key; there are server, tls, database"),
         "{text}"
     );
     let text = problem(load(&[("RINGBACK_AUTH__ISSUERS__MAIN__AUDIENCE", "x")]));
@@ -401,6 +401,12 @@ fn what_cannot_work_is_named() {
             "http://sms.example.com/",
             "sms.webhook.url",
         ),
+        (
+            "RINGBACK_REACHFIVE__REQUIRED_SCOPE",
+            "openid full_write",
+            "reachfive.required_scope",
+        ),
+        ("RINGBACK_REACHFIVE__LANGUAGE", "", "reachfive.language"),
         ("RINGBACK_SMS__WEBHOOK__URL", "", "sms.webhook.url"),
         ("RINGBACK_SMS__WEBHOOK__SECRETS", "", "sms.webhook.secrets"),
         (
@@ -473,4 +479,38 @@ fn origins_may_leave_the_port_open() {
     }
     assert!(cors(&["*"]).allows("https://any.example"));
     assert!(!cors(&[]).allows("https://any.example"));
+}
+
+#[test]
+fn clients_of_the_vendor_route_have_an_id_and_a_strong_secret() {
+    let judge =
+        |pairs: &[(&str, &str)]| keys_of(load(&[&ENOUGH[..], pairs].concat()).unwrap().check());
+    let long = "12345678901234567890123456789012";
+    let one = [
+        ("RINGBACK_VENDOR__CLIENTS__ONE__CLIENT_ID", "007"),
+        ("RINGBACK_VENDOR__CLIENTS__ONE__SECRET", long),
+    ];
+    assert_eq!(load(&[&ENOUGH[..], &one].concat()).unwrap().check(), Ok(()));
+    let two = [
+        one[0],
+        one[1],
+        ("RINGBACK_VENDOR__CLIENTS__TWO__CLIENT_ID", "007"),
+        ("RINGBACK_VENDOR__CLIENTS__TWO__SECRET", "short"),
+        ("RINGBACK_VENDOR__TOKEN_SECONDS", "59"),
+    ];
+    assert_eq!(
+        judge(&two),
+        [
+            "vendor.token_seconds",
+            "vendor.clients.two.client_id",
+            "vendor.clients.two.secret"
+        ]
+    );
+    assert_eq!(
+        judge(&one[1..]),
+        ["vendor.clients.one.client_id"],
+        "an entry without an id"
+    );
+    let shown = format!("{:?}", load(&one).unwrap());
+    assert!(!shown.contains(long));
 }

@@ -206,6 +206,28 @@ async fn dev_json_lets_an_administrator_in_for_a_day() {
     );
 }
 
+#[test]
+fn a_certificate_is_made_once_and_made_anew_when_a_part_of_it_is_gone() {
+    let (_dir, home) = home();
+    let read = |files: &DevCertificate| {
+        let paths = [&files.authority, &files.certificate, &files.key];
+        paths.map(|path| fs::read_to_string(path).unwrap())
+    };
+    let files = home.certificate(NOW).unwrap();
+    let first = read(&files);
+    assert_eq!(read(&home.certificate(NOW).unwrap()), first);
+    fs::remove_file(&files.key).unwrap();
+    let again = read(&home.certificate(NOW).unwrap());
+    assert!((0..3).all(|part| again[part] != first[part]));
+    assert_eq!(again.concat().matches("PRIVATE KEY").count(), 2);
+
+    let welcome = home.welcome("https://127.0.0.1:8080", Some(&files.authority));
+    let trusted = fs::canonicalize(&files.authority).unwrap();
+    let option = format!("curl -s --cacert {}", trusted.display());
+    assert_eq!(welcome.matches(&option).count(), 5, "{welcome}");
+    assert!(!welcome.contains("http://"));
+}
+
 /// The lines are run by a shell, with a `curl` that answers as the service does.
 #[cfg(unix)]
 #[test]
@@ -252,5 +274,26 @@ curl() {{
     assert!(
         calls.contains("<http://127.0.0.1:8080/dev/inbox?to=%2B41791234567>"),
         "{calls}"
+    );
+}
+
+#[tokio::test]
+async fn dev_json_lets_a_back_end_in() {
+    let (_dir, home) = home();
+    let config = home.config_with(listen(), None, []).unwrap();
+    assert_eq!(config.check(), Ok(()));
+    let auth = Auth::new(&config.auth, "default", Arc::new(|| NOW)).unwrap();
+    let auth = auth.with_vendors(&config.vendor, &config.keys().unwrap());
+    let Vendor { client_id, secret } = &home.keys.vendor;
+    let given = auth.vendor_token(client_id, secret, listen().ip());
+    let token = given.ok().unwrap().token;
+    let mut headers = HeaderMap::new();
+    headers.insert("x-access-token", token.parse().unwrap());
+    let caller = auth.frontegg_caller(&headers).await.unwrap();
+    assert!(caller.everywhere && caller.may_read && caller.may_write && caller.may_delete);
+    assert_eq!(&caller.user, client_id);
+    assert!(
+        auth.vendor_token(client_id, "guess", listen().ip())
+            .is_err()
     );
 }

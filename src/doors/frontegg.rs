@@ -46,8 +46,12 @@ const SERVICE_NUMBERS: &str = "/v1/vendor/{user}";
 const SERVICE_NUMBER: &str = "/v1/vendor/{user}/{id}";
 const VENDOR_TOKEN: [&str; 2] = ["/auth/vendor", "/auth/vendor/"];
 /// What else a client may take for Frontegg's: answered in its form.
-const ELSEWHERE: [&str; 4] =
-    ["/identity/resources", "/identity/resources/{*rest}", "/frontegg", "/frontegg/{*rest}"];
+const ELSEWHERE: [&str; 4] = [
+    "/identity/resources",
+    "/identity/resources/{*rest}",
+    "/frontegg",
+    "/frontegg/{*rest}",
+];
 
 /// Whom a service acts as, and where.
 const USER: &str = "frontegg-user-id";
@@ -116,7 +120,8 @@ impl Door {
         }
         let user = named(headers, USER)?.ok_or_else(|| Refusal::FieldInvalid {
             field: USER.into(),
-            rule: "header should not be empty: an environment token must say whom it acts as".into(),
+            rule: "header should not be empty: an environment token must say whom it acts as"
+                .into(),
         })?;
         let organization = match named(headers, TENANT)? {
             Some(tenant) => tenant,
@@ -219,7 +224,9 @@ async fn preverify(State(door): State<Door>, request: Request) -> Answer {
     let user = door.user(request.headers(), Right::Write).await?;
     let members = Members::read(request).await?;
     let number = door.number(&members.text("phoneNumber")?);
-    let reply = door.execute(user, Action::PreverifyPhone { number }).await?;
+    let reply = door
+        .execute(user, Action::PreverifyPhone { number })
+        .await?;
     let sent = CodeSent {
         otc_token: door.otc_token(Purpose::Verify, &reply),
     };
@@ -232,7 +239,8 @@ async fn verify(State(door): State<Door>, request: Request) -> Answer {
     let (token, code) = (members.text("otcToken")?, members.text("code")?);
     let otc = door.otc(Purpose::Verify, &user.user, &token)?;
     let which = Which::Challenge(otc.challenge);
-    door.execute(user, Action::ConfirmPhone { which, code }).await?;
+    door.execute(user, Action::ConfirmPhone { which, code })
+        .await?;
     Ok(StatusCode::OK.into_response())
 }
 
@@ -274,7 +282,11 @@ async fn remove(State(door): State<Door>, id: Named<String>, request: Request) -
     Ok(StatusCode::OK.into_response())
 }
 
-async fn create_verified(State(door): State<Door>, user: Named<String>, request: Request) -> Answer {
+async fn create_verified(
+    State(door): State<Door>,
+    user: Named<String>,
+    request: Request,
+) -> Answer {
     let caller = door.service(request.headers()).await?;
     let members = Members::read(request).await?;
     let number = door.number(&members.text("phoneNumber")?);
@@ -295,7 +307,8 @@ async fn remove_at_once(
     let caller = door.service(request.headers()).await?;
     let Path((user, id)) = path.map_err(|_| Refusal::PhoneNotFound)?;
     let phone = phone(Some(id))?;
-    door.execute_on(user, caller, Action::DropPhone { phone }).await?;
+    door.execute_on(user, caller, Action::DropPhone { phone })
+        .await?;
     Ok(StatusCode::OK.into_response())
 }
 
@@ -305,7 +318,11 @@ async fn list_v1(State(door): State<Door>, request: Request) -> Answer {
     let successor = format!("<{successor}{NUMBERS_V2}>; rel=\"successor-version\"");
     let page = door.list(request, Version::One).await?;
     let since = HeaderName::from_static("deprecation");
-    Ok(([(since, DEPRECATED_SINCE), (header::LINK, &successor)], Json(page)).into_response())
+    Ok((
+        [(since, DEPRECATED_SINCE), (header::LINK, &successor)],
+        Json(page),
+    )
+        .into_response())
 }
 
 async fn list_v2(State(door): State<Door>, request: Request) -> Answer {
@@ -320,7 +337,10 @@ async fn vendor_token(
     let members = Members::read(request).await?;
     let (client, secret) = (members.text("clientId")?, members.text("secret")?);
     // Only a request that came through no listener has no peer.
-    let from = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Extension(Peer(peer))| peer.ip());
+    let from = peer.map_or(
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        |Extension(Peer(peer))| peer.ip(),
+    );
     let token = door.auth.vendor_token(&client, &secret, from)?;
     let body = VendorToken {
         token: token.token,
@@ -331,7 +351,8 @@ async fn vendor_token(
 
 /// The number that a path names; what no number can be called, none is.
 fn phone(id: Option<String>) -> Result<Id, Refusal> {
-    id.and_then(|id| Id::parse(&id)).ok_or(Refusal::PhoneNotFound)
+    id.and_then(|id| Id::parse(&id))
+        .ok_or(Refusal::PhoneNotFound)
 }
 
 /// The id in a header; `None` when it is absent or empty.

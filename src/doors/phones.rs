@@ -480,10 +480,11 @@ pub fn status(refusal: &Refusal) -> Status {
         Refusal::IssuerUnavailable | Refusal::Unavailable => (Code::Unavailable, None),
         Refusal::Internal => (Code::Internal, None),
     };
-    let message = match refusal {
-        // Its own text says why the code was refused, which is for logs only.
-        Refusal::CodeRefused(_) => "code refused".to_owned(),
-        told => told.to_string(),
+    // Its own text says why the code was refused, which is for logs only.
+    let message = if matches!(refusal, Refusal::CodeRefused(_)) {
+        "code refused".to_owned()
+    } else {
+        refusal.to_string()
     };
     let named = ErrorDetail {
         id: refusal.code().to_owned(),

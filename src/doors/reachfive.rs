@@ -167,7 +167,9 @@ impl Door {
 
 /// A caller whose client may have named a language of its own.
 fn speaking(mut caller: Caller, headers: &HeaderMap) -> Caller {
-    let locale = headers.get(CUSTOM_LOCALE).and_then(|value| value.to_str().ok());
+    let locale = headers
+        .get(CUSTOM_LOCALE)
+        .and_then(|value| value.to_str().ok());
     if let Some(locale) = locale.map(str::trim).filter(|text| is_language(text)) {
         caller.language = match caller.language.as_str() {
             "" => locale.to_owned(),
@@ -191,14 +193,19 @@ async fn finish(State(store): State<Store>, mut response: Response) -> Response 
         *response.body_mut() = Body::from(problem.body_named(&id));
     }
     let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, no_store);
     response
 }
 
 /// The first value of a name in the query.
 fn asked(uri: &Uri, name: &str) -> Option<String> {
     let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri).ok()?;
-    pairs.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    pairs
+        .into_iter()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value)
 }
 
 /// What a client reads before its first call. It never waits for more than these: the published one is
@@ -234,7 +241,10 @@ async fn userinfo(State(door): State<Door>, request: Request) -> Told {
     let caller = door.reader(request.headers()).await?;
     // A token proves that its user exists, also before ringback has heard of them.
     let account = door.find_own(&caller).await?;
-    let mut told = account.map_or_else(|| profile::bare(&caller.user), |account| profile::of(&account));
+    let mut told = account.map_or_else(
+        || profile::bare(&caller.user),
+        |account| profile::of(&account),
+    );
     if let Some(fields) = asked(request.uri(), "fields").filter(|text| !text.trim().is_empty()) {
         told = only(told, &fields);
     }
@@ -244,8 +254,14 @@ async fn userinfo(State(door): State<Door>, request: Request) -> Told {
 /// The members that a comma-separated list names. Who it is about is always told (OpenID Connect Core,
 /// section 5.3.2, asks for `sub`).
 fn only(told: Map<String, Value>, fields: &str) -> Map<String, Value> {
-    let wanted: Vec<&str> = fields.split(',').map(str::trim).chain(profile::ALWAYS).collect();
-    told.into_iter().filter(|(name, _)| wanted.contains(&name.as_str())).collect()
+    let wanted: Vec<&str> = fields
+        .split(',')
+        .map(str::trim)
+        .chain(profile::ALWAYS)
+        .collect();
+    told.into_iter()
+        .filter(|(name, _)| wanted.contains(&name.as_str()))
+        .collect()
 }
 
 async fn verify(State(door): State<Door>, request: Request) -> Told {
@@ -254,7 +270,8 @@ async fn verify(State(door): State<Door>, request: Request) -> Told {
     let (number, code) = (form.text(PHONE_NUMBER), form.text(VERIFICATION_CODE));
     form.done()?;
     let which = Which::Number(door.number(&number));
-    door.execute_own(&caller, Action::ConfirmPhone { which, code }).await?;
+    door.execute_own(&caller, Action::ConfirmPhone { which, code })
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -266,7 +283,8 @@ async fn update(State(door): State<Door>, request: Request) -> Told {
     let number = form.text(PHONE_NUMBER);
     form.done()?;
     let number = door.number(&number);
-    door.execute_own(&caller, Action::ChangePhone { number }).await?;
+    door.execute_own(&caller, Action::ChangePhone { number })
+        .await?;
     Ok(Json(profile::of(&door.changed(&caller).await?)).into_response())
 }
 
@@ -302,7 +320,10 @@ fn sent() -> Response {
 async fn credentials(State(door): State<Door>, headers: HeaderMap) -> Told {
     let caller = door.reader(&headers).await?;
     let account = door.find_own(&caller).await?;
-    let listed = account.as_ref().map(profile::credentials).unwrap_or_default();
+    let listed = account
+        .as_ref()
+        .map(profile::credentials)
+        .unwrap_or_default();
     Ok(Json(json!({"credentials": listed})).into_response())
 }
 
@@ -321,7 +342,11 @@ async fn credential_start(State(door): State<Door>, request: Request) -> Told {
         (Err(Refusal::PhoneUnchanged), Ok(number)) => {
             let account = door.changed(&caller).await?;
             let own = |phone: &&Phone| phone.number == number;
-            let credential = account.phones.iter().find(own).and_then(profile::credential);
+            let credential = account
+                .phones
+                .iter()
+                .find(own)
+                .and_then(profile::credential);
             let credential = credential.ok_or(Refusal::PhoneUnchanged)?;
             json!({"status": "enabled", "credential": credential})
         }
@@ -337,10 +362,14 @@ async fn credential_verify(State(door): State<Door>, request: Request) -> Told {
     let code = form.text(VERIFICATION_CODE);
     form.done()?;
     let which = Which::Latest;
-    let reply = door.execute_own(&caller, Action::ConfirmPhone { which, code }).await?;
+    let reply = door
+        .execute_own(&caller, Action::ConfirmPhone { which, code })
+        .await?;
     let account = door.changed(&caller).await?;
     let phone = reply.phone.and_then(|id| account.phone(id));
-    let credential = phone.and_then(profile::credential).ok_or(Refusal::PhoneNotFound)?;
+    let credential = phone
+        .and_then(profile::credential)
+        .ok_or(Refusal::PhoneNotFound)?;
     Ok(Json(credential).into_response())
 }
 
@@ -352,7 +381,8 @@ async fn credential_delete(State(door): State<Door>, request: Request) -> Told {
     let number = form.text(PHONE_NUMBER);
     form.done()?;
     let number = door.number(&number);
-    door.execute_own(&caller, Action::RemoveNumber { number }).await?;
+    door.execute_own(&caller, Action::RemoveNumber { number })
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

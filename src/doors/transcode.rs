@@ -43,7 +43,10 @@ pub fn router(grpc: Router, authenticate: Authenticate) -> Router {
 pub(super) fn find_service<'p>(method: &Method, path: &'p str) -> Option<&'p str> {
     let routes = Routes::of_proto();
     if routes.service_of(path).is_some() {
-        return path.strip_prefix('/')?.split_once('/').map(|(service, _)| service);
+        return path
+            .strip_prefix('/')?
+            .split_once('/')
+            .map(|(service, _)| service);
     }
     match routes.find(method, path) {
         routes::Found::Binding(binding, _) => binding.rpc.name().map(|(service, _)| service),

@@ -290,10 +290,8 @@ fn door_breaches(source: &Source, doors: &[&str]) -> Vec<Breach> {
 
 /// Wire types are not ours: they end where a request becomes a command.
 fn generated_code_breaches(source: &Source) -> Vec<Breach> {
-    let allowed = matches!(
-        source.door(),
-        Some("zitadel" | "phones" | "transcode")
-    ) || ["src/proto.rs", "src/doors.rs"].contains(&source.path.as_str());
+    let allowed = matches!(source.door(), Some("zitadel" | "phones" | "transcode"))
+        || ["src/proto.rs", "src/doors.rs"].contains(&source.path.as_str());
     if allowed || !source.path.starts_with("src/") || !source.is_rust() {
         return Vec::new();
     }
@@ -312,7 +310,10 @@ fn generated_code_breaches(source: &Source) -> Vec<Breach> {
     imports
         .chain(includes)
         .map(|(line, written)| {
-            source.breach(line, format!("{written}: generated code is for the doors zitadel, phones and transcode"))
+            source.breach(
+                line,
+                format!("{written}: generated code is for the doors zitadel, phones and transcode"),
+            )
         })
         .collect()
 }

@@ -4,6 +4,7 @@
 mod app;
 mod database;
 mod flows;
+mod frontegg;
 mod house;
 mod lists;
 mod phones;

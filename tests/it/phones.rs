@@ -8,6 +8,8 @@ use crate::app::TestApp;
 use crate::database::Database;
 use crate::wire::{Failure, Wire};
 
+mod refusals;
+
 crate::on_both! {
     a_user_keeps_several_numbers,
     a_proven_number_stays_until_the_next_one_is_proven,
@@ -15,8 +17,6 @@ crate::on_both! {
     a_number_that_is_never_proven_never_joins,
     two_users_prove_one_number_each_for_themselves,
     a_service_is_trusted_and_a_user_is_not,
-    refusals_are_the_same_over_every_wire,
-    a_missing_token_is_told_before_a_bad_body,
 }
 
 /// A program without pauses, so that a test can send as it likes.
@@ -122,7 +122,10 @@ async fn a_user_keeps_several_numbers(database: Database) {
         let code = app.code(&first).await;
         let body = json!({"phone": first, "verificationCode": wrong(&code)});
         let refused = ann.fails("VerifyUserPhone", body).await;
-        assert_eq!((refused.code, refused.id()), (Code::InvalidArgument, "code_refused"));
+        assert_eq!(
+            (refused.code, refused.id()),
+            (Code::InvalidArgument, "code_refused")
+        );
         let body = json!({"challengeId": added["challengeId"], "verificationCode": code});
         ann.does("VerifyUserPhone", body.clone()).await;
         let refused = ann.fails("VerifyUserPhone", body).await;
@@ -196,7 +199,10 @@ async fn a_proven_number_stays_until_the_next_one_is_proven(database: Database) 
             ]
         );
         let body = json!({"phone": never, "verificationCode": lost});
-        assert_eq!(ann.fails("VerifyUserPhone", body).await.id(), "code_refused");
+        assert_eq!(
+            ann.fails("VerifyUserPhone", body).await.id(),
+            "code_refused"
+        );
 
         let code = app.code(&next).await;
         let again = ann.does("ResendUserPhoneChange", json!({})).await;
@@ -206,7 +212,10 @@ async fn a_proven_number_stays_until_the_next_one_is_proven(database: Database) 
         ann.does("VerifyUserPhone", body).await;
         assert_eq!(ann.numbers().await, [(next.clone(), true, true, false)]);
         let told = &app.letters(&old).await[0];
-        assert_eq!(told.code, None, "the old number learns that it was replaced");
+        assert_eq!(
+            told.code, None,
+            "the old number learns that it was replaced"
+        );
         assert_eq!(
             ann.fails("ResendUserPhoneChange", json!({})).await.id(),
             "code_absent"
@@ -254,7 +263,10 @@ async fn a_number_goes_only_with_its_code_or_a_service(database: Database) {
         let refused = ann
             .fails("RequestUserPhoneRemoval", json!({"phoneId": gone_id}))
             .await;
-        assert_eq!((refused.code, refused.id()), (Code::FailedPrecondition, "phone_not_found"));
+        assert_eq!(
+            (refused.code, refused.id()),
+            (Code::FailedPrecondition, "phone_not_found")
+        );
 
         ann.service("RemoveUserPhone", json!({"phoneId": kept_id}))
             .await;
@@ -328,7 +340,11 @@ async fn a_service_is_trusted_and_a_user_is_not(database: Database) {
         let ann = User::new(&app, wire, "ann");
         ann.add_proven(&app.number()).await;
         for arm in ["returnCode", "isVerified"] {
-            let value = if arm == "isVerified" { json!(true) } else { json!({}) };
+            let value = if arm == "isVerified" {
+                json!(true)
+            } else {
+                json!({})
+            };
             let body = json!({"phone": app.number(), arm: value});
             let refused = ann.fails("AddUserPhone", body).await;
             assert_eq!(refused.code, Code::PermissionDenied, "{arm}");
@@ -338,116 +354,21 @@ async fn a_service_is_trusted_and_a_user_is_not(database: Database) {
         let (returned, trusted) = (app.number(), app.number());
         let body = json!({"phone": returned, "returnCode": {}});
         let added = ann.service("AddUserPhone", body).await;
-        assert!(app.letters(&returned).await.is_empty(), "a returned code is not sent");
+        assert!(
+            app.letters(&returned).await.is_empty(),
+            "a returned code is not sent"
+        );
         let body = json!({
             "challengeId": added["challengeId"], "verificationCode": added["verificationCode"],
         });
         ann.service("VerifyUserPhone", body).await;
         let body = json!({"phone": trusted, "isVerified": true});
         ann.service("AddUserPhone", body).await;
-        let proven = ann.numbers().await.into_iter().filter(|(_, proven, ..)| *proven);
+        let proven = ann
+            .numbers()
+            .await
+            .into_iter()
+            .filter(|(_, proven, ..)| *proven);
         assert_eq!(proven.count(), 3);
-    }
-}
-
-async fn refusals_are_the_same_over_every_wire(database: Database) {
-    let app = start(&database).await;
-    let (admin, boss) = (app.admin(), app.manager("acme"));
-    let body = json!({"userId": "ann", "phone": "+41791110001", "isVerified": true});
-    Wire::Grpc.ok(&app, "AddUserPhone", &app.user("ann", "acme"), json!({"userId": "ann", "phone": "+41791110000", "later": {}})).await;
-    Wire::Grpc.ok(&app, "AddUserPhone", &boss, body).await;
-    let unknown = "0190a5d2-0000-7000-8000-000000000001";
-    let (ann, bob, stranger) =
-        (app.user("ann", "acme"), app.user("bob", "acme"), app.manager("other"));
-    let long = "9".repeat(201);
-    let table = [
-        ("AddUserPhone", &ann, json!({"phone": "+41791110001"}), Code::FailedPrecondition, "phone_unchanged"),
-        ("AddUserPhone", &ann, json!({"phone": "no number"}), Code::InvalidArgument, "number_malformed"),
-        ("AddUserPhone", &ann, json!({"phone": ""}), Code::InvalidArgument, "field_invalid"),
-        ("AddUserPhone", &ann, json!({"phone": long}), Code::InvalidArgument, "field_invalid"),
-        ("AddUserPhone", &ann, json!({"phone": "+41791110003", "isVerified": false}), Code::InvalidArgument, "field_invalid"),
-        ("AddUserPhone", &bob, json!({"phone": "+41791110003"}), Code::PermissionDenied, "permission_denied"),
-        ("AddUserPhone", &stranger, json!({"phone": "+41791110003"}), Code::NotFound, "account_not_found"),
-        ("PreverifyUserPhone", &ann, json!({"phone": "+41791110001"}), Code::FailedPrecondition, "phone_unchanged"),
-        ("PreverifyUserPhone", &ann, json!({}), Code::InvalidArgument, "field_invalid"),
-        ("VerifyUserPhone", &ann, json!({"verificationCode": "123456"}), Code::InvalidArgument, "field_invalid"),
-        ("VerifyUserPhone", &ann, json!({"challengeId": "x", "verificationCode": "123456"}), Code::InvalidArgument, "field_invalid"),
-        ("VerifyUserPhone", &ann, json!({"challengeId": unknown}), Code::InvalidArgument, "field_invalid"),
-        ("VerifyUserPhone", &ann, json!({"challengeId": unknown, "verificationCode": "123456"}), Code::InvalidArgument, "code_refused"),
-        ("VerifyUserPhone", &ann, json!({"phone": "+41791110009", "verificationCode": "123456"}), Code::InvalidArgument, "code_refused"),
-        ("VerifyUserPhone", &bob, json!({"phone": "+41791110000", "verificationCode": "123456"}), Code::PermissionDenied, "permission_denied"),
-        ("RequestUserPhoneRemoval", &ann, json!({"phoneId": unknown}), Code::FailedPrecondition, "phone_not_found"),
-        ("RequestUserPhoneRemoval", &ann, json!({"phoneId": "x"}), Code::InvalidArgument, "field_invalid"),
-        ("ConfirmUserPhoneRemoval", &ann, json!({"phoneId": unknown, "challengeId": unknown, "verificationCode": "123456"}), Code::FailedPrecondition, "phone_not_found"),
-        ("RemoveUserPhone", &boss, json!({"phoneId": unknown}), Code::FailedPrecondition, "phone_not_found"),
-        ("RemoveUserPhone", &stranger, json!({"phoneId": unknown}), Code::NotFound, "account_not_found"),
-        ("ChangeUserPhone", &bob, json!({"phone": "+41791110003"}), Code::PermissionDenied, "permission_denied"),
-        ("ResendUserPhoneChange", &stranger, json!({}), Code::NotFound, "account_not_found"),
-        ("SetPrimaryUserPhone", &ann, json!({"phoneId": unknown}), Code::FailedPrecondition, "phone_not_found"),
-    ];
-    for (rpc, token, body, code, id) in table {
-        let mut body = body;
-        body["userId"] = "ann".into();
-        let mut told = Vec::new();
-        for wire in Wire::ALL {
-            let refused = wire.refused(&app, rpc, token, body.clone()).await;
-            assert_eq!((refused.code, refused.id()), (code, id), "{wire:?} {rpc} {body}");
-            told.push(refused);
-        }
-        for refused in &told {
-            assert_eq!(refused.said(), told[0].said(), "{rpc} {body}");
-        }
-    }
-
-    // A user has so many numbers and no more.
-    for last in 4..=6 {
-        let body = json!({"userId": "ann", "phone": format!("+4179111000{last}"), "later": {}});
-        Wire::Grpc.ok(&app, "AddUserPhone", &admin, body).await;
-    }
-    for wire in Wire::ALL {
-        let body = json!({"userId": "ann", "phone": "+41791110007", "later": {}});
-        let refused = wire.refused(&app, "AddUserPhone", &ann, body).await;
-        assert_eq!((refused.code, refused.id()), (Code::FailedPrecondition, "too_many_numbers"));
-    }
-}
-
-async fn a_missing_token_is_told_before_a_bad_body(database: Database) {
-    let app = start(&database).await;
-    let id = "0190a5d2-0000-7000-8000-000000000001";
-    let paths = [
-        "/v2/users/ann/phones".to_owned(),
-        "/v2/users/ann/phones/preverify".to_owned(),
-        "/v2/users/ann/phones/verify".to_owned(),
-        format!("/v2/users/ann/phones/{id}/removal"),
-        format!("/v2/users/ann/phones/{id}/removal/confirm"),
-        format!("/v2/users/ann/phones/{id}/primary"),
-        "/v2/users/ann/phone/change".to_owned(),
-        "/v2/users/ann/phone/change/resend".to_owned(),
-        "/ringback.phone.v1.PhoneService/AddUserPhone".to_owned(),
-    ];
-    for path in paths {
-        let post = |body: &'static str| {
-            let request = app.http.post(app.url(&path));
-            request.header("content-type", "application/json").body(body)
-        };
-        let answer = post("{").send().await.expect("an answer");
-        assert_eq!(answer.status(), 401, "{path}");
-        let body: Value = answer.json().await.expect("JSON");
-        assert_eq!(body["message"], "no token", "{path}: in ringback's words");
-        let with_token = post("{").bearer_auth(app.user("ann", "acme"));
-        assert_eq!(with_token.send().await.expect("an answer").status(), 400, "{path}");
-    }
-    // Zitadel's own method beside it speaks as Zitadel does.
-    let answer = app.http.post(app.url("/v2/users/ann/phone")).send().await;
-    let body: Value = answer.expect("an answer").json().await.expect("JSON");
-    assert_eq!(body["message"], "auth header missing");
-
-    let two = json!({"phone": app.number(), "sendCode": {}, "later": {}});
-    let request = app.http.post(app.url("/v2/users/ann/phones")).json(&two);
-    let answer = request.bearer_auth(app.user("ann", "acme")).send().await;
-    let body: Value = answer.expect("an answer").json().await.expect("JSON");
-    let message = text(&body, "message");
-    for arm in ["sendCode", "returnCode", "isVerified", "later"] {
-        assert!(message.contains(arm), "{message}");
     }
 }

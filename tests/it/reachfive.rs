@@ -66,9 +66,15 @@ impl Answer {
     fn error(&self) -> &str {
         let body = self.body.as_object().expect("an object");
         let id = body["error_id"].as_str().expect("an id");
-        assert!(id.len() == 10 && id.chars().all(|c| c.is_ascii_alphanumeric()), "{id}");
+        assert!(
+            id.len() == 10 && id.chars().all(|c| c.is_ascii_alphanumeric()),
+            "{id}"
+        );
         for part in ["error_description", "error_user_msg"] {
-            assert!(body[part].as_str().is_some_and(|text| !text.is_empty()), "{self:?}");
+            assert!(
+                body[part].as_str().is_some_and(|text| !text.is_empty()),
+                "{self:?}"
+            );
         }
         body["error"].as_str().expect("a name")
     }
@@ -108,7 +114,13 @@ fn fresh(app: &TestApp, user: &str) -> String {
 }
 
 async fn update(app: &TestApp, user: &str, number: &str) -> Answer {
-    post(app, UPDATE, &fresh(app, user), json!({"phone_number": number})).await
+    post(
+        app,
+        UPDATE,
+        &fresh(app, user),
+        json!({"phone_number": number}),
+    )
+    .await
 }
 
 async fn verify(app: &TestApp, user: &str, number: &str, code: &str) -> Answer {
@@ -118,7 +130,10 @@ async fn verify(app: &TestApp, user: &str, number: &str, code: &str) -> Answer {
 
 /// What the profile says of the number.
 fn phone(profile: &Value) -> (Option<&str>, Option<bool>) {
-    (profile["phone_number"].as_str(), profile["phone_number_verified"].as_bool())
+    (
+        profile["phone_number"].as_str(),
+        profile["phone_number_verified"].as_bool(),
+    )
 }
 
 async fn shown(app: &TestApp, user: &str) -> (Option<String>, Option<bool>) {
@@ -147,20 +162,35 @@ async fn an_unverified_number_is_replaced_at_once(database: Database) {
     let app = TestApp::start(database).await;
     let (first, second) = (app.number(), app.number());
     let told = update(&app, "ann", &first).await;
-    assert_eq!((told.status, phone(&told.body)), (200, (Some(&*first), Some(false))));
+    assert_eq!(
+        (told.status, phone(&told.body)),
+        (200, (Some(&*first), Some(false)))
+    );
     let old = app.code(&first).await;
 
     let told = update(&app, "ann", &second).await;
-    assert_eq!((told.status, phone(&told.body)), (200, (Some(&*second), Some(false))));
+    assert_eq!(
+        (told.status, phone(&told.body)),
+        (200, (Some(&*second), Some(false)))
+    );
     let code = app.code(&second).await;
-    assert_eq!(verify(&app, "ann", &first, &old).await.refused(), INVALID_CODE);
+    assert_eq!(
+        verify(&app, "ann", &first, &old).await.refused(),
+        INVALID_CODE
+    );
     let told = verify(&app, "ann", &second, other(&code)).await;
     assert_eq!(told.refused(), INVALID_CODE);
-    assert_eq!(told.body["error_message_key"], "error.invalidVerificationCode");
+    assert_eq!(
+        told.body["error_message_key"],
+        "error.invalidVerificationCode"
+    );
 
     assert_eq!(verify(&app, "ann", &second, &code).await.status, 204);
     assert_eq!(shown(&app, "ann").await, (Some(second.clone()), Some(true)));
-    assert_eq!(verify(&app, "ann", &second, &code).await.refused(), INVALID_CODE);
+    assert_eq!(
+        verify(&app, "ann", &second, &code).await.refused(),
+        INVALID_CODE
+    );
 }
 
 async fn a_verified_number_stays_until_the_new_one_is_verified(database: Database) {
@@ -168,28 +198,52 @@ async fn a_verified_number_stays_until_the_new_one_is_verified(database: Databas
     let first = proven(&app, "ann").await;
     let second = app.number();
     let told = update(&app, "ann", &second).await;
-    assert_eq!((told.status, phone(&told.body)), (200, (Some(&*first), Some(true))));
+    assert_eq!(
+        (told.status, phone(&told.body)),
+        (200, (Some(&*first), Some(true)))
+    );
     let code = app.code(&second).await;
 
     // The code goes out again, to the number that waits.
     app.seconds(60);
     let before = app.sent().await;
     let told = bare(&app, SEND, &fresh(&app, "ann")).await;
-    assert_eq!((told.status, told.body), (200, json!({"verification_sms_sent": true})));
+    assert_eq!(
+        (told.status, told.body),
+        (200, json!({"verification_sms_sent": true}))
+    );
     assert_eq!(app.sent().await, before + 1);
     assert_eq!(app.code(&second).await, code, "a resend repeats the code");
 
-    assert_eq!(verify(&app, "ann", &first, &code).await.refused(), INVALID_CODE);
+    assert_eq!(
+        verify(&app, "ann", &first, &code).await.refused(),
+        INVALID_CODE
+    );
     assert_eq!(shown(&app, "ann").await, (Some(first.clone()), Some(true)));
     assert_eq!(verify(&app, "ann", &second, &code).await.status, 204);
     assert_eq!(shown(&app, "ann").await, (Some(second.clone()), Some(true)));
 
     // Zitadel's phone is the same one, the old one is gone, and its owner was told.
     let user = request(&app, Method::GET, "/v2/users/ann", &app.admin());
-    let user: Value = user.send().await.expect("an answer").json().await.expect("JSON");
-    assert_eq!(user["user"]["human"]["phone"], json!({"phone": second, "isVerified": true}));
+    let user: Value = user
+        .send()
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("JSON");
+    assert_eq!(
+        user["user"]["human"]["phone"],
+        json!({"phone": second, "isVerified": true})
+    );
     let list = request(&app, Method::GET, "/v2/users/ann/phone", &app.admin());
-    let list: Value = list.send().await.expect("an answer").json().await.expect("JSON");
+    let list: Value = list
+        .send()
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("JSON");
     assert_eq!(list["phones"].as_array().map(Vec::len), Some(1), "{list}");
     let notice = app.letters(&first).await.remove(0);
     assert_eq!(notice.code, None);
@@ -206,14 +260,20 @@ async fn a_verified_number_survives_an_update_that_is_never_verified(database: D
     assert_eq!(update(&app, "ann", &second).await.status, 200);
     let late = app.code(&second).await;
     app.seconds(600);
-    assert_eq!(verify(&app, "ann", &second, &late).await.refused(), INVALID_CODE);
+    assert_eq!(
+        verify(&app, "ann", &second, &late).await.refused(),
+        INVALID_CODE
+    );
     assert_eq!(shown(&app, "ann").await, (Some(first.clone()), Some(true)));
 
     // Another update takes the place of one that waits.
     assert_eq!(update(&app, "ann", &second).await.status, 200);
     let replaced = app.code(&second).await;
     assert_eq!(update(&app, "ann", &third).await.status, 200);
-    assert_eq!(verify(&app, "ann", &second, &replaced).await.refused(), INVALID_CODE);
+    assert_eq!(
+        verify(&app, "ann", &second, &replaced).await.refused(),
+        INVALID_CODE
+    );
     assert_eq!(shown(&app, "ann").await, (Some(first.clone()), Some(true)));
     let code = app.code(&third).await;
     assert_eq!(verify(&app, "ann", &third, &code).await.status, 204);
@@ -233,14 +293,20 @@ async fn the_new_number_may_be_the_old_one(database: Database) {
     app.seconds(60);
     let before = app.sent().await;
     let told = update(&app, "ann", &number).await;
-    assert_eq!((told.status, phone(&told.body)), (200, (Some(&*number), Some(false))));
+    assert_eq!(
+        (told.status, phone(&told.body)),
+        (200, (Some(&*number), Some(false)))
+    );
     assert_eq!(app.sent().await, before + 1);
     assert_eq!(verify(&app, "ann", &number, &code).await.status, 204);
 
     // Verified: it stays as it is, and nobody is written to.
     let before = app.sent().await;
     let told = update(&app, "ann", &number).await;
-    assert_eq!((told.status, phone(&told.body)), (200, (Some(&*number), Some(true))));
+    assert_eq!(
+        (told.status, phone(&told.body)),
+        (200, (Some(&*number), Some(true)))
+    );
     assert_eq!(app.sent().await, before);
 }
 
@@ -250,16 +316,25 @@ async fn the_national_spelling_is_understood_where_configured(database: Database
     let told = update(&app, "ann", "079 123 45 67").await;
     assert_eq!(told.refused(), (400, "invalid_request"));
     let detail = &told.body["error_details"][0];
-    assert_eq!((&detail["field"], &detail["code"]), (&json!("phone_number"), &json!("invalid")));
+    assert_eq!(
+        (&detail["field"], &detail["code"]),
+        (&json!("phone_number"), &json!("invalid"))
+    );
 
     let app = TestApp::start_with(another, |config| {
         config.numbers.default_region = "ch".into();
     })
     .await;
     let told = update(&app, "ann", "079 123 45 67").await;
-    assert_eq!((told.status, phone(&told.body)), (200, (Some("+41791234567"), Some(false))));
+    assert_eq!(
+        (told.status, phone(&told.body)),
+        (200, (Some("+41791234567"), Some(false)))
+    );
     let code = app.code("+41791234567").await;
-    assert_eq!(verify(&app, "ann", "(079) 123-45-67", &code).await.status, 204);
+    assert_eq!(
+        verify(&app, "ann", "(079) 123-45-67", &code).await.status,
+        204
+    );
     let told = get(&app, "/identity/v1/config", "").await;
     assert_eq!(told.body["country_code"], "CH");
 }
@@ -275,14 +350,24 @@ async fn two_users_who_verify_one_pending_number_stay_apart(database: Database) 
     let for_bob = app.code(&wanted).await;
     assert_ne!(for_ann, for_bob);
 
-    assert_eq!(verify(&app, "ann", &wanted, &for_bob).await.refused(), INVALID_CODE);
-    assert_eq!(verify(&app, "bob", &wanted, &for_ann).await.refused(), INVALID_CODE);
+    assert_eq!(
+        verify(&app, "ann", &wanted, &for_bob).await.refused(),
+        INVALID_CODE
+    );
+    assert_eq!(
+        verify(&app, "bob", &wanted, &for_ann).await.refused(),
+        INVALID_CODE
+    );
     assert_eq!(shown(&app, "ann").await, (Some(ann), Some(true)));
     assert_eq!(shown(&app, "bob").await, (Some(bob.clone()), Some(true)));
 
     assert_eq!(verify(&app, "ann", &wanted, &for_ann).await.status, 204);
     assert_eq!(shown(&app, "ann").await, (Some(wanted.clone()), Some(true)));
-    assert_eq!(shown(&app, "bob").await, (Some(bob), Some(true)), "bob has proven nothing yet");
+    assert_eq!(
+        shown(&app, "bob").await,
+        (Some(bob), Some(true)),
+        "bob has proven nothing yet"
+    );
     assert_eq!(verify(&app, "bob", &wanted, &for_bob).await.status, 204);
     assert_eq!(shown(&app, "bob").await, (Some(wanted), Some(true)));
 }
@@ -320,7 +405,10 @@ async fn changes_ask_for_the_scope_and_a_young_token(database: Database) {
         // Reading asks for neither, and before the body is read nothing is wrong with it.
         assert_eq!(get(&app, USERINFO, &token).await.status, 200);
         assert_eq!(get(&app, CREDENTIALS, &token).await.status, 200);
-        assert_eq!(post(&app, UPDATE, &token, json!([])).await.refused(), refused);
+        assert_eq!(
+            post(&app, UPDATE, &token, json!([])).await.refused(),
+            refused
+        );
     }
     assert_eq!(app.sent().await, 0);
 
@@ -330,12 +418,31 @@ async fn changes_ask_for_the_scope_and_a_young_token(database: Database) {
     app.seconds(1);
     let told = post(&app, UPDATE, &young, number.clone()).await;
     assert_eq!(told.refused(), stale);
-    assert_eq!(told.body["error_description"], "Access token is not fresh enough.");
-    assert_eq!(told.body["error_message_key"], "error.accessToken.freshness");
+    assert_eq!(
+        told.body["error_description"],
+        "Access token is not fresh enough."
+    );
+    assert_eq!(
+        told.body["error_message_key"],
+        "error.accessToken.freshness"
+    );
 
     // Whoever may write all accounts may write this one, at this door too.
-    let service = with(&app, json!({"sub": "service", "permissions": ["user.write"]}));
-    assert_eq!(post(&app, UPDATE, &service, json!({"phone_number": app.number()})).await.status, 200);
+    let service = with(
+        &app,
+        json!({"sub": "service", "permissions": ["user.write"]}),
+    );
+    assert_eq!(
+        post(
+            &app,
+            UPDATE,
+            &service,
+            json!({"phone_number": app.number()})
+        )
+        .await
+        .status,
+        200
+    );
 }
 
 async fn what_changes_ask_for_can_be_configured(database: Database) {
@@ -345,7 +452,12 @@ async fn what_changes_ask_for_can_be_configured(database: Database) {
     })
     .await;
     let plain = app.user("ann", "acme");
-    assert_eq!(post(&app, UPDATE, &plain, json!({"phone_number": app.number()})).await.status, 200);
+    assert_eq!(
+        post(&app, UPDATE, &plain, json!({"phone_number": app.number()}))
+            .await
+            .status,
+        200
+    );
 }
 
 async fn a_back_end_has_the_code_sent_again(database: Database) {
@@ -357,7 +469,10 @@ async fn a_back_end_has_the_code_sent_again(database: Database) {
     let path = "/api/v2/users/ann/verify-phone-number";
     let before = app.sent().await;
     let told = bare(&app, path, &app.manager("acme")).await;
-    assert_eq!((told.status, told.body), (200, json!({"verification_sms_sent": true})));
+    assert_eq!(
+        (told.status, told.body),
+        (200, json!({"verification_sms_sent": true}))
+    );
     assert_eq!(app.sent().await, before + 1);
     assert_eq!(app.code(&number).await, code);
 
@@ -391,7 +506,10 @@ async fn the_start_up_call_needs_no_token(database: Database) {
     assert_eq!(told.body["sso"], false);
     assert_eq!(told.body["mfa_sms_enabled"], true);
     assert_eq!(told.body.get("country_code"), None);
-    assert_eq!(ask("?client_id=abc&lang=fr-CA&platform=android").await.body["language"], "fr-CA");
+    assert_eq!(
+        ask("?client_id=abc&lang=fr-CA&platform=android").await.body["language"],
+        "fr-CA"
+    );
     assert_eq!(ask("?lang=%3Cscript%3E").await.body["language"], "en");
 }
 
@@ -400,7 +518,10 @@ async fn a_profile_is_told_by_its_fields(database: Database) {
     let ann = fresh(&app, "ann");
     // A valid token's user exists, whether ringback knows them or not.
     let told = get(&app, USERINFO, &ann).await;
-    assert_eq!((told.status, told.body), (200, json!({"id": "ann", "sub": "ann"})));
+    assert_eq!(
+        (told.status, told.body),
+        (200, json!({"id": "ann", "sub": "ann"}))
+    );
 
     let body = json!({
         "userId": "ann", "username": "ann@example.com", "organization": {"orgId": "acme"},
@@ -416,13 +537,21 @@ async fn a_profile_is_told_by_its_fields(database: Database) {
         insta::assert_json_snapshot!("reachfive_profile", told.body);
     });
 
-    let told = get(&app, &format!("{USERINFO}?fields=phone_number%2Cnickname%2Cnone"), &ann).await;
+    let told = get(
+        &app,
+        &format!("{USERINFO}?fields=phone_number%2Cnickname%2Cnone"),
+        &ann,
+    )
+    .await;
     let only = json!({"id": "ann", "sub": "ann", "phone_number": "+41791110003"});
     assert_eq!((told.status, told.body), (200, only));
     // Somebody of the same name in another organisation.
     let token = app.token(json!({"sub": "ann", "org_id": "other"}));
     let told = get(&app, USERINFO, &token).await;
-    assert_eq!((told.status, told.body), (200, json!({"id": "ann", "sub": "ann"})));
+    assert_eq!(
+        (told.status, told.body),
+        (200, json!({"id": "ann", "sub": "ann"}))
+    );
 }
 
 async fn pages_may_send_what_the_clients_send(database: Database) {
@@ -434,7 +563,10 @@ async fn pages_may_send_what_the_clients_send(database: Database) {
         .header("access-control-request-method", "POST")
         .header("access-control-request-headers", "authorization");
     let headers = ask.send().await.expect("an answer").headers().clone();
-    let listed = headers["access-control-allow-headers"].to_str().expect("a text").to_owned();
+    let listed = headers["access-control-allow-headers"]
+        .to_str()
+        .expect("a text")
+        .to_owned();
     let listed: Vec<&str> = listed.split(',').map(str::trim).collect();
     for name in [
         "authorization",
@@ -448,10 +580,19 @@ async fn pages_may_send_what_the_clients_send(database: Database) {
         assert!(listed.contains(&name), "{name} is not in {listed:?}");
     }
     assert_eq!(headers["access-control-allow-credentials"], "true");
-    assert_eq!(headers["access-control-allow-origin"], "https://app.example.com");
+    assert_eq!(
+        headers["access-control-allow-origin"],
+        "https://app.example.com"
+    );
     // An error can be read by the page too.
-    let call = app.http.post(app.url(UPDATE)).header("origin", "https://app.example.com");
+    let call = app
+        .http
+        .post(app.url(UPDATE))
+        .header("origin", "https://app.example.com");
     let told = answer(call).await;
     assert_eq!(told.refused(), (401, "invalid_request"));
-    assert_eq!(told.headers["access-control-allow-origin"], "https://app.example.com");
+    assert_eq!(
+        told.headers["access-control-allow-origin"],
+        "https://app.example.com"
+    );
 }

@@ -162,6 +162,7 @@ async fn self_service_does_the_rest(database: Database) {
 /// Every method that is about one user.
 fn methods() -> Vec<(&'static str, Value)> {
     let phone = || json!({"phone": "+41791110099", "isVerified": true});
+    let (id, code) = ("0190a5d2-0000-7000-8000-000000000001", "123456");
     vec![
         ("SetPhone", json!({"phone": "+41791110099"})),
         (
@@ -183,6 +184,26 @@ fn methods() -> Vec<(&'static str, Value)> {
         ("DeleteUser", json!({})),
         ("GetUserByID", json!({})),
         ("ListUserPhones", json!({})),
+        ("AddUserPhone", json!({"phone": "+41791110099"})),
+        ("AddUserPhone", phone()),
+        ("PreverifyUserPhone", json!({"phone": "+41791110099"})),
+        (
+            "VerifyUserPhone",
+            json!({"phone": "+41791110099", "verificationCode": code}),
+        ),
+        (
+            "VerifyUserPhone",
+            json!({"challengeId": id, "verificationCode": code}),
+        ),
+        ("RequestUserPhoneRemoval", json!({"phoneId": id})),
+        (
+            "ConfirmUserPhoneRemoval",
+            json!({"phoneId": id, "challengeId": id, "verificationCode": code}),
+        ),
+        ("RemoveUserPhone", json!({"phoneId": id})),
+        ("ChangeUserPhone", json!({"phone": "+41791110099"})),
+        ("ResendUserPhoneChange", json!({})),
+        ("SetPrimaryUserPhone", json!({"phoneId": id})),
     ]
 }
 

@@ -54,8 +54,13 @@ impl Issued {
     fn certificate(&self, key: &KeyPair) -> (String, Vec<u8>) {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let params = CertificateParams::new(names).expect("names");
-        let certificate = params.signed_by(key, &self.authority).expect("a certificate");
-        (certificate.pem() + &self.authority.pem(), certificate.der().to_vec())
+        let certificate = params
+            .signed_by(key, &self.authority)
+            .expect("a certificate");
+        (
+            certificate.pem() + &self.authority.pem(),
+            certificate.der().to_vec(),
+        )
     }
 
     pub fn certificate_file(&self) -> PathBuf {
@@ -114,7 +119,10 @@ async fn the_protocol_is_chosen_by_alpn() {
     let bearer = format!("Bearer {}", app.admin());
     let clients = [
         (client(&issued.authority()), http::Version::HTTP_2),
-        (client(&issued.authority()).http1_only(), http::Version::HTTP_11),
+        (
+            client(&issued.authority()).http1_only(),
+            http::Version::HTTP_11,
+        ),
         (
             client(&issued.authority()).tls_version_max(reqwest::tls::Version::TLS_1_2),
             http::Version::HTTP_2,
@@ -123,13 +131,21 @@ async fn the_protocol_is_chosen_by_alpn() {
     for (client, version) in clients {
         let client = client.build().expect("a client");
         let url = https(&app, "/v2/phones/search");
-        let request = client.post(url).header("authorization", &bearer).json(&json!({}));
+        let request = client
+            .post(url)
+            .header("authorization", &bearer)
+            .json(&json!({}));
         let answer = request.send().await.expect("an answer");
         assert_eq!((answer.status().as_u16(), answer.version()), (200, version));
         assert_eq!(answer.text().await.expect("a body"), "{}");
     }
-    assert_eq!(shown(client(&issued.authority()), &https(&app, "/healthz")).await, issued.der);
-    let stranger = client(&Issued::new().authority()).build().expect("a client");
+    assert_eq!(
+        shown(client(&issued.authority()), &https(&app, "/healthz")).await,
+        issued.der
+    );
+    let stranger = client(&Issued::new().authority())
+        .build()
+        .expect("a client");
     assert!(stranger.get(https(&app, "/healthz")).send().await.is_err());
 }
 
@@ -145,8 +161,17 @@ async fn grpc_and_grpc_web_speak_tls() {
         .expect("an endpoint")
         .connect_lazy();
     let body = json!({"userId": "ann", "phone": "+41791234567", "isVerified": true});
-    Wire::Grpc.ok(&app, "AddUserPhone", &app.manager("acme"), json!({"userId": "boss", "phone": "+41791234567", "isVerified": true})).await;
-    let refused = Wire::Grpc.refused(&app, "AddUserPhone", &app.manager("acme"), body).await;
+    Wire::Grpc
+        .ok(
+            &app,
+            "AddUserPhone",
+            &app.manager("acme"),
+            json!({"userId": "boss", "phone": "+41791234567", "isVerified": true}),
+        )
+        .await;
+    let refused = Wire::Grpc
+        .refused(&app, "AddUserPhone", &app.manager("acme"), body)
+        .await;
     assert_eq!(refused.id(), "account_not_found");
     let kinds = ["application/grpc-web+proto", "application/json"];
     let client = client(&issued.authority()).build().expect("a client");
@@ -168,12 +193,21 @@ async fn who_says_nothing_or_no_tls_is_not_served_and_holds_nobody_up() {
         silent.push(TcpStream::connect(app.address).await.expect("a connection"));
     }
     let mut plain = TcpStream::connect(app.address).await.expect("a connection");
-    plain.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("writing");
+    plain
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await
+        .expect("writing");
     let mut answer = Vec::new();
     // How the connection ends is the system's to say: with its end or a reset.
     let _ = plain.read_to_end(&mut answer).await;
-    assert!(!answer.starts_with(b"HTTP"), "nothing is served in the clear");
-    assert_eq!(shown(client(&issued.authority()), &https(&app, "/healthz")).await, issued.der);
+    assert!(
+        !answer.starts_with(b"HTTP"),
+        "nothing is served in the clear"
+    );
+    assert_eq!(
+        shown(client(&issued.authority()), &https(&app, "/healthz")).await,
+        issued.der
+    );
     drop(silent);
 }
 
@@ -181,14 +215,22 @@ async fn who_says_nothing_or_no_tls_is_not_served_and_holds_nobody_up() {
 async fn new_connections_get_what_was_read_last() {
     let mut issued = Issued::new();
     let first = issued.der.clone();
-    let tls = Tls::open(&issued.section()).expect("files that fit").expect("TLS");
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let tls = Tls::open(&issued.section())
+        .expect("files that fit")
+        .expect("TLS");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
     let url = format!("https://{}/", listener.local_addr().expect("an address"));
     let router = axum::Router::new().route("/", axum::routing::get(|| async { "ok" }));
-    let serving = ringback::serve::serve(listener, Some(tls.clone()), router, std::future::pending());
+    let serving =
+        ringback::serve::serve(listener, Some(tls.clone()), router, std::future::pending());
     let task = tokio::spawn(serving);
     let kept = client(&issued.authority()).build().expect("a client");
-    assert_eq!(kept.get(&url).send().await.expect("an answer").status(), 200);
+    assert_eq!(
+        kept.get(&url).send().await.expect("an answer").status(),
+        200
+    );
     let now = || shown(client(&issued.authority()), &url);
 
     assert_eq!(now().await, first);
@@ -199,7 +241,10 @@ async fn new_connections_get_what_was_read_last() {
     assert_eq!(now().await, first, "files are read when they are asked for");
     tls.reload().expect("files that fit");
     assert_eq!(now().await, issued.der);
-    assert_eq!(kept.get(&url).send().await.expect("an answer").status(), 200);
+    assert_eq!(
+        kept.get(&url).send().await.expect("an answer").status(),
+        200
+    );
 
     fs::write(issued.key_file(), "no key").expect("writing");
     let error = tls.reload().expect_err("no key").to_string();
@@ -233,7 +278,11 @@ fn files_that_do_not_fit_are_named() {
     fs::write(&torn, &whole[..whole.len() / 3]).expect("writing");
     let locked = issued.directory.path().join("locked.pem");
     let text = fs::read_to_string(&key).expect("reading");
-    fs::write(&locked, text.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")).expect("writing");
+    fs::write(
+        &locked,
+        text.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"),
+    )
+    .expect("writing");
     let authority = issued.directory.path().join("authority.pem");
     fs::write(&authority, issued.authority()).expect("writing");
 
@@ -244,14 +293,32 @@ fn files_that_do_not_fit_are_named() {
         (&key, &key, "tls.certificate", "holds no certificate"),
         (&certificate, &missing, "tls.key", "cannot be read"),
         (&certificate, &empty, "tls.key", "holds no private key"),
-        (&certificate, &certificate, "tls.key", "holds no private key"),
+        (
+            &certificate,
+            &certificate,
+            "tls.key",
+            "holds no private key",
+        ),
         (&certificate, &locked, "tls.key", "without a passphrase"),
-        (&certificate, &other.key_file(), "tls.key", "is not the key of the first certificate"),
-        (&authority, &key, "tls.key", "is not the key of the first certificate"),
+        (
+            &certificate,
+            &other.key_file(),
+            "tls.key",
+            "is not the key of the first certificate",
+        ),
+        (
+            &authority,
+            &key,
+            "tls.key",
+            "is not the key of the first certificate",
+        ),
     ];
     for (certificate, key, place, says) in wrong {
         let told = problem(certificate, key);
-        assert!(told.starts_with(&format!("{place}: ")) && told.contains(says), "{told}");
+        assert!(
+            told.starts_with(&format!("{place}: ")) && told.contains(says),
+            "{told}"
+        );
         assert!(!told.contains("BEGIN"), "{told}");
     }
 }
@@ -274,7 +341,12 @@ fn content(der: &[u8]) -> (&[u8], &[u8]) {
         short @ ..0x80 => (2, usize::from(short)),
         long => {
             let start = 2 + usize::from(long & 0x7f);
-            (start, der[2..start].iter().fold(0, |length, byte| length << 8 | usize::from(*byte)))
+            (
+                start,
+                der[2..start]
+                    .iter()
+                    .fold(0, |length, byte| length << 8 | usize::from(*byte)),
+            )
         }
     };
     (&der[start..start + length], &der[start + length..])

@@ -368,17 +368,24 @@ fn http_rule(rpc: &MethodDescriptor, values: &[(String, String)]) -> (Method, St
 fn path_values(rpc: &MethodDescriptor, body: &Value) -> Vec<(String, String)> {
     let (_, template) = http_rule(rpc, &[]);
     let names = template.split('/').filter_map(|segment| {
-        segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'))
+        segment
+            .strip_prefix('{')
+            .and_then(|segment| segment.strip_suffix('}'))
     });
     let value = |name: &str| {
-        let found = [name, &json_name(rpc, name)].iter().find_map(|name| body[*name].as_str());
+        let found = [name, &json_name(rpc, name)]
+            .iter()
+            .find_map(|name| body[*name].as_str());
         (name.to_owned(), found.unwrap_or_default().to_owned())
     };
     names.map(value).collect()
 }
 
 fn json_name(rpc: &MethodDescriptor, name: &str) -> String {
-    let field = rpc.input().get_field_by_name(name).expect("a field of the path");
+    let field = rpc
+        .input()
+        .get_field_by_name(name)
+        .expect("a field of the path");
     field.json_name().to_owned()
 }
 

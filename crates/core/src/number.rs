@@ -209,8 +209,9 @@ fn plain(text: &str) -> Result<String, NumberError> {
         Some(scheme) if scheme.eq_ignore_ascii_case("tel:") => &text[4..],
         _ => text,
     };
-    let lower = text.to_lowercase();
-    if lower.contains("ext") || lower.contains('x') || lower.contains('#') {
+    // A letter or sign for an extension counts as one behind digits only; elsewhere it is just no digit.
+    let after_digits = text.trim_start_matches(|c: char| !c.is_ascii_digit()).to_lowercase();
+    if after_digits.contains("ext") || after_digits.contains(['x', '#']) {
         return Err(NumberError::Extension);
     }
     let mut plain = String::with_capacity(text.len());
@@ -343,6 +344,7 @@ mod tests {
             Err(NumberError::Extension)
         );
         assert_eq!(parse("+41 79 123 45 67 x12"), Err(NumberError::Extension));
+        assert_eq!(parse("x"), Err(NumberError::Malformed));
         assert_eq!(parse("+417912345"), Err(NumberError::Length));
         assert_eq!(parse("+4179123456789012345678"), Err(NumberError::Length));
         assert_eq!(parse("+1234567890"), Err(NumberError::Length));

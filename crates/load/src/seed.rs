@@ -58,8 +58,8 @@ impl Base {
     pub(crate) async fn execute(&mut self, sql: &str) -> anyhow::Result<()> {
         let sql = raw_sql(AssertSqlSafe(sql.to_owned()));
         match self {
-            Base::Sqlite(connection) => drop(sql.execute(connection).await?),
-            Base::Postgres(connection) => drop(sql.execute(connection).await?),
+            Base::Sqlite(connection) => sql.execute(connection).await.map(|_| ())?,
+            Base::Postgres(connection) => sql.execute(connection).await.map(|_| ())?,
         }
         Ok(())
     }

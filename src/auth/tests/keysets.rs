@@ -142,27 +142,28 @@ async fn keys_outlive_a_failing_endpoint_for_a_day() {
     let endpoint = Endpoint::serving(set(&[&pair])).await;
     let hands = Hands::new();
     let auth = auth(endpoint.issuer(), &hands);
-    let token = pair.sign(Some("a"), &claims(json!({"exp": START + 1_000_000})));
-    assert!(ask(&auth, &token).await.is_ok());
+    // Signed anew each time: a token that is known already asks for no key.
+    let token = || pair.sign(Some("a"), &claims(json!({"exp": START + 1_000_000})));
+    assert!(ask(&auth, &token()).await.is_ok());
     endpoint.serve(ResponseTemplate::new(503)).await;
 
     hands.forward(seconds(599));
-    assert!(ask(&auth, &token).await.is_ok());
+    assert!(ask(&auth, &token()).await.is_ok());
     settled(&auth).await;
     assert_eq!(endpoint.fetches().await, 1);
     hands.forward(seconds(1));
     for _ in 0..3 {
-        assert!(ask(&auth, &token).await.is_ok());
+        assert!(ask(&auth, &token()).await.is_ok());
         settled(&auth).await;
     }
     assert_eq!(endpoint.fetches().await, 2);
 
     hands.forward(seconds(86_400 - 601));
-    assert!(ask(&auth, &token).await.is_ok());
+    assert!(ask(&auth, &token()).await.is_ok());
     settled(&auth).await;
     assert_eq!(endpoint.fetches().await, 3);
     hands.forward(seconds(30));
-    assert_eq!(ask(&auth, &token).await, Err(Refusal::IssuerUnavailable));
+    assert_eq!(ask(&auth, &token()).await, Err(Refusal::IssuerUnavailable));
     assert_eq!(endpoint.fetches().await, 4);
 }
 

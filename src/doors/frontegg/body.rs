@@ -25,7 +25,9 @@ impl Members {
         if !is_json(&head.headers) {
             return Err(Failure::MediaType);
         }
-        serde_json::from_slice(&bytes).map(Members).map_err(|_| Failure::Malformed)
+        serde_json::from_slice(&bytes)
+            .map(Members)
+            .map_err(|_| Failure::Malformed)
     }
 
     /// A text that must be there.
@@ -61,13 +63,21 @@ pub(super) fn invalid(field: &str, rule: impl Into<String>) -> Refusal {
 }
 
 async fn whole(headers: &HeaderMap, body: Body) -> Result<axum::body::Bytes, Failure> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok());
     // Said at once, so that nobody uploads what is not taken.
-    if announced.and_then(|text| text.parse().ok()).is_some_and(|length: u64| length > BODY_LIMIT as u64) {
+    if announced
+        .and_then(|text| text.parse().ok())
+        .is_some_and(|length: u64| length > BODY_LIMIT as u64)
+    {
         return Err(Failure::TooLarge);
     }
     to_bytes(body, BODY_LIMIT).await.map_err(|error| {
-        match error.source().is_some_and(|source| source.is::<LengthLimitError>()) {
+        match error
+            .source()
+            .is_some_and(|source| source.is::<LengthLimitError>())
+        {
             true => Failure::TooLarge,
             false => Failure::Interrupted,
         }
@@ -80,8 +90,14 @@ fn is_json(headers: &HeaderMap) -> bool {
         return true;
     };
     let kind = kind.to_str().unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    let essence = kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 #[cfg(test)]
@@ -96,10 +112,20 @@ mod tests {
             is_json(&headers)
         };
         assert!(is_json(&HeaderMap::new()));
-        for kind in ["application/json", "Application/JSON; charset=utf-8", "application/merge+json"] {
+        for kind in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/merge+json",
+        ] {
             assert!(is(kind), "{kind}");
         }
-        for kind in ["application/x-www-form-urlencoded", "text/json", "text/plain", "json", ""] {
+        for kind in [
+            "application/x-www-form-urlencoded",
+            "text/json",
+            "text/plain",
+            "json",
+            "",
+        ] {
             assert!(!is(kind), "{kind}");
         }
     }

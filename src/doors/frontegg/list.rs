@@ -64,7 +64,9 @@ pub(super) fn wish(
     // The vendor's client writes what it has no value for as this word.
     parameters.retain(|(_, value)| value != "undefined");
     let find = |name: &str| {
-        let found = parameters.iter().find(|(key, value)| key == name && !value.is_empty());
+        let found = parameters
+            .iter()
+            .find(|(key, value)| key == name && !value.is_empty());
         found.map(|(_, value)| value.as_str())
     };
     let largest = version.largest_page();
@@ -72,15 +74,26 @@ pub(super) fn wish(
         None => USUAL_PAGE,
         Some(Ok(limit)) if (1..=largest).contains(&limit) => limit,
         Some(Ok(0) | Err(_)) => {
-            return Err(invalid(LIMIT, format!("must be a number from 1 to {largest}")));
+            return Err(invalid(
+                LIMIT,
+                format!("must be a number from 1 to {largest}"),
+            ));
         }
-        Some(Ok(_)) => return Err(invalid(LIMIT, format!("must not be greater than {largest}"))),
+        Some(Ok(_)) => {
+            return Err(invalid(
+                LIMIT,
+                format!("must not be greater than {largest}"),
+            ));
+        }
     };
     let page = match find(OFFSET).map(str::parse) {
         None => 0,
         Some(Ok(page)) if page <= LAST_PAGE => page,
         Some(Ok(_) | Err(_)) => {
-            return Err(invalid(OFFSET, "must be the number of a page: 0 for the first one"));
+            return Err(invalid(
+                OFFSET,
+                "must be the number of a page: 0 for the first one",
+            ));
         }
     };
     let sort = match find(SORT_BY) {
@@ -94,7 +107,9 @@ pub(super) fn wish(
         Some("DESC") => false,
         Some(_) => return Err(invalid(ORDER, "must be ASC or DESC")),
     };
-    let number = find(NUMBER).map(|text| Number::parse(&with_plus(text), rules)).transpose()?;
+    let number = find(NUMBER)
+        .map(|text| Number::parse(&with_plus(text), rules))
+        .transpose()?;
     let accounts = users(&parameters)?;
     let kept = [LIMIT, SORT_BY, ORDER, NUMBER, USERS];
     parameters.retain(|(name, _)| kept.contains(&name.as_str()));
@@ -126,7 +141,9 @@ fn with_plus(text: &str) -> String {
 /// without names finds nothing; `None` is no list.
 fn users(parameters: &[(String, String)]) -> Result<Option<Vec<String>>, Refusal> {
     let mut named: Option<Vec<String>> = None;
-    let values = parameters.iter().filter(|(name, _)| name == USERS || name == "userIds[]");
+    let values = parameters
+        .iter()
+        .filter(|(name, _)| name == USERS || name == "userIds[]");
     for (_, value) in values {
         let users = named.get_or_insert_default();
         if value.trim_start().starts_with('[') {
@@ -138,7 +155,10 @@ fn users(parameters: &[(String, String)]) -> Result<Option<Vec<String>>, Refusal
         }
         users.retain(|user| !user.is_empty());
         if users.len() > MOST_USERS {
-            return Err(invalid(USERS, format!("must not name more than {MOST_USERS} users")));
+            return Err(invalid(
+                USERS,
+                format!("must not name more than {MOST_USERS} users"),
+            ));
         }
     }
     Ok(named)
@@ -160,7 +180,13 @@ impl Wish {
 
     fn links(&self, pages: u64) -> Links {
         let last = pages.saturating_sub(1);
-        let some = |there: bool, page: u64| if there { self.link(page) } else { String::new() };
+        let some = |there: bool, page: u64| {
+            if there {
+                self.link(page)
+            } else {
+                String::new()
+            }
+        };
         Links {
             next: some(self.page < last, self.page.saturating_add(1)),
             prev: some(self.page > 0, self.page.saturating_sub(1).min(last)),
@@ -182,7 +208,11 @@ impl Wish {
 }
 
 /// What RFC 3986 calls unreserved stays as it is.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 #[cfg(test)]
 mod tests {
@@ -190,7 +220,12 @@ mod tests {
 
     fn read(query: &str) -> Result<Wish, Refusal> {
         let uri: Uri = format!("/p/v2?{query}").parse().unwrap();
-        wish(&uri, Version::Two, Scope::Everywhere, &NumberRules::default())
+        wish(
+            &uri,
+            Version::Two,
+            Scope::Everywhere,
+            &NumberRules::default(),
+        )
     }
 
     fn accounts(query: &str) -> Option<Vec<String>> {
@@ -214,26 +249,41 @@ mod tests {
         assert_eq!(accounts("userIds=undefined"), None);
         assert_eq!(accounts("userIds="), Some(vec![]));
         assert_eq!(accounts("userIds=%5B%5D"), Some(vec![]));
-        for wrong in ["userIds=%5B1%5D", "userIds=%5B%22a%22", &format!("userIds={}", "a,".repeat(1_001))] {
+        for wrong in [
+            "userIds=%5B1%5D",
+            "userIds=%5B%22a%22",
+            &format!("userIds={}", "a,".repeat(1_001)),
+        ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn the_rest_is_read_as_published() {
-        let wish = read("_limit=10&_offset=3&_sortBy=phoneNumber&_order=DESC&_phoneNumber=%2B41791234567&x=1");
+        let wish = read(
+            "_limit=10&_offset=3&_sortBy=phoneNumber&_order=DESC&_phoneNumber=%2B41791234567&x=1",
+        );
         let wish = wish.ok().unwrap();
         assert_eq!((wish.query.offset, wish.query.limit), (30, 10));
-        assert_eq!((wish.query.sort, wish.query.ascending), (PhoneSort::Number, false));
+        assert_eq!(
+            (wish.query.sort, wish.query.ascending),
+            (PhoneSort::Number, false)
+        );
         assert_eq!(wish.query.number.unwrap().as_str(), "+41791234567");
         let unset = "_limit=undefined&_offset=undefined&_sortBy=undefined&_order=&_phoneNumber=";
         for query in ["", unset] {
             let wish = read(query).ok().unwrap();
             assert_eq!((wish.query.offset, wish.query.limit), (0, USUAL_PAGE));
-            assert_eq!((wish.query.sort, wish.query.ascending), (PhoneSort::Added, true));
+            assert_eq!(
+                (wish.query.sort, wish.query.ascending),
+                (PhoneSort::Added, true)
+            );
             assert_eq!(wish.query.number, None);
         }
-        assert!(read("_phoneNumber=+41791234567").is_ok(), "a plus that was not encoded");
+        assert!(
+            read("_phoneNumber=+41791234567").is_ok(),
+            "a plus that was not encoded"
+        );
         for wrong in [
             "_limit=0",
             "_limit=251",
@@ -257,11 +307,25 @@ mod tests {
         let query = "_limit=2&userIds=a%2Cb&userIds=c&_phoneNumber=%2B41791234567&_offset=";
         let kept = "/p/v2?_limit=2&userIds=a%2Cb&userIds=c&_phoneNumber=%2B41791234567&_offset=";
         let at = |page: u64| format!("{kept}{page}");
-        let expected = |next: String, prev: String| Links { next, prev, first: at(0), last: at(2) };
-        assert_eq!(links(&format!("{query}0"), 3), expected(at(1), String::new()));
+        let expected = |next: String, prev: String| Links {
+            next,
+            prev,
+            first: at(0),
+            last: at(2),
+        };
+        assert_eq!(
+            links(&format!("{query}0"), 3),
+            expected(at(1), String::new())
+        );
         assert_eq!(links(&format!("{query}1"), 3), expected(at(2), at(0)));
-        assert_eq!(links(&format!("{query}2"), 3), expected(String::new(), at(1)));
-        assert_eq!(links(&format!("{query}9"), 3), expected(String::new(), at(2)));
+        assert_eq!(
+            links(&format!("{query}2"), 3),
+            expected(String::new(), at(1))
+        );
+        assert_eq!(
+            links(&format!("{query}9"), 3),
+            expected(String::new(), at(2))
+        );
         let empty = links("", 0);
         assert_eq!((empty.next.as_str(), empty.prev.as_str()), ("", ""));
         assert_eq!(empty.last, "/p/v2?_offset=0");

@@ -82,7 +82,13 @@ mod tests {
             tampered.replace_range(at..=at, other);
             assert_eq!(find(Purpose::Verify, "ann", &tampered), None, "{at}");
         }
-        for wrong in ["", "AAAA", &token[..40], &format!("{token}AAAA"), "not base64!"] {
+        for wrong in [
+            "",
+            "AAAA",
+            &token[..40],
+            &format!("{token}AAAA"),
+            "not base64!",
+        ] {
             assert_eq!(find(Purpose::Verify, "ann", wrong), None, "{wrong}");
         }
     }

@@ -56,22 +56,31 @@ impl IntoResponse for Failure {
             Failure::Vendor(VendorRefusal::Wrong) => reply(&Refusal::TokenInvalid),
             Failure::Vendor(VendorRefusal::Limited { retry_after }) => {
                 let text = "too many wrong secrets; wait as Retry-After says";
-                wait(error(StatusCode::TOO_MANY_REQUESTS, None, [text]), retry_after)
+                wait(
+                    error(StatusCode::TOO_MANY_REQUESTS, None, [text]),
+                    retry_after,
+                )
             }
-            Failure::TooLarge => {
-                error(StatusCode::PAYLOAD_TOO_LARGE, None, ["the body is larger than 1 MiB"])
-            }
+            Failure::TooLarge => error(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                None,
+                ["the body is larger than 1 MiB"],
+            ),
             Failure::MediaType => error(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 None,
                 ["the body must be JSON: send it with content-type application/json"],
             ),
-            Failure::Malformed => {
-                error(StatusCode::BAD_REQUEST, Some(INVALID_JSON), ["Invalid input json"])
-            }
-            Failure::Interrupted => {
-                error(StatusCode::BAD_REQUEST, None, ["the body ended before its end"])
-            }
+            Failure::Malformed => error(
+                StatusCode::BAD_REQUEST,
+                Some(INVALID_JSON),
+                ["Invalid input json"],
+            ),
+            Failure::Interrupted => error(
+                StatusCode::BAD_REQUEST,
+                None,
+                ["the body ended before its end"],
+            ),
         }
     }
 }
@@ -82,22 +91,27 @@ pub(super) fn reply(refusal: &Refusal) -> Response {
     match refusal {
         Refusal::TokenMissing | Refusal::TokenMalformed | Refusal::TokenInvalid => {
             let text = ["Invalid authentication"];
-            let mut response =
-                error(StatusCode::UNAUTHORIZED, Some(INVALID_AUTHENTICATION), text);
+            let mut response = error(StatusCode::UNAUTHORIZED, Some(INVALID_AUTHENTICATION), text);
             let scheme = HeaderValue::from_static("Bearer");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, scheme);
             response
         }
         Refusal::IssuerUnavailable => {
             let text = ["the keys of the token's issuer cannot be read now; try again"];
             error(StatusCode::SERVICE_UNAVAILABLE, none, text)
         }
-        Refusal::OrganizationDenied => {
-            error(StatusCode::FORBIDDEN, none, ["the token does not allow to act in this tenant"])
-        }
-        Refusal::PermissionDenied => {
-            error(StatusCode::FORBIDDEN, none, ["the token does not allow this"])
-        }
+        Refusal::OrganizationDenied => error(
+            StatusCode::FORBIDDEN,
+            none,
+            ["the token does not allow to act in this tenant"],
+        ),
+        Refusal::PermissionDenied => error(
+            StatusCode::FORBIDDEN,
+            none,
+            ["the token does not allow this"],
+        ),
         Refusal::AccountNotFound => error(StatusCode::NOT_FOUND, none, ["user not found"]),
         Refusal::AccountExists => error(StatusCode::CONFLICT, none, ["the user exists already"]),
         Refusal::PhoneNotFound => error(StatusCode::NOT_FOUND, none, ["phone number not found"]),
@@ -105,16 +119,20 @@ pub(super) fn reply(refusal: &Refusal) -> Response {
             let text = ["the user has this phone number already, and it is verified"];
             error(StatusCode::CONFLICT, none, text)
         }
-        Refusal::PhoneUnverified => {
-            error(StatusCode::CONFLICT, none, ["the phone number must be verified first"])
-        }
+        Refusal::PhoneUnverified => error(
+            StatusCode::CONFLICT,
+            none,
+            ["the phone number must be verified first"],
+        ),
         Refusal::TooManyNumbers => {
             let text = ["the user has as many phone numbers as allowed; remove one first"];
             error(StatusCode::BAD_REQUEST, none, text)
         }
-        Refusal::NumberInvalid(NumberError::Empty) => {
-            error(StatusCode::BAD_REQUEST, form_code(FORM_CODES[0].0), [FORM_CODES[0].0])
-        }
+        Refusal::NumberInvalid(NumberError::Empty) => error(
+            StatusCode::BAD_REQUEST,
+            form_code(FORM_CODES[0].0),
+            [FORM_CODES[0].0],
+        ),
         Refusal::NumberInvalid(reason) => {
             let texts = ["Phone number must be valid".to_owned(), reason.to_string()];
             error(StatusCode::BAD_REQUEST, Some(NUMBER_INVALID), texts)
@@ -124,33 +142,45 @@ pub(super) fn reply(refusal: &Refusal) -> Response {
             error(StatusCode::BAD_REQUEST, none, text)
         }
         // Wrong, expired, spent, absent and locked look the same: see policy.
-        Refusal::CodeRefused(_) => {
-            error(StatusCode::BAD_REQUEST, Some(INVALID_CODE), ["Invalid code"])
-        }
-        Refusal::Limited { limit, retry_after } => {
-            wait(error(StatusCode::TOO_MANY_REQUESTS, none, [limited(*limit)]), *retry_after)
-        }
+        Refusal::CodeRefused(_) => error(
+            StatusCode::BAD_REQUEST,
+            Some(INVALID_CODE),
+            ["Invalid code"],
+        ),
+        Refusal::Limited { limit, retry_after } => wait(
+            error(StatusCode::TOO_MANY_REQUESTS, none, [limited(*limit)]),
+            *retry_after,
+        ),
         Refusal::FieldInvalid { field, rule } => {
             let text = format!("{field} {rule}");
             error(StatusCode::BAD_REQUEST, form_code(&text), [text])
         }
-        Refusal::Unsupported { what } => {
-            error(StatusCode::BAD_REQUEST, none, [format!("{what} is not supported")])
-        }
+        Refusal::Unsupported { what } => error(
+            StatusCode::BAD_REQUEST,
+            none,
+            [format!("{what} is not supported")],
+        ),
         Refusal::Overloaded => {
             let text = ["more is waiting than can be done soon; try again"];
-            wait(error(StatusCode::TOO_MANY_REQUESTS, none, text), Duration::from_secs(1))
+            wait(
+                error(StatusCode::TOO_MANY_REQUESTS, none, text),
+                Duration::from_secs(1),
+            )
         }
-        Refusal::DeadlineExceeded => {
-            error(StatusCode::GATEWAY_TIMEOUT, none, ["the time was up before the work began"])
-        }
+        Refusal::DeadlineExceeded => error(
+            StatusCode::GATEWAY_TIMEOUT,
+            none,
+            ["the time was up before the work began"],
+        ),
         Refusal::Unavailable => {
             let text = ["not available now; whether anything was changed is unknown"];
             error(StatusCode::SERVICE_UNAVAILABLE, none, text)
         }
-        Refusal::Internal => {
-            error(StatusCode::INTERNAL_SERVER_ERROR, none, ["an internal error occurred"])
-        }
+        Refusal::Internal => error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            none,
+            ["an internal error occurred"],
+        ),
     }
 }
 
@@ -175,7 +205,10 @@ fn limited(limit: Limit) -> &'static str {
 }
 
 fn form_code(text: &str) -> Option<&'static str> {
-    FORM_CODES.iter().find(|(known, _)| *known == text).map(|(_, code)| *code)
+    FORM_CODES
+        .iter()
+        .find(|(known, _)| *known == text)
+        .map(|(_, code)| *code)
 }
 
 #[derive(Serialize)]
@@ -199,6 +232,87 @@ fn error<const N: usize>(
 fn wait(mut response: Response, retry_after: Duration) -> Response {
     let seconds = retry_after.as_millis().div_ceil(1_000).max(1);
     let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use ringback_core::refusal::CodeFailure;
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+
+    fn every_refusal() -> Vec<Refusal> {
+        let limited = |limit| Refusal::Limited {
+            limit,
+            retry_after: Duration::from_millis(1_001),
+        };
+        vec![
+            Refusal::TokenMissing,
+            Refusal::TokenMalformed,
+            Refusal::TokenInvalid,
+            Refusal::IssuerUnavailable,
+            Refusal::OrganizationDenied,
+            Refusal::PermissionDenied,
+            Refusal::AccountNotFound,
+            Refusal::AccountExists,
+            Refusal::PhoneNotFound,
+            Refusal::PhoneUnchanged,
+            Refusal::PhoneUnverified,
+            Refusal::TooManyNumbers,
+            Refusal::NumberInvalid(NumberError::Empty),
+            Refusal::NumberInvalid(NumberError::Extension),
+            Refusal::NumberInvalid(NumberError::Malformed),
+            Refusal::NumberInvalid(NumberError::NotInternational),
+            Refusal::NumberInvalid(NumberError::Length),
+            Refusal::NumberInvalid(NumberError::Nonexistent),
+            Refusal::CodeAbsent,
+            Refusal::CodeRefused(CodeFailure::Locked),
+            limited(Limit::CoolDown),
+            limited(Limit::NumberSends),
+            limited(Limit::AccountSends),
+            limited(Limit::AccountSets),
+            limited(Limit::Guesses),
+            Refusal::FieldInvalid {
+                field: "field".into(),
+                rule: "breaks a rule".into(),
+            },
+            Refusal::Unsupported {
+                what: "something".into(),
+            },
+            Refusal::Overloaded,
+            Refusal::DeadlineExceeded,
+            Refusal::Unavailable,
+            Refusal::Internal,
+        ]
+    }
+
+    #[tokio::test]
+    async fn every_refusal_has_its_words() {
+        let mut shown = Map::new();
+        for refusal in every_refusal() {
+            let response = reply(&refusal);
+            let status = response.status().as_u16();
+            let wait = response.headers().get(header::RETRY_AFTER).cloned();
+            assert_eq!(wait.is_some(), status == 429, "{refusal:?}");
+            let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            let name = match &refusal {
+                Refusal::Limited { limit, .. } => format!("{}: {}", refusal.code(), limit.code()),
+                _ => refusal.code().to_owned(),
+            };
+            shown.insert(name, json!({ "status": status, "body": body }));
+        }
+        insta::with_settings!({
+            omit_expression => true,
+            prepend_module_to_snapshot => false,
+            snapshot_path => "../../../tests/it/frontegg/snapshots",
+        }, {
+            insta::assert_json_snapshot!("frontegg_every_refusal", shown);
+        });
+    }
 }

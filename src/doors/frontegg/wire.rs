@@ -108,7 +108,13 @@ mod tests {
 
     #[test]
     fn dates_look_as_from_javascript() {
-        assert_eq!(date_time(Time(1_700_000_000_000_000)), "2023-11-14T22:13:20.000Z");
-        assert_eq!(date_time(Time(1_700_000_000_045_678)), "2023-11-14T22:13:20.045Z");
+        assert_eq!(
+            date_time(Time(1_700_000_000_000_000)),
+            "2023-11-14T22:13:20.000Z"
+        );
+        assert_eq!(
+            date_time(Time(1_700_000_000_045_678)),
+            "2023-11-14T22:13:20.045Z"
+        );
     }
 }

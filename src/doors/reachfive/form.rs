@@ -26,10 +26,18 @@ impl Form {
         if !is_json(request.headers()) {
             return Err(Problem::media_type());
         }
-        let bytes = to_bytes(request.into_body(), BODY_LIMIT).await.map_err(|error| {
-            let too_large = error.source().is_some_and(|cause| cause.is::<LengthLimitError>());
-            if too_large { Problem::too_large() } else { Problem::body("it ended early") }
-        })?;
+        let bytes = to_bytes(request.into_body(), BODY_LIMIT)
+            .await
+            .map_err(|error| {
+                let too_large = error
+                    .source()
+                    .is_some_and(|cause| cause.is::<LengthLimitError>());
+                if too_large {
+                    Problem::too_large()
+                } else {
+                    Problem::body("it ended early")
+                }
+            })?;
         let members = if bytes.is_empty() {
             Map::new()
         } else {
@@ -67,7 +75,11 @@ impl Form {
 
     /// Whether everything that was asked for was there.
     pub(super) fn done(self) -> Result<(), Problem> {
-        if self.wrong.is_empty() { Ok(()) } else { Err(Problem::fields(self.wrong)) }
+        if self.wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::fields(self.wrong))
+        }
     }
 }
 
@@ -77,7 +89,12 @@ fn is_json(headers: &HeaderMap) -> bool {
         return true;
     };
     let kind = kind.to_str().unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     let suffixed = essence.starts_with("application/") && essence.ends_with("+json");
     essence == "application/json" || suffixed
 }

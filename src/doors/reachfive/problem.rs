@@ -106,7 +106,12 @@ impl Problem {
     }
 
     fn request(description: impl Into<String>, user_msg: &'static str) -> Problem {
-        Problem::new(StatusCode::BAD_REQUEST, "invalid_request", description, user_msg)
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            description,
+            user_msg,
+        )
     }
 
     /// The token was issued too long ago, or does not say when.
@@ -120,7 +125,12 @@ impl Problem {
     /// ReachFive does not publish.)
     pub(super) fn scope(required: &str) -> Problem {
         let text = format!("the access token has not the scope {required}; ask for it at sign-in");
-        Problem::new(StatusCode::FORBIDDEN, "insufficient_scope", text, NOT_ALLOWED)
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            "insufficient_scope",
+            text,
+            NOT_ALLOWED,
+        )
     }
 
     pub(super) fn unknown_path() -> Problem {
@@ -130,17 +140,32 @@ impl Problem {
 
     pub(super) fn wrong_method() -> Problem {
         let text = "this path has no such method; the Allow header names those that it has";
-        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", text, WRONG)
+        Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "invalid_request",
+            text,
+            WRONG,
+        )
     }
 
     pub(super) fn media_type() -> Problem {
         let text = "the body must be JSON; send it with Content-Type: application/json";
-        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request", text, WRONG)
+        Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "invalid_request",
+            text,
+            WRONG,
+        )
     }
 
     pub(super) fn too_large() -> Problem {
         let text = "the body must not be larger than 1 MiB";
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", text, WRONG)
+        Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "invalid_request",
+            text,
+            WRONG,
+        )
     }
 
     pub(super) fn body(reason: &str) -> Problem {
@@ -148,8 +173,10 @@ impl Problem {
     }
 
     pub(super) fn fields(wrong: Vec<Detail>) -> Problem {
-        let told: Vec<String> =
-            wrong.iter().map(|detail| format!("{} {}", detail.field, detail.message)).collect();
+        let told: Vec<String> = wrong
+            .iter()
+            .map(|detail| format!("{} {}", detail.field, detail.message))
+            .collect();
         Problem::request(told.join(", "), "Please check what you entered").detailed(wrong)
     }
 
@@ -179,7 +206,10 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
         if self.status == StatusCode::UNAUTHORIZED {
             // RFC 9110, section 15.5.2.
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -262,8 +292,13 @@ fn reply(refusal: &Refusal) -> Problem {
         Refusal::Limited { limit, retry_after } => {
             let wait = seconds(*retry_after);
             let text = format!("limit {} reached; try again in {wait} s", limit.code());
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_reached", text, LATER)
-                .after(*retry_after)
+            Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limit_reached",
+                text,
+                LATER,
+            )
+            .after(*retry_after)
         }
         Refusal::FieldInvalid { field, rule } => {
             let detail = Detail::invalid(field, rule.clone());
@@ -294,7 +329,12 @@ fn reply(refusal: &Refusal) -> Problem {
         }
         Refusal::Internal => {
             let text = "the service failed; its log says why";
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", text, WRONG)
+            Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "server_error",
+                text,
+                WRONG,
+            )
         }
     }
 }
@@ -385,7 +425,11 @@ mod tests {
         ];
         let wrong = told(reply(&Refusal::CodeRefused(CodeFailure::Wrong)));
         for failure in all {
-            assert_eq!(told(reply(&Refusal::CodeRefused(failure))), wrong, "{failure:?}");
+            assert_eq!(
+                told(reply(&Refusal::CodeRefused(failure))),
+                wrong,
+                "{failure:?}"
+            );
         }
     }
 

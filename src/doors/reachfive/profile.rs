@@ -90,7 +90,11 @@ fn members(profile: &Profile<'_>) -> Map<String, Value> {
 pub(super) fn credentials(account: &Account) -> Vec<Credential> {
     let is_primary = |phone: &&Phone| account.primary == Some(phone.id);
     let (first, others): (Vec<&Phone>, Vec<&Phone>) = account.phones.iter().partition(is_primary);
-    first.into_iter().chain(others).filter_map(credential).collect()
+    first
+        .into_iter()
+        .chain(others)
+        .filter_map(credential)
+        .collect()
 }
 
 /// The credential that a number is, once it is proven.

@@ -41,7 +41,12 @@ async fn a_hangup_renews_the_certificate() {
     assert_eq!(now().await, issued.der);
 
     program.signal("TERM");
-    assert_eq!(program.exit().await.code(), Some(0), "{}", program.printed());
+    assert_eq!(
+        program.exit().await.code(),
+        Some(0),
+        "{}",
+        program.printed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -61,9 +66,15 @@ async fn wrong_files_keep_it_from_starting() {
         ended.refuses(&["tls.key: ", "is not the key of the first certificate"]);
         let ended = setup(&issued).without("tls.key").run(subcommand).await;
         ended.refuses(&["tls.key: is missing"]);
-        let ended = setup(&issued).without("tls.certificate").run(subcommand).await;
+        let ended = setup(&issued)
+            .without("tls.certificate")
+            .run(subcommand)
+            .await;
         ended.refuses(&["tls.certificate: is missing"]);
-        let ended = setup(&issued).with("tls.certificate", "nowhere.pem").run(subcommand).await;
+        let ended = setup(&issued)
+            .with("tls.certificate", "nowhere.pem")
+            .run(subcommand)
+            .await;
         ended.refuses(&["tls.certificate: nowhere.pem cannot be read"]);
     }
     let ended = setup(&Issued::new()).run("check").await;
@@ -75,7 +86,14 @@ async fn wrong_files_keep_it_from_starting() {
 async fn dev_makes_a_certificate_once() {
     let (_directory, data) = fresh_data();
     let path = data.to_str().expect("a path");
-    let arguments = ["dev", "--tls", "--listen", "127.0.0.1:0", "--data-dir", path];
+    let arguments = [
+        "dev",
+        "--tls",
+        "--listen",
+        "127.0.0.1:0",
+        "--data-dir",
+        path,
+    ];
     let mut seen = Vec::new();
     for _ in 0..2 {
         let before = dev_json(&data);
@@ -98,7 +116,15 @@ async fn dev_makes_a_certificate_once() {
         program.says("NODE_EXTRA_CA_CERTS=").await;
         program.says("curl -s --cacert ").await;
         program.signal("TERM");
-        assert_eq!(program.exit().await.code(), Some(0), "{}", program.printed());
+        assert_eq!(
+            program.exit().await.code(),
+            Some(0),
+            "{}",
+            program.printed()
+        );
     }
-    assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "the same at each start");
+    assert!(
+        seen.windows(2).all(|pair| pair[0] == pair[1]),
+        "the same at each start"
+    );
 }

@@ -30,7 +30,10 @@ async fn listed(app: &TestApp, user: &str) -> Vec<String> {
     assert_eq!(told.status, 200, "{told:?}");
     let credentials = told.body["credentials"].as_array().expect("a list").clone();
     let number = |credential: Value| credential["phone_number"].as_str().map(str::to_owned);
-    credentials.into_iter().map(|credential| number(credential).expect("a number")).collect()
+    credentials
+        .into_iter()
+        .map(|credential| number(credential).expect("a number"))
+        .collect()
 }
 
 async fn a_new_number_becomes_a_factor_once_it_is_proven(database: Database) {
@@ -38,10 +41,16 @@ async fn a_new_number_becomes_a_factor_once_it_is_proven(database: Database) {
     let first = proven(&app, "ann").await;
     let second = app.number();
     let told = start(&app, "ann", &second).await;
-    assert_eq!((told.status, told.body), (200, json!({"status": "sms_sent"})));
-    assert_eq!(listed(&app, "ann").await, [first.clone()]);
+    assert_eq!(
+        (told.status, told.body),
+        (200, json!({"status": "sms_sent"}))
+    );
+    assert_eq!(listed(&app, "ann").await, [&*first]);
     let code = app.code(&second).await;
-    assert_eq!(prove(&app, "ann", other(&code)).await.refused(), INVALID_CODE);
+    assert_eq!(
+        prove(&app, "ann", other(&code)).await.refused(),
+        INVALID_CODE
+    );
     let told = prove(&app, "ann", &code).await;
     assert_eq!(told.status, 200, "{told:?}");
     assert_eq!(
@@ -64,13 +73,19 @@ async fn a_proven_number_needs_no_code(database: Database) {
     let number = proven(&app, "ann").await;
     let before = app.sent().await;
     let told = start(&app, "ann", &number).await;
-    assert_eq!((told.status, &told.body["status"]), (200, &json!("enabled")));
+    assert_eq!(
+        (told.status, &told.body["status"]),
+        (200, &json!("enabled"))
+    );
     assert_eq!(told.body["credential"]["phone_number"], json!(number));
     assert_eq!(told.body["credential"]["type"], "sms");
     assert_eq!(app.sent().await, before);
     // Somebody else's proof is none.
     let told = start(&app, "bob", &number).await;
-    assert_eq!((told.status, told.body), (200, json!({"status": "sms_sent"})));
+    assert_eq!(
+        (told.status, told.body),
+        (200, json!({"status": "sms_sent"}))
+    );
     assert_eq!(app.sent().await, before + 1);
     assert_eq!(listed(&app, "bob").await, [""; 0]);
 }
@@ -81,8 +96,14 @@ async fn an_unproven_number_is_proven_by_becoming_a_factor(database: Database) {
     assert_eq!(update(&app, "ann", &number).await.status, 200);
     app.seconds(60);
     let told = start(&app, "ann", &number).await;
-    assert_eq!((told.status, told.body), (200, json!({"status": "sms_sent"})));
-    assert_eq!(shown(&app, "ann").await, (Some(number.clone()), Some(false)));
+    assert_eq!(
+        (told.status, told.body),
+        (200, json!({"status": "sms_sent"}))
+    );
+    assert_eq!(
+        shown(&app, "ann").await,
+        (Some(number.clone()), Some(false))
+    );
     let code = app.code(&number).await;
     assert_eq!(prove(&app, "ann", &code).await.status, 200);
     assert_eq!(shown(&app, "ann").await, (Some(number), Some(true)));
@@ -112,15 +133,29 @@ async fn a_deleted_factor_is_gone_for_good(database: Database) {
     let second = app.number();
     assert_eq!(start(&app, "ann", &second).await.status, 200);
     let told = delete(&app, "ann", &second).await;
-    assert_eq!(told.refused(), (404, "resource_not_found"), "it is none yet");
+    assert_eq!(
+        told.refused(),
+        (404, "resource_not_found"),
+        "it is none yet"
+    );
     let code = app.code(&second).await;
     assert_eq!(prove(&app, "ann", &code).await.status, 200);
 
-    assert_eq!(delete(&app, "bob", &second).await.refused(), (404, "resource_not_found"));
+    assert_eq!(
+        delete(&app, "bob", &second).await.refused(),
+        (404, "resource_not_found")
+    );
     assert_eq!(delete(&app, "ann", &second).await.status, 204);
-    assert_eq!(delete(&app, "ann", &second).await.refused(), (404, "resource_not_found"));
-    assert_eq!(listed(&app, "ann").await, [first.clone()]);
-    assert_eq!(app.letters(&second).await[0].code, None, "its owner is told");
+    assert_eq!(
+        delete(&app, "ann", &second).await.refused(),
+        (404, "resource_not_found")
+    );
+    assert_eq!(listed(&app, "ann").await, [&*first]);
+    assert_eq!(
+        app.letters(&second).await[0].code,
+        None,
+        "its owner is told"
+    );
 
     // Also the one that the profile shows.
     assert_eq!(delete(&app, "ann", &first).await.status, 204);

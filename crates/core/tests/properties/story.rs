@@ -65,6 +65,7 @@ enum What {
     RequestRemoval(usize),
     ConfirmRemoval(Option<usize>, usize, Guess),
     Drop(usize),
+    RemoveNumber(usize),
     MakePrimary(usize),
     Delete,
 }
@@ -120,8 +121,8 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     // Several numbers come to something only where some of them are proven.
     let proof = prop_oneof![
-        6 => Just(Guess::Right),
-        3 => Just(Guess::Wrong),
+        8 => Just(Guess::Right),
+        2 => Just(Guess::Wrong),
         1 => (0_usize..8).prop_map(Guess::Old),
         1 => Just(Guess::Shapeless),
     ];
@@ -143,12 +144,13 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(What::Remove),
         16 => (number.clone(), proptest::option::weighted(0.8, verification())).prop_map(|(n, v)| What::Add(n, v)),
         8 => number.clone().prop_map(What::Preverify),
-        16 => number.prop_map(What::Change),
+        16 => number.clone().prop_map(What::Change),
         6 => Just(What::ResendChange),
         32 => (way, pick.clone(), proof.clone()).prop_map(|(way, pick, guess)| What::Confirm(way, pick, guess)),
-        6 => pick.clone().prop_map(What::RequestRemoval),
-        10 => (other, pick.clone(), proof).prop_map(|(other, pick, guess)| What::ConfirmRemoval(other, pick, guess)),
+        12 => pick.clone().prop_map(What::RequestRemoval),
+        16 => (other, pick.clone(), proof).prop_map(|(other, pick, guess)| What::ConfirmRemoval(other, pick, guess)),
         2 => pick.clone().prop_map(What::Drop),
+        2 => number.prop_map(What::RemoveNumber),
         4 => pick.prop_map(What::MakePrimary),
         1 => Just(What::Delete),
     ];
@@ -370,6 +372,7 @@ impl Step {
                 }
             }
             What::Drop(n) => Action::DropPhone { phone: name(*n) },
+            What::RemoveNumber(n) => Action::RemoveNumber { number: number(*n) },
             What::MakePrimary(n) => Action::MakePrimary { phone: name(*n) },
             What::Delete => Action::Delete,
         }

@@ -181,6 +181,11 @@ impl Found {
                 AtLeast(0.8),
             );
             row(
+                format!("overload, {name}: first answer to a new caller after its end, ms"),
+                Some(overload.after.first_done_ms),
+                AtMost(1_000.0),
+            );
+            row(
                 format!("overload, {name}: right after ÷ before"),
                 Some(overload.recovered()),
                 AtLeast(0.8),

@@ -29,6 +29,7 @@ mod matches;
 mod numbers;
 mod opening;
 mod outbox;
+mod pages;
 mod races;
 mod wishes;
 mod world;
