@@ -78,8 +78,8 @@ pub enum Refusal {
     /// More is waiting than can be done soon.
     #[error("overloaded")]
     Overloaded,
-    /// The caller's time was up before the work began.
-    #[error("deadline exceeded")]
+    /// The caller's time was up. A command that was still in line is not decided; one that was not may be.
+    #[error("the deadline passed; what was asked for may have been done")]
     DeadlineExceeded,
     /// The database cannot be reached, or was lost while committing: whether the change was made is unknown.
     #[error("unavailable")]

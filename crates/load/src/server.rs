@@ -138,12 +138,20 @@ impl Setup {
             }
             sleep(ASK_EVERY).await;
         }
+        let started_in = began.elapsed();
+        let idle_mib = Process::new(pid).memory_now()?;
+        // A second answer: by then the server has gone round its loop and hears signals, too. And it is
+        // ours only if our process still runs: somebody else may have taken the port.
+        fetch(address, "/healthz").await?;
+        if child.try_wait()?.is_some() {
+            bail!("another program answers at {address}");
+        }
         Ok(Server {
             child,
             address,
             metrics,
-            started_in: began.elapsed(),
-            idle_mib: Process::new(pid).memory_now()?,
+            started_in,
+            idle_mib,
             token: token(&self.secrets.token_secret)?,
         })
     }
@@ -242,7 +250,7 @@ impl Server {
         }
         match timeout(STOP, self.child.wait()).await {
             Ok(Ok(status)) if status.success() => Ok(()),
-            Ok(_) => bail!("the server did not end well"),
+            Ok(status) => bail!("the server did not end well: {status:?}"),
             Err(_) => {
                 self.child.kill().await?;
                 bail!("the server did not end when it was asked to")

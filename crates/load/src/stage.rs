@@ -81,7 +81,7 @@ pub(crate) async fn people(
     known: u64,
 ) -> anyhow::Result<Range<u64>> {
     let mut base = Base::open(database).await?;
-    base.seed(0..known, Having::Number).await?;
+    base.seed_once(known).await?;
     let fresh = supply::fresh(if scenario.uses_fresh() { pool } else { 0 });
     base.seed(fresh.clone(), Having::Nothing).await?;
     base.settle().await?;

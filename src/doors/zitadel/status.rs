@@ -152,7 +152,7 @@ pub fn status_of(refusal: &Refusal, missing: Missing) -> Status {
         ),
         Refusal::DeadlineExceeded => ours(
             Code::DeadlineExceeded,
-            "the deadline passed before the work began",
+            "the deadline passed; what was asked for may have been done",
             None,
             None,
         ),
@@ -381,7 +381,7 @@ mod tests {
                 Refusal::DeadlineExceeded,
                 Code::DeadlineExceeded,
                 "RINGBACK-deadline_exceeded",
-                "the deadline passed before the work began",
+                "the deadline passed; what was asked for may have been done",
             ),
             (
                 Refusal::Unavailable,

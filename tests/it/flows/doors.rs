@@ -146,6 +146,7 @@ async fn the_contract_has_every_path(database: Database) {
         [
             "delete /v2/users/{userId}",
             "delete /v2/users/{userId}/phone",
+            "delete /v2/users/{userId}/phones/{phoneId}",
             "get /v2/users/{userId}",
             "get /v2/users/{userId}/phone",
             "patch /v2/users/{userId}",
@@ -154,8 +155,16 @@ async fn the_contract_has_every_path(database: Database) {
             "post /v2/users/human",
             "post /v2/users/new",
             "post /v2/users/{userId}/phone",
+            "post /v2/users/{userId}/phone/change",
+            "post /v2/users/{userId}/phone/change/resend",
             "post /v2/users/{userId}/phone/resend",
             "post /v2/users/{userId}/phone/verify",
+            "post /v2/users/{userId}/phones",
+            "post /v2/users/{userId}/phones/preverify",
+            "post /v2/users/{userId}/phones/verify",
+            "post /v2/users/{userId}/phones/{phoneId}/primary",
+            "post /v2/users/{userId}/phones/{phoneId}/removal",
+            "post /v2/users/{userId}/phones/{phoneId}/removal/confirm",
             "put /v2/users/human/{userId}",
         ]
     );

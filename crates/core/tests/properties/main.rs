@@ -25,7 +25,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 fn config() -> Config {
     Config {
-        cases: 250,
+        cases: 180,
         failure_persistence: None,
         ..Config::default()
     }
@@ -445,7 +445,7 @@ fn the_stories_reach_every_outcome() {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     // More stories than elsewhere, so that what is rare is not a matter of luck.
     let config = Config {
-        cases: 700,
+        cases: 600,
         ..config()
     };
     TestRunner::new_with_rng(config, rng)

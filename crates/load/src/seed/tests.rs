@@ -50,6 +50,7 @@ async fn check(url: &str) {
     base.seed(0..10, Having::Number).await.unwrap();
     // Again, and further: what is there stays, what is missing comes.
     base.seed(5..12, Having::Number).await.unwrap();
+    base.seed_once(12).await.unwrap();
     let fresh = supply::fresh(3);
     base.seed(fresh.clone(), Having::Nothing).await.unwrap();
     base.settle().await.unwrap();
