@@ -32,7 +32,10 @@ pub fn source() -> Source {
         now: Arc::new(now),
         seed: Arc::new(|| {
             let mut seed = [0; 32];
-            #[expect(clippy::disallowed_methods, reason = "the one place that owns a generator")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the one place that owns a generator"
+            )]
             rand::rng().fill_bytes(&mut seed);
             seed
         }),
@@ -40,7 +43,10 @@ pub fn source() -> Source {
 }
 
 fn now() -> Time {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the clock"
+    )]
     let now = SystemTime::now();
     // A clock before 1970 is a machine that has not been told the time; so be it.
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -95,7 +101,12 @@ impl App {
 
     /// Serves `listener`, and delivers unless `worker` is false, until `shutdown` ends; then finishes what
     /// runs. The certificate is read again at each SIGHUP.
-    pub async fn run(self, listener: TcpListener, worker: bool, shutdown: impl Future<Output = ()>) {
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        worker: bool,
+        shutdown: impl Future<Output = ()>,
+    ) {
         let (stop, stopped) = watch::channel(false);
         let delivery = async move {
             if worker {
@@ -122,12 +133,16 @@ pub async fn open(config: &Config, source: Source) -> anyhow::Result<Store> {
         policy: config.policy(),
         keys: config.keys()?,
     };
-    Store::open(&settings(config), rules, source).await.context("database.url")
+    Store::open(&settings(config), rules, source)
+        .await
+        .context("database.url")
 }
 
 /// Brings the tables up to date. Needs no secrets, so whoever only migrates need not hold them.
 pub async fn migrate(config: &Config) -> anyhow::Result<()> {
-    ringback_store::migrate(&settings(config)).await.context("database.url")
+    ringback_store::migrate(&settings(config))
+        .await
+        .context("database.url")
 }
 
 fn settings(config: &Config) -> Settings {
@@ -146,9 +161,7 @@ pub fn routes(config: &Config) -> anyhow::Result<(Vec<Route>, Option<Inbox>)> {
     let mut routes = Vec::new();
     for name in &config.sms.routes {
         routes.push(match name {
-            RouteName::Inbox => {
-                Route::Inbox(inbox.get_or_insert_with(Inbox::default).clone())
-            }
+            RouteName::Inbox => Route::Inbox(inbox.get_or_insert_with(Inbox::default).clone()),
             RouteName::Webhook => {
                 let webhook = &config.sms.webhook;
                 let secrets = webhook.secrets.iter().map(|s| s.expose_secret().to_owned());
@@ -193,7 +206,10 @@ pub async fn asked_to_stop() -> anyhow::Result<()> {
         }
     }
     tracing::info!(seconds = GRACE.as_secs(), "stopping: finishing what runs");
-    #[expect(clippy::disallowed_methods, reason = "waits for impatience beside everything else")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "waits for impatience beside everything else"
+    )]
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}

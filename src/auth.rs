@@ -11,8 +11,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName};
 use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION};
+use http::{HeaderMap, HeaderName};
 use jsonwebtoken::dangerous::insecure_decode;
 use ringback_core::{Caller, Keys, Refusal, Time};
 use serde::Deserialize;
@@ -183,7 +183,8 @@ impl Auth {
         });
         let leeway = Duration::from_secs(self.leeway_seconds);
         if let Some(expires_at) = claims::expires_at(&claims) {
-            self.known.keep(token, said.clone(), expires_at + leeway, now);
+            self.known
+                .keep(token, said.clone(), expires_at + leeway, now);
         }
         Ok(said)
     }
@@ -238,7 +239,11 @@ fn frontegg_token(headers: &HeaderMap) -> Result<&str, Refusal> {
     let text = |name: &HeaderName| {
         let mut values = headers.get_all(name).iter();
         let value = values.next().filter(|_| values.next().is_none())?;
-        value.to_str().ok().map(str::trim).filter(|text| !text.is_empty() && !text.contains(' '))
+        value
+            .to_str()
+            .ok()
+            .map(str::trim)
+            .filter(|text| !text.is_empty() && !text.contains(' '))
     };
     if headers.contains_key(AUTHORIZATION) {
         return text(&AUTHORIZATION).map_or_else(|| bearer(headers), Ok);

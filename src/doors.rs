@@ -108,7 +108,10 @@ struct Doors {
 impl Doors {
     /// The content type says which wire a request speaks; what speaks none of gRPC's is transcoded.
     async fn answer(self, request: Request) -> Response {
-        let kind = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+        let kind = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .map(HeaderValue::as_bytes);
         match kind {
             Some(kind) if kind.starts_with(b"application/grpc-web") => {
                 match self.web.oneshot(request).await {
@@ -119,7 +122,10 @@ impl Doors {
             Some(kind) if kind.starts_with(b"application/grpc") => {
                 // gRPC over HTTP/1 would lose its trailers, and with them every status.
                 if request.version() != axum::http::Version::HTTP_2 {
-                    return (StatusCode::HTTP_VERSION_NOT_SUPPORTED, "gRPC needs HTTP/2\n")
+                    return (
+                        StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+                        "gRPC needs HTTP/2\n",
+                    )
                         .into_response();
                 }
                 answer(self.grpc, request).await
@@ -147,8 +153,12 @@ async fn grpc(house: &House) -> Router {
         .into_axum_router()
         .layer(from_fn_with_state(house.auth.clone(), guard));
     let (reporter, health) = tonic_health::server::health_reporter();
-    reporter.set_serving::<UserServiceServer<zitadel::UserDoor>>().await;
-    reporter.set_serving::<PhoneServiceServer<phones::PhoneDoor>>().await;
+    reporter
+        .set_serving::<UserServiceServer<zitadel::UserDoor>>()
+        .await;
+    reporter
+        .set_serving::<PhoneServiceServer<phones::PhoneDoor>>()
+        .await;
     let mut open = Routes::new(health);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -167,7 +177,14 @@ async fn grpc(house: &House) -> Router {
     Router::new().fallback(move |request: Request| {
         let path = request.uri().path();
         let is_open = path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.");
-        answer(if is_open { open.clone() } else { guarded.clone() }, request)
+        answer(
+            if is_open {
+                open.clone()
+            } else {
+                guarded.clone()
+            },
+            request,
+        )
     })
 }
 
@@ -182,7 +199,10 @@ async fn guard(State(auth): State<Arc<Auth>>, mut request: Request, next: Next) 
             Err(refusal) => return status(&Method::POST, &path, &refusal).into_http(),
         }
     }
-    let timeout = request.headers().get("grpc-timeout").map(|value| timeout(value.as_bytes()));
+    let timeout = request
+        .headers()
+        .get("grpc-timeout")
+        .map(|value| timeout(value.as_bytes()));
     let response = match timeout {
         None => next.run(request).await,
         Some(None) => {
@@ -193,7 +213,9 @@ async fn guard(State(auth): State<Arc<Auth>>, mut request: Request, next: Next) 
             return status(&Method::POST, &path, &refusal).into_http();
         }
         Some(Some(timeout)) => {
-            request.extensions_mut().insert(Deadline(Instant::now() + timeout));
+            request
+                .extensions_mut()
+                .insert(Deadline(Instant::now() + timeout));
             match tokio::time::timeout(timeout, next.run(request)).await {
                 Ok(response) => response,
                 Err(_) => status(&Method::POST, &path, &Refusal::DeadlineExceeded).into_http(),
@@ -206,7 +228,9 @@ async fn guard(State(auth): State<Arc<Auth>>, mut request: Request, next: Next) 
 /// tonic reports a message that is no protobuf as its own internal error; it is the caller's mistake.
 fn malformed_as_invalid(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    let internal = headers.get("grpc-status").is_some_and(|status| status == "13");
+    let internal = headers
+        .get("grpc-status")
+        .is_some_and(|status| status == "13");
     let decoding = headers
         .get("grpc-message")
         .is_some_and(|text| text.as_bytes().starts_with(b"failed%20to%20decode"));
@@ -224,7 +248,11 @@ fn malformed_as_invalid(mut response: Response) -> Response {
 fn status(method: &Method, path: &str, refusal: &Refusal) -> tonic::Status {
     let service = transcode::find_service(method, path);
     let ours = service.is_some_and(|service| service.starts_with("ringback."));
-    if ours { phones::status(refusal) } else { zitadel::status(refusal) }
+    if ours {
+        phones::status(refusal)
+    } else {
+        zitadel::status(refusal)
+    }
 }
 
 /// `grpc-timeout`: up to 8 digits and a unit (the gRPC protocol's "Requests").
@@ -249,9 +277,11 @@ fn timeout(value: &[u8]) -> Option<Duration> {
 async fn ready(State(store): State<Store>) -> Response {
     match store.ping().await {
         Ok(()) => "ok\n".into_response(),
-        Err(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
-        }
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database does not answer\n",
+        )
+            .into_response(),
     }
 }
 
@@ -264,12 +294,17 @@ async fn contract() -> Response {
 /// What the published clients of Zitadel, gRPC-web, Connect, Frontegg and ReachFive send, and read, from a browser.
 fn cors(allowed: CorsSection) -> CorsLayer {
     let names = |names: &[&'static str]| -> Vec<HeaderName> {
-        names.iter().map(|name| HeaderName::from_static(name)).collect()
+        names
+            .iter()
+            .map(|name| HeaderName::from_static(name))
+            .collect()
     };
     CorsLayer::new()
-        .allow_origin(AllowOrigin::predicate(move |origin: &HeaderValue, _: &Parts| {
-            origin.to_str().is_ok_and(|origin| allowed.allows(origin))
-        }))
+        .allow_origin(AllowOrigin::predicate(
+            move |origin: &HeaderValue, _: &Parts| {
+                origin.to_str().is_ok_and(|origin| allowed.allows(origin))
+            },
+        ))
         .allow_credentials(true)
         .allow_methods([
             Method::GET,
@@ -327,7 +362,10 @@ async fn observe(request: Request, next: Next) -> Response {
     let took = started.elapsed();
     metrics::histogram!("ringback_request_seconds").record(took.as_secs_f64());
     let status = response.status().as_u16();
-    let grpc = response.headers().get("grpc-status").and_then(|value| value.to_str().ok());
+    let grpc = response
+        .headers()
+        .get("grpc-status")
+        .and_then(|value| value.to_str().ok());
     span.in_scope(|| tracing::debug!(status, grpc, micros = took.as_micros() as u64, "answered"));
     response
 }
@@ -339,9 +377,21 @@ mod tests {
     #[test]
     fn timeouts_are_read_as_grpc_writes_them() {
         assert_eq!(timeout(b"5S"), Some(Duration::from_secs(5)));
-        assert_eq!(timeout(b"99999999H"), Some(Duration::from_secs(99_999_999 * 3_600)));
+        assert_eq!(
+            timeout(b"99999999H"),
+            Some(Duration::from_secs(99_999_999 * 3_600))
+        );
         assert_eq!(timeout(b"20m"), Some(Duration::from_millis(20)));
-        for wrong in [&b""[..], b"S", b"5", b"5s", b"123456789S", b"-1S", b"+1S", b"1.5S"] {
+        for wrong in [
+            &b""[..],
+            b"S",
+            b"5",
+            b"5s",
+            b"123456789S",
+            b"-1S",
+            b"+1S",
+            b"1.5S",
+        ] {
             assert_eq!(timeout(wrong), None, "{wrong:?}");
         }
     }

@@ -7,10 +7,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use ringback::commands;
 
-/// Requests are many small allocations on a few threads, which this allocator is made for.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Phone numbers of users, proven: sets, verifies, resends, removes and lists them over gRPC, gRPC-web,
 /// Connect and JSON.
 #[derive(Parser)]

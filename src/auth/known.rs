@@ -99,7 +99,9 @@ mod tests {
     }
 
     fn user(known: &Known, token: &str, now: Time) -> Option<String> {
-        known.find(token, now).map(|bearer| bearer.caller.user.clone())
+        known
+            .find(token, now)
+            .map(|bearer| bearer.caller.user.clone())
     }
 
     #[test]
@@ -108,9 +110,15 @@ mod tests {
         let second = Duration::from_secs(1);
         known.keep("short", bearer("ann"), NOW + 10 * second, NOW);
         known.keep("long", bearer("bob"), NOW + 10_000 * second, NOW);
-        assert_eq!(user(&known, "short", NOW + 9 * second).as_deref(), Some("ann"));
+        assert_eq!(
+            user(&known, "short", NOW + 9 * second).as_deref(),
+            Some("ann")
+        );
         assert_eq!(user(&known, "short", NOW + 10 * second), None);
-        assert_eq!(user(&known, "long", NOW + 299 * second).as_deref(), Some("bob"));
+        assert_eq!(
+            user(&known, "long", NOW + 299 * second).as_deref(),
+            Some("bob")
+        );
         assert_eq!(user(&known, "long", NOW + 300 * second), None);
         assert_eq!(user(&known, "other", NOW), None);
     }

@@ -132,7 +132,10 @@ impl Config {
             let place = |key: &str| format!("vendor.clients.{name}.{key}");
             let id = &client.client_id;
             if !(1..=200).contains(&id.chars().count()) || id.chars().any(char::is_control) {
-                error.add(place("client_id"), "must have 1 to 200 printable characters");
+                error.add(
+                    place("client_id"),
+                    "must have 1 to 200 printable characters",
+                );
             }
             let same = |(other, section): (&String, &VendorClient)| {
                 other < name && section.client_id == client.client_id
@@ -167,7 +170,10 @@ impl Config {
         let symbol = |c: char| c.is_ascii_alphanumeric() || c == '-';
         let language = &section.language;
         if !(2..=35).contains(&language.len()) || !language.chars().all(symbol) {
-            error.add("reachfive.language", "must be a language tag such as en or pt-BR");
+            error.add(
+                "reachfive.language",
+                "must be a language tag such as en or pt-BR",
+            );
         }
     }
 

@@ -15,7 +15,9 @@ use super::Peer;
 
 /// Serves `GET /dev/inbox`.
 pub fn router(inbox: Inbox) -> Router {
-    Router::new().route("/dev/inbox", get(messages)).with_state(inbox)
+    Router::new()
+        .route("/dev/inbox", get(messages))
+        .with_state(inbox)
 }
 
 #[derive(Deserialize)]
@@ -31,7 +33,11 @@ async fn messages(
     let peer = request.extensions().get::<Peer>().copied();
     if !is_local(peer, request.headers()) {
         let text = "the inbox is for requests from this machine only";
-        return (StatusCode::FORBIDDEN, Json(json!({"code": 7, "message": text}))).into_response();
+        return (
+            StatusCode::FORBIDDEN,
+            Json(json!({"code": 7, "message": text})),
+        )
+            .into_response();
     }
     let to = match wanted.to.as_deref() {
         None | Some("") => None,
@@ -46,7 +52,11 @@ async fn messages(
         },
     };
     let found = inbox.messages(to.as_ref());
-    ([(header::CACHE_CONTROL, "no-store")], Json(json!({ "messages": found }))).into_response()
+    (
+        [(header::CACHE_CONTROL, "no-store")],
+        Json(json!({ "messages": found })),
+    )
+        .into_response()
 }
 
 fn with_plus(text: &str) -> String {
@@ -61,14 +71,22 @@ fn with_plus(text: &str) -> String {
 fn is_local(peer: Option<Peer>, headers: &HeaderMap) -> bool {
     let loopback = peer.is_some_and(|Peer(address)| address.ip().to_canonical().is_loopback());
     let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip"];
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
     let named_local = host.is_none_or(|host| {
         let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-            if port.bytes().all(|b| b.is_ascii_digit()) { name } else { host }
+            if port.bytes().all(|b| b.is_ascii_digit()) {
+                name
+            } else {
+                host
+            }
         });
         let name = name.trim_start_matches('[').trim_end_matches(']');
         name == "localhost"
-            || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+            || name
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|ip| ip.is_loopback())
     });
     loopback && named_local && forwarded.iter().all(|name| !headers.contains_key(*name))
 }
@@ -85,7 +103,12 @@ mod tests {
 
     #[test]
     fn only_this_machine_reads_the_inbox() {
-        for host in ["localhost:8080", "127.0.0.1:8080", "[::1]:8080", "localhost"] {
+        for host in [
+            "localhost:8080",
+            "127.0.0.1:8080",
+            "[::1]:8080",
+            "localhost",
+        ] {
             assert!(local("127.0.0.1:5000", ("host", host)), "{host}");
         }
         assert!(local("[::ffff:127.0.0.1]:5000", ("host", "localhost")));

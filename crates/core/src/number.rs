@@ -210,7 +210,9 @@ fn plain(text: &str) -> Result<String, NumberError> {
         _ => text,
     };
     // A letter or sign for an extension counts as one behind digits only; elsewhere it is just no digit.
-    let after_digits = text.trim_start_matches(|c: char| !c.is_ascii_digit()).to_lowercase();
+    let after_digits = text
+        .trim_start_matches(|c: char| !c.is_ascii_digit())
+        .to_lowercase();
     if after_digits.contains("ext") || after_digits.contains(['x', '#']) {
         return Err(NumberError::Extension);
     }

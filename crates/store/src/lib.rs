@@ -31,8 +31,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 pub use outbox::{Claimed, Settled, Settlement};
 pub use query::{
-    AccountFilter, AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery, PhonePage,
-    PhoneQuery, PhoneRow, PhoneSort, TextMatch, TextPlace,
+    AccountFilter, AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery,
+    PhonePage, PhoneQuery, PhoneRow, PhoneSort, TextMatch, TextPlace,
 };
 
 /// What decisions depend on, the same for every command.

@@ -11,8 +11,8 @@ use crate::entity::{accounts, phone_numbers};
 use crate::fault::Fault;
 use crate::lane::{assemble, phones_of};
 use crate::query::{
-    AccountFilter, AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery, PhonePage,
-    PhoneQuery, PhoneRow, PhoneSort, TextMatch, TextPlace,
+    AccountFilter, AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery,
+    PhonePage, PhoneQuery, PhoneRow, PhoneSort, TextMatch, TextPlace,
 };
 use crate::{Store, rows};
 use sea_orm::ConnectionTrait;
@@ -135,7 +135,10 @@ impl Store {
             .await?;
         let more = found.len() > most;
         found.truncate(most);
-        let phones = found.into_iter().map(phone_row).collect::<Result<Vec<_>, _>>()?;
+        let phones = found
+            .into_iter()
+            .map(phone_row)
+            .collect::<Result<Vec<_>, _>>()?;
         let last: Option<Id> = phones.last().map(|row| row.phone.id);
         Ok(PhonePage {
             next: last.filter(|_| more),
@@ -302,8 +305,8 @@ impl Store {
 
     async fn list_phones_or_fault(&self, query: &PhoneListQuery) -> Result<PhoneListPage, Fault> {
         use phone_numbers::Column;
-        let mut wanted =
-            within(&query.scope, Column::UserId, Column::OrganizationId).add(Column::Pending.is_null());
+        let mut wanted = within(&query.scope, Column::UserId, Column::OrganizationId)
+            .add(Column::Pending.is_null());
         if let Some(accounts) = &query.accounts {
             wanted = wanted.add(Column::UserId.is_in(without_nul(accounts)));
         }

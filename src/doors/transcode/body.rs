@@ -27,7 +27,7 @@ pub(super) async fn read(mut body: Body) -> Result<Bytes, Unread> {
             continue;
         };
         if whole.len() + data.len() > MAX {
-                return Err(Unread::TooLarge);
+            return Err(Unread::TooLarge);
         }
         if whole.is_empty() {
             // The usual body is one frame and is not copied.

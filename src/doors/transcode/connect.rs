@@ -84,14 +84,12 @@ async fn serve(
     // Connect has its own; a stray one must not shorten the call.
     head.headers.remove("grpc-timeout");
 
-    let body = body::read(body)
-        .await
-        .map_err(|unread| match unread {
-            body::Unread::TooLarge => {
-                Status::new(Code::OutOfRange, "request body is larger than 1 MiB")
-            }
-            body::Unread::Broken => Status::invalid_argument("request body broke off"),
-        })?;
+    let body = body::read(body).await.map_err(|unread| match unread {
+        body::Unread::TooLarge => {
+            Status::new(Code::OutOfRange, "request body is larger than 1 MiB")
+        }
+        body::Unread::Broken => Status::invalid_argument("request body broke off"),
+    })?;
     let framed = match codec {
         Codec::Json => call::frame(&json::parse(&rpc.input, &body)?)?,
         Codec::Proto => {
