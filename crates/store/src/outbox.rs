@@ -61,7 +61,7 @@ impl Store {
         loop {
             let claimed = self.claim_once(most, lease).await;
             let (taken, ready) = claimed.map_err(|fault| fault.report("claiming messages"))?;
-            if taken == 0 || taken < most || !ready.is_empty() {
+            if taken == 0 || !ready.is_empty() {
                 return Ok(ready);
             }
         }
@@ -75,7 +75,7 @@ impl Store {
     ) -> Result<(usize, Vec<Claimed>), Fault> {
         let shared = &self.shared;
         let now = self.now();
-        let most = u32::try_from(most.max(1)).unwrap_or(u32::MAX);
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
         let statement = shared.sql.claim(now.0, (now + lease).0, most);
         let claimed = shared
             .writer
