@@ -189,33 +189,35 @@ pub fn delivery(config: &Config, store: &Store, routes: Vec<Route>) -> Delivery 
     Delivery::new(store.clone(), routes, texts, DeliverySettings::default())
 }
 
-/// Ends when the process is asked to: SIGTERM or SIGINT. A second signal ends it the hard way. SIGHUP asks
-/// for something else, but when it comes because the terminal was closed, nobody is there any more.
-pub async fn asked_to_stop() -> anyhow::Result<()> {
+/// Listens for the signals that end the process, from now on; the future ends when one came: SIGTERM or
+/// SIGINT. A second signal ends the process the hard way. SIGHUP asks for something else, but when it comes
+/// because the terminal was closed, nobody is there any more.
+pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let terminal = || std::io::stderr().is_terminal();
     let was_terminal = terminal();
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = hangup.recv() => if was_terminal && !terminal() { break },
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => if was_terminal && !terminal() { break },
+            }
         }
-    }
-    tracing::info!(seconds = GRACE.as_secs(), "stopping: finishing what runs");
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "waits for impatience beside everything else"
-    )]
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        std::process::exit(130);
-    });
-    Ok(())
+        tracing::info!(seconds = GRACE.as_secs(), "stopping: finishing what runs");
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "waits for impatience beside everything else"
+        )]
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            std::process::exit(130);
+        });
+    })
 }

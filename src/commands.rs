@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::app::{self, App, asked_to_stop, source};
+use crate::app::{self, App, source, stop_signal};
 use crate::auth::Auth;
 use crate::config::{Config, TlsSection, environment};
 use crate::dev::{DevHome, TokenRequest};
@@ -41,6 +41,8 @@ pub async fn dev(
             key: files.key.clone(),
         };
     }
+    let _figures = telemetry::metrics(config.metrics.listen).await?;
+    let stop = stop_signal()?;
     let app = App::build(&config, source).await?;
     let listener = bind(listen).await?;
     let scheme = if app.tls.is_some() { "https" } else { "http" };
@@ -48,7 +50,8 @@ pub async fn dev(
     home.write_dev_json(&base_url, started_at)?;
     let authority = certificate.as_ref().map(|files| files.authority.as_path());
     println!("{}", home.welcome(&base_url, authority));
-    run(app, listener, true).await
+    app.run(listener, true, stop).await;
+    Ok(())
 }
 
 /// `ringback serve`
@@ -56,12 +59,15 @@ pub async fn serve(file: Option<PathBuf>, worker: bool) -> anyhow::Result<()> {
     let config = load(file)?;
     config.check()?;
     telemetry::init(&config.log)?;
-    let _metrics = telemetry::metrics(config.metrics.listen).await?;
+    let _figures = telemetry::metrics(config.metrics.listen).await?;
+    // From here on a signal stops the program in order: readiness may be seen before the last line here.
+    let stop = stop_signal()?;
     let app = App::build(&config, source()).await?;
     let listener = bind(config.server.listen).await?;
     let tls = app.tls.is_some();
     tracing::info!(address = %listener.local_addr()?, tls, worker, "serving");
-    run(app, listener, worker).await
+    app.run(listener, worker, stop).await;
+    Ok(())
 }
 
 /// `ringback worker`
@@ -69,7 +75,8 @@ pub async fn worker(file: Option<PathBuf>) -> anyhow::Result<()> {
     let config = load(file)?;
     config.check_delivery()?;
     telemetry::init(&config.log)?;
-    let _metrics = telemetry::metrics(config.metrics.listen).await?;
+    let _figures = telemetry::metrics(config.metrics.listen).await?;
+    let stop_signal = stop_signal()?;
     let store = app::open(&config, source()).await?;
     store.migrate().await?;
     let (routes, _) = app::routes(&config)?;
@@ -77,12 +84,11 @@ pub async fn worker(file: Option<PathBuf>) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
     tracing::info!("delivering");
     let waiting = async {
-        let asked = asked_to_stop().await;
+        stop_signal.await;
         let _ = stop.send(true);
-        asked
     };
-    let ((), asked) = tokio::join!(delivery.run(stopped), waiting);
-    asked
+    tokio::join!(delivery.run(stopped), waiting);
+    Ok(())
 }
 
 /// `ringback migrate`
@@ -182,11 +188,4 @@ async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}"))
-}
-
-async fn run(app: App, listener: TcpListener, worker: bool) -> anyhow::Result<()> {
-    let mut failed = Ok(());
-    let shutdown = async { failed = asked_to_stop().await };
-    app.run(listener, worker, shutdown).await;
-    failed
 }

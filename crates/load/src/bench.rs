@@ -154,13 +154,12 @@ impl Bench {
         self.grpc(Scenario::Get, Postgres, BUSY).await?;
         self.echo(BUSY).await?;
         self.grpc(Scenario::Get, Sqlite, BUSY).await?;
-        self.by_hand(1).await?;
-        for connections in [1, 16, 256] {
+        for connections in [16, 256] {
             for database in DATABASES {
                 self.grpc(Scenario::Flow, database, connections).await?;
             }
         }
-        Ok(())
+        self.grpc(Scenario::Flow, Sqlite, 1).await
     }
 
     async fn long(&mut self) -> anyhow::Result<()> {
@@ -211,7 +210,8 @@ impl Bench {
             self.at(self.spot(Scenario::Flow, wire, Database::Postgres, BUSY))
                 .await?;
         }
-        Ok(())
+        self.grpc(Scenario::Flow, Database::Postgres, 1).await?;
+        self.by_hand(1).await
     }
 
     /// The same load on a small and on a large database, alternating.
@@ -422,7 +422,7 @@ impl Found {
                 spot.scenario.name().to_owned(),
                 spot.wire.name().to_owned(),
                 spot.database.name().to_owned(),
-                whole(spot.accounts as f64),
+                whole(spot.accounts as f64) + if spot.lasting { ", kept" } else { "" },
                 spot.connections.to_string(),
             ];
             table.row(names.into_iter().chain(cells(&outcome.figures)));

@@ -118,7 +118,12 @@ pub(crate) async fn overload(setup: &Setup, flood: Flood) -> anyhow::Result<Over
     let full = plan(flood.connections, half, flood.seconds, Some(flood.pause));
     // Begins while what waits in the lane is still being worked off. How long that takes is in its first
     // answer; its throughput counts from a little later.
-    let after = plan(CALM, half, short, Some(Duration::from_millis(1)));
+    let after = plan(
+        CALM,
+        Duration::from_secs(1),
+        short,
+        Some(Duration::from_millis(1)),
+    );
     let pool = [&calm, &best, &full, &after].map(enough).iter().sum();
 
     let server = setup.start().await?;

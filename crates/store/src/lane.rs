@@ -248,7 +248,7 @@ pub(crate) async fn phones_of(
 }
 
 /// Accounts out of rows and numbers, by user id.
-pub(crate) fn assemble(
+fn assemble(
     locked: &[sea_orm::QueryResult],
     mut phones: HashMap<String, Vec<phone_numbers::Model>>,
 ) -> Result<HashMap<String, Account>, Fault> {

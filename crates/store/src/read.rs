@@ -9,13 +9,13 @@ use sea_orm::{
 
 use crate::entity::{accounts, phone_numbers};
 use crate::fault::Fault;
-use crate::lane::{assemble, phones_of};
+use crate::lane::phones_of;
 use crate::query::{
     AccountFilter, AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery,
     PhonePage, PhoneQuery, PhoneRow, PhoneSort, TextMatch, TextPlace,
 };
 use crate::{Store, rows};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, FromQueryResult};
 
 impl Store {
     /// One account, whole.
@@ -31,16 +31,19 @@ impl Store {
 
     async fn find_account_or_fault(&self, id: &str) -> Result<Option<Account>, Fault> {
         let shared = &self.shared;
-        let ids = || std::iter::once(id);
         let found = shared
             .reader
-            .query_all_raw(shared.sql.find_accounts(ids())?)
+            .query_all_raw(shared.sql.find_account(id))
             .await?;
-        if found.is_empty() {
+        let Some(first) = found.first() else {
             return Ok(None);
-        }
-        let phones = phones_of(shared, &shared.reader, ids()).await?;
-        Ok(assemble(&found, phones)?.remove(id))
+        };
+        let account = accounts::Model::from_query_result(first, "a_")?;
+        let phones: Vec<Option<_>> = found
+            .iter()
+            .map(|row| phone_numbers::Model::from_query_result_optional(row, "p_"))
+            .collect::<Result<_, _>>()?;
+        rows::account(account, phones.into_iter().flatten().collect()).map(Some)
     }
 
     /// Accounts that a filter describes, with their number in all.

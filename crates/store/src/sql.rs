@@ -111,6 +111,16 @@ impl Rows {
         names.join(", ")
     }
 
+    /// The columns of the table that a query calls `alias`, each under a name of its own.
+    fn names_of(&self, alias: &str) -> String {
+        let names: Vec<_> = self
+            .columns
+            .iter()
+            .map(|(name, _)| format!("{alias}.{name} AS {alias}_{name}"))
+            .collect();
+        names.join(", ")
+    }
+
     /// A table expression over the rows that parameter `n` holds as JSON.
     fn source(&self, backend: DbBackend, n: usize) -> String {
         let columns: Vec<_> = self
@@ -296,6 +306,7 @@ impl Changes {
 pub(crate) struct Sql {
     pub(crate) backend: DbBackend,
     lock_accounts: String,
+    find_account: String,
     find_accounts: String,
     find_phones: String,
     lock_budgets: String,
@@ -352,6 +363,12 @@ impl Sql {
                 "{} ORDER BY user_id{lock}",
                 ACCOUNTS.find(backend, "user_id", 1)
             ),
+            find_account: format!(
+                "SELECT {}, {} FROM accounts AS a LEFT JOIN phone_numbers AS p \
+                 ON p.user_id = a.user_id WHERE a.user_id = $1 ORDER BY p.id",
+                ACCOUNTS.names_of("a"),
+                PHONES.names_of("p"),
+            ),
             find_accounts: ACCOUNTS.find(backend, "user_id", 1),
             find_phones: format!("{} ORDER BY id", PHONES.find(backend, "user_id", 1)),
             lock_budgets: format!(
@@ -392,6 +409,11 @@ impl Sql {
         ids: impl Iterator<Item = &'a str>,
     ) -> Result<Statement, Fault> {
         Ok(self.statement(&self.lock_accounts, vec![keys(self.backend, ids)?]))
+    }
+
+    /// One account beside each of its numbers, whose columns begin with `a_` and `p_`.
+    pub(crate) fn find_account(&self, id: &str) -> Statement {
+        self.statement(&self.find_account, vec![id.into()])
     }
 
     pub(crate) fn find_accounts<'a>(
