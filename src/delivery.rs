@@ -306,7 +306,7 @@ impl Carrier {
             count(route, sent.code());
             match sent {
                 Sent::Sent => {
-                    info!(%id, kind, to, route, attempt, "message sent");
+                    debug!(%id, kind, to, route, attempt, "message sent");
                     return Settled::Done;
                 }
                 Sent::Refused { reason } => {

@@ -7,6 +7,7 @@
 mod entity;
 mod fault;
 mod lane;
+mod lookup;
 mod migration;
 mod outbox;
 mod query;
@@ -95,6 +96,7 @@ pub enum OpenError {
 pub struct Store {
     shared: Arc<Shared>,
     lanes: Arc<[mpsc::Sender<lane::Job>]>,
+    lookups: Arc<[mpsc::Sender<lookup::Lookup>]>,
 }
 
 /// What lanes, reads and the outbox have in common.
@@ -140,7 +142,20 @@ impl Store {
                 sender
             })
             .collect();
-        Ok(Store { shared, lanes })
+        let lookups = (0..LOOKUPS)
+            .map(|_| {
+                let (sender, line) = mpsc::channel(settings.lane_bound.max(1));
+                let lookups = lookup::run(shared.clone(), line);
+                #[expect(clippy::disallowed_methods, reason = "reads have their lanes too")]
+                tokio::spawn(lookups);
+                sender
+            })
+            .collect();
+        Ok(Store {
+            shared,
+            lanes,
+            lookups,
+        })
     }
 
     /// Brings the tables up to date. Several processes may do it at once.
@@ -159,9 +174,7 @@ impl Store {
         if command.account.contains('\0') {
             return Err(Refusal::AccountNotFound);
         }
-        let mut hasher = DefaultHasher::new();
-        command.account.hash(&mut hasher);
-        let lane = (hasher.finish() % self.lanes.len() as u64) as usize;
+        let lane = line_of(&command.account, self.lanes.len());
         let name = command.name();
         let (reply, answer) = oneshot::channel();
         let job = lane::Job {
@@ -255,6 +268,16 @@ async fn migrate_once(writer: &DatabaseConnection) -> Result<(), DbErr> {
     transaction.commit().await
 }
 
+/// Lines of lookups side by side.
+const LOOKUPS: usize = 2;
+
+/// Which of so many lines an account's commands and lookups wait in.
+fn line_of(account: &str, lines: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    account.hash(&mut hasher);
+    (hasher.finish() % lines as u64) as usize
+}
+
 /// The counter of a command, as metrics name it.
 fn metric(command: &'static str) -> &'static str {
     match command {
@@ -306,6 +329,11 @@ async fn connect(
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(Duration::from_secs(10))
+                    // What a statement may have to undo stays in memory, and pages that many commits
+                    // write are copied into the database less often: every 16 MiB of log.
+                    .pragma("temp_store", "memory")
+                    .pragma("wal_autocheckpoint", "4096")
+                    .pragma("cache_size", "-8192")
             })
             .map_sqlx_postgres_opts(|postgres| postgres.application_name("ringback"));
         options

@@ -10,12 +10,13 @@ use sea_orm::{
 use crate::entity::{accounts, phone_numbers};
 use crate::fault::Fault;
 use crate::lane::phones_of;
+use crate::lookup::Lookup;
 use crate::query::{
     AccountFilter, AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery,
     PhonePage, PhoneQuery, PhoneRow, PhoneSort, TextMatch, TextPlace,
 };
-use crate::{Store, rows};
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use crate::{Store, line_of, rows};
+use tokio::sync::{mpsc, oneshot};
 
 impl Store {
     /// One account, whole.
@@ -24,26 +25,16 @@ impl Store {
         if id.contains('\0') {
             return Ok(None);
         }
-        self.find_account_or_fault(id)
-            .await
-            .map_err(|fault| fault.report("reading an account"))
-    }
-
-    async fn find_account_or_fault(&self, id: &str) -> Result<Option<Account>, Fault> {
-        let shared = &self.shared;
-        let found = shared
-            .reader
-            .query_all_raw(shared.sql.find_account(id))
-            .await?;
-        let Some(first) = found.first() else {
-            return Ok(None);
+        let (reply, answer) = oneshot::channel();
+        let lookup = Lookup {
+            id: id.to_owned(),
+            reply,
         };
-        let account = accounts::Model::from_query_result(first, "a_")?;
-        let phones: Vec<Option<_>> = found
-            .iter()
-            .map(|row| phone_numbers::Model::from_query_result_optional(row, "p_"))
-            .collect::<Result<_, _>>()?;
-        rows::account(account, phones.into_iter().flatten().collect()).map(Some)
+        match self.lookups[line_of(id, self.lookups.len())].try_send(lookup) {
+            Ok(()) => answer.await.unwrap_or(Err(Refusal::Unavailable)),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Refusal::Overloaded),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(Refusal::Unavailable),
+        }
     }
 
     /// Accounts that a filter describes, with their number in all.

@@ -306,7 +306,7 @@ impl Changes {
 pub(crate) struct Sql {
     pub(crate) backend: DbBackend,
     lock_accounts: String,
-    find_account: String,
+    find_whole_accounts: String,
     find_accounts: String,
     find_phones: String,
     lock_budgets: String,
@@ -363,11 +363,12 @@ impl Sql {
                 "{} ORDER BY user_id{lock}",
                 ACCOUNTS.find(backend, "user_id", 1)
             ),
-            find_account: format!(
+            find_whole_accounts: format!(
                 "SELECT {}, {} FROM accounts AS a LEFT JOIN phone_numbers AS p \
-                 ON p.user_id = a.user_id WHERE a.user_id = $1 ORDER BY p.id",
+                 ON p.user_id = a.user_id WHERE {} ORDER BY p.id",
                 ACCOUNTS.names_of("a"),
                 PHONES.names_of("p"),
+                among(backend, "a.user_id", 1),
             ),
             find_accounts: ACCOUNTS.find(backend, "user_id", 1),
             find_phones: format!("{} ORDER BY id", PHONES.find(backend, "user_id", 1)),
@@ -411,9 +412,12 @@ impl Sql {
         Ok(self.statement(&self.lock_accounts, vec![keys(self.backend, ids)?]))
     }
 
-    /// One account beside each of its numbers, whose columns begin with `a_` and `p_`.
-    pub(crate) fn find_account(&self, id: &str) -> Statement {
-        self.statement(&self.find_account, vec![id.into()])
+    /// Accounts, each beside each of its numbers; columns begin with `a_` and `p_`, the first is the user id.
+    pub(crate) fn find_whole_accounts<'a>(
+        &self,
+        ids: impl Iterator<Item = &'a str>,
+    ) -> Result<Statement, Fault> {
+        Ok(self.statement(&self.find_whole_accounts, vec![keys(self.backend, ids)?]))
     }
 
     pub(crate) fn find_accounts<'a>(

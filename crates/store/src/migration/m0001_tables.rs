@@ -188,7 +188,7 @@ impl MigrationTrait for Migration {
 
         let mut events = Table::create();
         events.table(Events::Table);
-        events.col(text(&|| ColumnDef::new(Events::Id)).primary_key());
+        events.col(text(&|| ColumnDef::new(Events::Id)));
         for column in texts!(Events, UserId, OrganizationId, Actor, Kind) {
             events.col(column);
         }
@@ -197,6 +197,8 @@ impl MigrationTrait for Migration {
         events.col(optional_text(&|| ColumnDef::new(Events::Cause)));
         events.col(optional_text(&|| ColumnDef::new(Events::NumberPseudonym)));
         events.col(optional_text(&|| ColumnDef::new(Events::NumberMask)));
+        // Ids are ordered by time, so the key is also the order of an account's events.
+        events.primary_key(Index::create().col(Events::UserId).col(Events::Id));
         manager.create_table(events).await?;
 
         let mut by_organization = Index::create();
@@ -239,12 +241,6 @@ impl MigrationTrait for Migration {
             .name("outbox_by_due_at")
             .table(Outbox::Table)
             .col(Outbox::DueAt);
-        let mut by_account = Index::create();
-        by_account
-            .name("events_by_user")
-            .table(Events::Table)
-            .col(Events::UserId)
-            .col(Events::Sequence);
         for index in [
             by_organization,
             by_creation,
@@ -253,7 +249,6 @@ impl MigrationTrait for Migration {
             by_number,
             by_idle,
             by_due,
-            by_account,
         ] {
             manager.create_index(index).await?;
         }
