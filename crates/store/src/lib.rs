@@ -10,6 +10,8 @@ mod lane;
 mod lookup;
 mod migration;
 mod outbox;
+#[cfg(test)]
+mod plans;
 mod query;
 mod read;
 mod rows;
