@@ -127,6 +127,31 @@ impl Database {
             .filter(|line| line.split(' ').next() == Some(table))
             .count()
     }
+
+    /// The sequences of a user's events, in order.
+    pub async fn sequences(&self, user: &str) -> Vec<i64> {
+        let connection = Connection::connect(&self.url)
+            .await
+            .expect("the test's database");
+        let sql = format!("SELECT sequence FROM events WHERE user_id = '{user}' ORDER BY sequence");
+        let rows = connection
+            .query_all_raw(statement(&connection, &sql))
+            .await
+            .expect("rows");
+        connection.close().await.expect("closing");
+        let sequence = |row: &sea_orm::QueryResult| row.try_get_by_index(0).expect("a number");
+        rows.iter().map(sequence).collect()
+    }
+
+    /// How many events there are with these words, such as a user, a kind or a cause, as columns.
+    pub async fn events(&self, columns: &[&str]) -> usize {
+        let dump = self.dump().await;
+        let events = dump.lines().filter_map(|line| line.strip_prefix("events "));
+        let has = |line: &str, column: &&str| line.split(['|', '"']).any(|part| part == *column);
+        events
+            .filter(|line| columns.iter().all(|column| has(line, column)))
+            .count()
+    }
 }
 
 fn statement(connection: &sea_orm::DatabaseConnection, sql: &str) -> sea_orm::Statement {

@@ -10,6 +10,8 @@ mod codes;
 mod doors;
 mod numbers;
 
+pub use numbers::SPELLINGS;
+
 crate::on_both! {
     the_phone_calls_give_the_same_result_over_every_wire,
 }

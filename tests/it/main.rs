@@ -3,6 +3,7 @@
 
 mod app;
 mod database;
+mod doors;
 mod flows;
 mod frontegg;
 mod house;

@@ -14,7 +14,7 @@ crate::on_both! {
     validation_says_how_much_a_number_must_prove,
 }
 
-const SPELLINGS: [&str; 7] = [
+pub const SPELLINGS: [&str; 7] = [
     "+41 79 123 45 67",
     "0041791234567",
     "tel:+41-79-123-45-67",

@@ -13,6 +13,8 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::doors;
+
 /// The secret that tests sign their tokens with.
 pub const TOKEN_SECRET: &str = "what only the issuer and we may know";
 
@@ -355,6 +357,12 @@ impl Server {
         call(&self.client, &self.base, method, path, token, body).await
     }
 
+    /// A call of any door that must be answered.
+    pub async fn send(&self, call: &doors::Call, token: &str) -> doors::Answer {
+        let answer = call.send(&self.client, &self.base, Some(token)).await;
+        answer.unwrap_or_else(|error| panic!("{call:?}: {error:?}\n{}", self.program.printed()))
+    }
+
     /// A `POST`.
     pub async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
         self.call(Method::POST, path, token, body).await
@@ -437,7 +445,7 @@ pub fn admin() -> String {
     token("operator", &["IAM_OWNER"])
 }
 
-/// A token of an end user.
+/// A token of an end user, which every door takes.
 pub fn end_user(user: &str) -> String {
     token(user, &[])
 }
@@ -451,6 +459,8 @@ fn token(user: &str, roles: &[&str]) -> String {
         "aud": "ringback",
         "sub": user,
         "roles": roles,
+        "scope": "full_write",
+        "iat": now.as_secs(),
         "exp": now.as_secs() + 3_600,
     });
     let key = EncodingKey::from_secret(TOKEN_SECRET.as_bytes());

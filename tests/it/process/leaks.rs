@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::harness::{Server, Setup, TOKEN_SECRET, admin, end_user, number, secrets, until};
 use crate::database::Database;
+use crate::doors::{Call, Door, Question};
 
 /// What a flow knew that nobody else may know.
 #[derive(Default)]
@@ -40,6 +41,8 @@ async fn nothing_leaks(database: Database) {
         all
     });
     assert!(all.codes.len() >= 3 * FLOWS, "{}", all.codes.len());
+    // A token of each user, and for each third one three `otcToken`s.
+    assert!(all.tokens.len() >= 2 * FLOWS - 1, "{}", all.tokens.len());
     refusals(&server, &mut all).await;
     until("an empty outbox", async || {
         (database.count("outbox").await == 0).then_some(())
@@ -71,58 +74,115 @@ async fn nothing_leaks(database: Database) {
     all.search("events, budgets and accounts", &elsewhere, true);
 }
 
-/// One user's whole story, with a slip in each place where one can happen.
+/// One user's whole story, with a slip in each place where one can happen. Users take turns at the doors.
 async fn flow(server: Arc<Server>, n: usize) -> Secrets {
-    let mut known = Secrets::default();
-    let (user, number) = (format!("user-{n}"), number(n));
+    let door = Door::ALL[n % Door::ALL.len()];
+    let (user, number, next) = (format!("user-{n}"), number(n), number(500_000 + n));
     let token = end_user(&user);
-    let phone = format!("/v2/users/{user}/phone");
-    let verify = format!("{phone}/verify");
-
-    let refused = server
-        .post(&phone, &token, json!({"phone": "+41 79 000"}))
-        .await;
-    assert_eq!(refused.status, 400, "{refused:?}");
-    let set = server.post(&phone, &token, json!({"phone": number})).await;
-    assert_eq!(set.status, 200, "{set:?}");
-    let messages = until("a message", async || {
-        let messages = server.inbox(&number).await;
-        (!messages.is_empty()).then_some(messages)
-    })
-    .await;
-    let code = messages[0]["code"].as_str().expect("a code").to_owned();
-    assert_eq!(code.len(), 10);
-    assert!(
-        messages[0]["text"]
-            .as_str()
-            .is_some_and(|text| text.contains(&code))
-    );
-
-    // Each digit one more, so that wrong guesses differ as codes do and can be searched for as well.
-    let next_digit = |c: char| char::from(b'0' + (c as u8 - b'0' + 1) % 10);
-    let wrong: String = code.chars().map(next_digit).collect();
-    for (guess, status) in [(&wrong, 400), (&code, 200), (&code, 400)] {
-        let answer = server
-            .post(&verify, &token, json!({"verificationCode": guess}))
-            .await;
-        assert_eq!(answer.status, status, "{answer:?}");
+    let mut story = Story {
+        server: &server,
+        token: &token,
+        known: Secrets::default(),
+    };
+    story.call(&door.set(&user, "+41 79 000"), 400).await;
+    story.asks(door, &user, &number).await;
+    match door {
+        // Once more with a code that is returned, and a notice to the number that goes.
+        Door::Zitadel => {
+            let body = json!({"phone": next, "returnCode": {}});
+            let path = format!("/v2/users/{user}/phone");
+            let answer = server.post(&path, &admin(), body).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let returned = answer.body["verificationCode"].as_str().expect("a code");
+            story.known.codes.insert(returned.to_owned());
+        }
+        // Once more with a number that is announced, and a removal with a code of its own.
+        Door::Frontegg => {
+            let mut announce = door.resends(&user, &next);
+            let reply = story.call(&announce.remove(0), 200).await;
+            story.knows(&reply);
+            let shown = story.call(&door.read(&user), 200).await;
+            let id = shown[0]["id"].as_str().expect("an id");
+            let reply = story.call(&door.remove(&user, &number, id), 200).await;
+            story.knows(&reply);
+            let code = story.code(&number, 2).await;
+            let otc = reply["otcToken"].as_str().expect("a token");
+            for (guess, status) in [(story.wrong(&code), 400), (code, 200)] {
+                story
+                    .call(&door.confirm_removal(id, otc, &guess), status)
+                    .await;
+            }
+            let code = story.code(&next, 1).await;
+            story.known.codes.insert(code);
+        }
+        // Once more for the number that is to replace the first one.
+        Door::ReachFive => story.asks(door, &user, &next).await,
     }
-    // Once more with a code that is returned, and a notice to the number that goes.
-    let next = super::harness::number(500_000 + n);
-    let body = json!({"phone": next, "returnCode": {}});
-    let answer = server.post(&phone, &admin(), body).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    let returned = answer.body["verificationCode"]
-        .as_str()
-        .expect("a code")
-        .to_owned();
-    let read = server.get(&format!("/v2/users/{user}"), &token).await;
-    assert_eq!(read.body["user"]["human"]["phone"]["phone"], next.as_str());
-
-    known.codes.extend([code, wrong, returned]);
+    story.call(&door.read(&user), 200).await;
+    let mut known = story.known;
     known.numbers.extend([number, next]);
     known.tokens.insert(token);
     known
+}
+
+/// What a user sends, and what becomes known on the way.
+struct Story<'a> {
+    server: &'a Server,
+    token: &'a str,
+    known: Secrets,
+}
+
+impl Story<'_> {
+    async fn call(&self, call: &Call, status: u16) -> Value {
+        let answer = self.server.send(call, self.token).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        answer.json()
+    }
+
+    /// An `otcToken` that was handed out opens what its code is for.
+    fn knows(&mut self, reply: &Value) {
+        let token = reply["otcToken"].as_str().expect("a token");
+        self.known.tokens.insert(token.to_owned());
+    }
+
+    /// The newest of so many messages to a number.
+    async fn code(&self, number: &str, count: usize) -> String {
+        let messages = until("a message", async || {
+            let messages = self.server.inbox(number).await;
+            (messages.len() >= count).then_some(messages)
+        })
+        .await;
+        let code = messages[0]["code"].as_str().expect("a code").to_owned();
+        assert_eq!(code.len(), 10);
+        let text = messages[0]["text"].as_str().expect("a text");
+        assert!(text.contains(&code));
+        code
+    }
+
+    /// Each digit one more, so that wrong guesses differ as codes do and can be searched for as well.
+    fn wrong(&mut self, code: &str) -> String {
+        let next_digit = |c: char| char::from(b'0' + (c as u8 - b'0' + 1) % 10);
+        let wrong: String = code.chars().map(next_digit).collect();
+        self.known.codes.extend([code.to_owned(), wrong.clone()]);
+        wrong
+    }
+
+    /// Sets a number and verifies it.
+    async fn asks(&mut self, door: Door, user: &str, number: &str) {
+        let answer = self.server.send(&door.set(user, number), self.token).await;
+        let reply = answer.outcome().expect("set");
+        let question = Question::read(number, &reply);
+        if door == Door::Frontegg {
+            self.knows(&reply);
+        }
+        let code = self.code(number, 1).await;
+        let done = if door == Door::ReachFive { 204 } else { 200 };
+        let wrong = self.wrong(&code);
+        for (guess, status) in [(&wrong, 400), (&code, done), (&code, 400)] {
+            self.call(&door.submit(user, &question, guess), status)
+                .await;
+        }
+    }
 }
 
 /// Requests that are turned away, each carrying something that must not be repeated.
@@ -160,6 +220,23 @@ async fn refusals(server: &Server, known: &mut Secrets) {
     ] {
         let answer = server.post(path, &token, body).await;
         assert_eq!(answer.status, status, "{path}: {answer:?}");
+    }
+    for door in [Door::Frontegg, Door::ReachFive] {
+        let (user, guess) = (end_user("user-1"), "4815162342");
+        let otc = "an-otcToken-that-nobody-gave".to_owned();
+        let question = Question {
+            number: impossible.clone(),
+            otc: Some(otc.clone()),
+        };
+        let mut calls = door.resends("user-1", &impossible);
+        calls.push(door.submit("user-1", &question, guess));
+        calls.push(door.set("user-1", &impossible));
+        for call in calls {
+            let answer = server.send(&call, &user).await;
+            assert_eq!(answer.status, 400, "{answer:?}");
+        }
+        known.codes.insert(guess.to_owned());
+        known.tokens.extend([user, otc]);
     }
     known.tokens.extend([forged, opaque, token]);
     known

@@ -1,4 +1,5 @@
-//! Many requests at once: guesses are counted, a code verifies once, a message goes out once.
+//! Many requests at once, through each door: guesses are counted, a code verifies once, a message goes out
+//! once.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -6,8 +7,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::harness::{Answer, Server, Setup, admin, number, until};
+use super::harness::{Server, Setup, end_user, number, until};
 use crate::database::Database;
+use crate::doors::{Answer, Call, Door, Kind, Question, Refused};
 
 /// The processes that a race is spread over.
 struct Racers {
@@ -15,9 +17,21 @@ struct Racers {
     database: Database,
 }
 
+/// A user of one door, who starts the races at that door.
+struct Racer<'a> {
+    racers: &'a Racers,
+    door: Door,
+    user: String,
+    number: String,
+}
+
 impl Racers {
     async fn start(database: Database, count: usize) -> Racers {
-        let setup = Setup::new(&database.url);
+        // Numbers are added without end at one door, and set without end at the others.
+        let setup = Setup::new(&database.url)
+            .with("numbers.most_per_account", 100)
+            .with("limits.sends_per_account", json!([]))
+            .with("limits.sets_per_account", json!([]));
         let mut servers = Vec::new();
         for _ in 0..count {
             servers.push(Arc::new(Server::start(&setup).await));
@@ -29,138 +43,173 @@ impl Racers {
         &self.servers[0]
     }
 
-    /// Sends all at once, one after the other to each process in turn.
-    async fn post(&self, requests: impl Iterator<Item = (&str, Value)>) -> Vec<Answer> {
-        let mut running = JoinSet::new();
-        for ((path, body), server) in requests.zip(self.servers.iter().cycle()) {
-            let (server, path, token) = (server.clone(), path.to_owned(), admin());
-            running.spawn(async move { server.post(&path, &token, body).await });
-        }
-        running.join_all().await
+    /// One user for each door.
+    fn each(&self) -> impl Iterator<Item = Racer<'_>> {
+        let racer = |(n, door): (usize, Door)| Racer {
+            racers: self,
+            door,
+            user: format!("ann-{}", door.name()),
+            number: number(n),
+        };
+        (0..).zip(Door::ALL).map(racer)
     }
 
-    /// How many events there are with these words, a kind and perhaps a cause, as columns.
-    async fn events(&self, columns: &[&str]) -> usize {
-        let dump = self.database.dump().await;
-        let events = dump.lines().filter(|line| line.starts_with("events "));
-        let has = |line: &str, column: &&str| line.split(['|', '"']).any(|part| part == *column);
-        events
-            .filter(|line| columns.iter().all(|column| has(line, column)))
-            .count()
+    /// The messages to a number, whichever process sent them.
+    async fn inbox(&self, number: &str) -> Vec<Value> {
+        let mut messages = Vec::new();
+        for server in &self.servers {
+            messages.extend(server.inbox(number).await);
+        }
+        messages
     }
 }
 
-fn statuses(answers: &[Answer], status: u16) -> usize {
-    answers
+impl Racer<'_> {
+    /// Sends all at once, one after the other to each process in turn.
+    async fn send(&self, calls: impl Iterator<Item = Call>) -> Vec<Result<Value, Refused>> {
+        let token = end_user(&self.user);
+        let mut running = JoinSet::new();
+        for (call, server) in calls.zip(self.racers.servers.iter().cycle()) {
+            let (server, token) = (server.clone(), token.clone());
+            running.spawn(async move { server.send(&call, &token).await });
+        }
+        let answers = running.join_all().await.into_iter();
+        answers.map(Answer::outcome).collect()
+    }
+
+    /// Sets the number, and waits for the code.
+    async fn asked(&self) -> (Question, String) {
+        let set = self.door.set(&self.user, &self.number);
+        let answer = self.racers.first().send(&set, &end_user(&self.user)).await;
+        let reply = answer.outcome().expect("set");
+        let code = until("a message", async || {
+            let messages = self.racers.inbox(&self.number).await;
+            messages.first()?["code"].as_str().map(str::to_owned)
+        })
+        .await;
+        (Question::read(&self.number, &reply), code)
+    }
+
+    /// What the user holds.
+    async fn held(&self) -> Vec<(String, bool)> {
+        let read = self.door.read(&self.user);
+        let answer = self.racers.first().send(&read, &end_user(&self.user)).await;
+        self.door.held(&answer.outcome().expect("read"))
+    }
+
+    /// How many events the user has with these words.
+    async fn events(&self, columns: &[&str]) -> usize {
+        let columns = [&[self.user.as_str()], columns].concat();
+        self.racers.database.events(&columns).await
+    }
+}
+
+/// How many were accepted; all others were refused for this reason and look the same.
+fn accepted(answers: &[Result<Value, Refused>], otherwise: Kind) -> usize {
+    let refused: Vec<&Refused> = answers
         .iter()
-        .filter(|answer| answer.status == status)
-        .count()
+        .filter_map(|said| said.as_ref().err())
+        .collect();
+    for one in &refused {
+        assert_eq!(one.kind, otherwise, "{one:?}");
+    }
+    if otherwise == Kind::CodeRefused {
+        let looks: HashSet<_> = refused.iter().map(|refused| refused.look()).collect();
+        assert_eq!(looks.len(), 1, "{looks:?}");
+    }
+    answers.len() - refused.len()
 }
 
 async fn guesses_are_counted(racers: Racers) {
-    let code = racers.first().register("ann", &number(1)).await;
-    let right: u32 = code.parse().expect("digits");
-    let wrong = (0..200).map(|n| {
-        let guess = format!("{:06}", (right + 1 + n) % 1_000_000);
-        (
-            "/v2/users/ann/phone/verify",
-            json!({"verificationCode": guess}),
-        )
-    });
-    let answers = racers.post(wrong).await;
-    assert_eq!(statuses(&answers, 400), 200, "{answers:?}");
-    let first = &answers[0].body;
-    assert!(
-        first["message"]
-            .as_str()
-            .is_some_and(|text| text.contains("COMMAND-eis9R"))
-    );
-    assert!(
-        answers.iter().all(|answer| answer.body == *first),
-        "all look the same"
-    );
+    for racer in racers.each() {
+        let (question, code) = racer.asked().await;
+        let right: u32 = code.parse().expect("digits");
+        let wrong = (0..200).map(|n| {
+            let guess = format!("{:06}", (right + 1 + n) % 1_000_000);
+            racer.door.submit(&racer.user, &question, &guess)
+        });
+        let answers = racer.send(wrong).await;
+        assert_eq!(answers.len(), 200);
+        assert_eq!(accepted(&answers, Kind::CodeRefused), 0);
 
-    let evaluated = racers.events(&["phone.verification_failed", "wrong"]).await;
-    assert_eq!(evaluated, 5);
-    assert_eq!(racers.events(&["phone.verification_failed"]).await, 200);
-    for server in &racers.servers {
-        assert_eq!(server.verify("ann", &code).await.status, 400);
+        let evaluated = racer.events(&["phone.verification_failed", "wrong"]).await;
+        assert_eq!(evaluated, 5, "{:?}", racer.door);
+        assert_eq!(racer.events(&["phone.verification_failed"]).await, 200);
+        let submit = racer.door.submit(&racer.user, &question, &code);
+        let late = racer
+            .send(racers.servers.iter().map(|_| submit.clone()))
+            .await;
+        assert_eq!(accepted(&late, Kind::CodeRefused), 0);
+        assert_eq!(racer.events(&["phone.verified"]).await, 0);
+        assert_eq!(racer.held().await, [(racer.number.clone(), false)]);
     }
-    assert_eq!(racers.events(&["phone.verified"]).await, 0);
 }
 
 async fn a_code_verifies_once(racers: Racers) {
-    let code = racers.first().register("ann", &number(1)).await;
-    let right = (0..64).map(|_| {
-        (
-            "/v2/users/ann/phone/verify",
-            json!({"verificationCode": code}),
-        )
-    });
-    let answers = racers.post(right).await;
-    assert_eq!(statuses(&answers, 200), 1, "{answers:?}");
-    assert_eq!(statuses(&answers, 400), 63);
-    assert_eq!(racers.events(&["phone.verified"]).await, 1);
-    let user = racers.first().get("/v2/users/ann", &admin()).await;
-    assert_eq!(
-        user.body["user"]["human"]["phone"]["isVerified"], true,
-        "{user:?}"
-    );
+    for racer in racers.each() {
+        let (question, code) = racer.asked().await;
+        let submit = racer.door.submit(&racer.user, &question, &code);
+        let answers = racer.send(std::iter::repeat_n(submit, 64)).await;
+        assert_eq!(accepted(&answers, Kind::CodeRefused), 1, "{:?}", racer.door);
+        assert_eq!(racer.events(&["phone.verified"]).await, 1);
+        assert_eq!(racer.held().await, [(racer.number.clone(), true)]);
+    }
 }
 
 async fn resends_send_one_message(racers: Racers) {
-    let code = racers.first().register("ann", &number(1)).await;
-    let resends = (0..50).map(|_| ("/v2/users/ann/phone/resend", json!({"sendCode": {}})));
-    let answers = racers.post(resends).await;
-    assert_eq!(statuses(&answers, 200), 1, "{answers:?}");
-    assert_eq!(statuses(&answers, 429), 49);
+    for racer in racers.each() {
+        // A code that was returned is no message, so that a first one may go out at once.
+        let code = racers.first().register(&racer.user, &racer.number).await;
+        let resend = racer.door.resends(&racer.user, &racer.number).remove(0);
+        let answers = racer.send(std::iter::repeat_n(resend, 50)).await;
+        let too_soon = Kind::Limited(ringback_core::limit::Limit::CoolDown);
+        assert_eq!(accepted(&answers, too_soon), 1, "{:?}", racer.door);
 
-    // An empty outbox has nothing left that could become a second message.
-    until("an empty outbox", async || {
-        (racers.database.count("outbox").await == 0).then_some(())
-    })
-    .await;
-    let mut messages = Vec::new();
-    for server in &racers.servers {
-        messages.extend(server.inbox(&number(1)).await);
+        // An empty outbox has nothing left that could become a second message.
+        until("an empty outbox", async || {
+            (racers.database.count("outbox").await == 0).then_some(())
+        })
+        .await;
+        let messages = racers.inbox(&racer.number).await;
+        assert_eq!(messages.len(), 1, "{messages:?}");
+        assert_eq!(
+            messages[0]["code"],
+            code.as_str(),
+            "the code that was returned still holds"
+        );
+        assert_eq!(racer.events(&["phone.code_sent"]).await, 1);
     }
-    assert_eq!(messages.len(), 1, "{messages:?}");
-    assert_eq!(
-        messages[0]["code"],
-        code.as_str(),
-        "the code that was returned still holds"
-    );
-    assert_eq!(racers.events(&["phone.code_sent"]).await, 1);
 }
 
 async fn sequences_are_unique(racers: Racers) {
-    racers.first().register("ann", &number(0)).await;
-    let sets = (1..=100).map(|n| {
-        let how = if n % 2 == 0 {
-            "isVerified"
-        } else {
-            "returnCode"
-        };
-        let value = if n % 2 == 0 { json!(true) } else { json!({}) };
-        (
-            "/v2/users/ann/phone",
-            json!({"phone": number(n), how: value}),
-        )
-    });
-    let answers = racers.post(sets).await;
-    assert_eq!(statuses(&answers, 200), 100, "{answers:?}");
-    let sequences: HashSet<&str> = answers
-        .iter()
-        .filter_map(|answer| answer.body["details"]["sequence"].as_str())
-        .collect();
-    assert_eq!(sequences.len(), 100);
-
-    // Each event has a sequence of its own, and none is missing.
-    let user = racers.first().get("/v2/users/ann", &admin()).await;
-    let last = user.body["details"]["sequence"].as_str().map(str::to_owned);
-    let events = racers.database.count("events").await;
-    assert_eq!(last, Some(events.to_string()), "{user:?}");
-    assert_eq!(racers.events(&["phone.set"]).await, 101);
+    for (nth, racer) in (1..).zip(racers.each()) {
+        let sets = (0..100).map(|n| racer.door.set(&racer.user, &number(nth * 1_000 + n)));
+        let answers = racer.send(sets).await;
+        let replies: Vec<Value> = answers.into_iter().map(|said| said.expect("set")).collect();
+        // Of these doors one tells its users the sequence of what they did.
+        if racer.door == Door::Zitadel {
+            let sequences: HashSet<&str> = replies
+                .iter()
+                .filter_map(|reply| reply["details"]["sequence"].as_str())
+                .collect();
+            assert_eq!(sequences.len(), 100);
+        }
+        // Each event has a sequence of its own, and none is missing: one that registered the user, and for
+        // each number that it was set and that a code was sent.
+        let sequences = racers.database.sequences(&racer.user).await;
+        assert_eq!(
+            sequences,
+            (1..=201).collect::<Vec<i64>>(),
+            "{:?}",
+            racer.door
+        );
+        assert_eq!(racer.events(&["phone.code_sent"]).await, 100);
+        let held = racer.held().await;
+        assert_eq!(
+            held.len(),
+            if racer.door == Door::Frontegg { 100 } else { 1 }
+        );
+    }
 }
 
 /// Each race on each database with one process, and on PostgreSQL with two.

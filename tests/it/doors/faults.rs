@@ -1,0 +1,115 @@
+//! What is nobody's mistake: overload, and keys and databases that are away.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures::future::join_all;
+use serde_json::json;
+
+use super::user::answer;
+use super::{Call, Door, Kind, Question, Refused, User};
+use crate::app::{TestApp, issuer};
+use crate::database::Database;
+
+crate::at_each_door! {
+    a_full_lane_answers_at_once,
+    keys_that_are_away,
+    a_fault_of_ours_tells_nothing,
+}
+
+async fn a_full_lane_answers_at_once(door: Door, database: Database) {
+    let app = TestApp::start_with(database, |config| {
+        config.database.lane_bound = 1;
+        config.database.batch = 1;
+    });
+    let app = app.await;
+    let (ann, number) = (User::new(&app, door, "ann"), app.number());
+    let question = ann.set(&number).await.expect("set");
+    let shed = loop {
+        let rush = (0..64).map(|_| ann.submit(&question, "12345"));
+        let answers = join_all(rush).await.into_iter();
+        let refused: Vec<Refused> = answers.map(|said| said.expect_err("no code")).collect();
+        let is_shed = |refused: &Refused| refused.kind == Kind::Overloaded;
+        let (shed, served): (Vec<_>, Vec<_>) = refused.into_iter().partition(is_shed);
+        assert!(!served.is_empty(), "nobody was served");
+        assert!(served.iter().all(|served| served.kind == Kind::CodeRefused));
+        if !shed.is_empty() {
+            break shed;
+        }
+    };
+    for other in &shed {
+        assert_eq!(other.retry_after, Some(1));
+        assert_eq!(other.look(), shed[0].look());
+    }
+    let code = app.code(&number).await;
+    ann.submit(&question, &code).await.expect("room again");
+}
+
+/// Every call that asks who is there, and the kind that each is refused with.
+async fn each_is(app: &TestApp, calls: Vec<Call>, token: &str, kind: Kind) {
+    let mut looks = Vec::new();
+    for call in calls {
+        let said = answer(app, &call, Some(token)).await;
+        let refused = said.outcome().expect_err("refused");
+        assert_eq!(refused.kind, kind, "{refused:?}");
+        looks.push(refused.look());
+    }
+    looks.dedup();
+    assert_eq!(looks.len(), 1, "{looks:?}");
+}
+
+async fn keys_that_are_away(door: Door, database: Database) {
+    let keys = wiremock::MockServer::start().await;
+    let app = TestApp::start_with(database, |config| {
+        let mut away = issuer();
+        away.issuer = "https://away.example".into();
+        away.secret = "".into();
+        away.algorithms = vec![jsonwebtoken::Algorithm::RS256];
+        away.jwks_url = keys.uri();
+        config.auth.issuers.insert("away".into(), away);
+    });
+    let app = app.await;
+    // Signed by nobody; the question is whose keys would tell.
+    let mut claims = door.claims("ann", "acme", app.now());
+    claims["iss"] = "https://away.example".into();
+    claims["aud"] = "ringback".into();
+    claims["exp"] = 4_000_000_000_u64.into();
+    let head = json!({"alg": "RS256", "kid": "1", "typ": "JWT"});
+    let parts = [head, claims, json!("x")].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let question = Question::of(&app.number());
+    let mut calls = door.own("ann", &question, "x");
+    calls.extend(door.naming("ann", &question.number, "x"));
+    each_is(&app, calls, &parts.join("."), Kind::Unavailable).await;
+    assert_eq!(app.database.dump().await, "");
+}
+
+async fn a_fault_of_ours_tells_nothing(door: Door, database: Database) {
+    let app = TestApp::start(database).await;
+    let (ann, number) = (User::new(&app, door, "ann"), app.number());
+    let rename = "ALTER TABLE budgets RENAME TO gone";
+    app.database.execute(rename).await;
+    each_is(
+        &app,
+        vec![door.set("ann", &number)],
+        &ann.token(),
+        Kind::Internal,
+    )
+    .await;
+    let back = "ALTER TABLE gone RENAME TO budgets";
+    app.database.execute(back).await;
+    assert_eq!(app.database.dump().await, "", "nothing is kept");
+    ann.set(&number).await.expect("set");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_away_on_postgres() {
+    let app = TestApp::start(Database::postgres().await).await;
+    app.database.vanish().await;
+    for door in Door::ALL {
+        let ann = User::new(&app, door, "ann");
+        let question = Question::of(&app.number());
+        let mut calls = door.resends("ann", &question.number);
+        calls.push(door.set("ann", &question.number));
+        calls.push(door.read("ann"));
+        each_is(&app, calls, &ann.token(), Kind::Unavailable).await;
+    }
+}

@@ -1,0 +1,170 @@
+//! Limits: each refuses before anything is sent, says when to come back, and keeps its word.
+
+use ringback::config::Config;
+use ringback_core::limit::{Limit, Window};
+
+use super::{Door, Kind, Question, Refused, User, another};
+use crate::app::TestApp;
+use crate::database::Database;
+
+crate::at_each_door! {
+    a_pause_ends_when_it_said,
+    a_pause_belongs_to_the_number,
+    too_many_for_one_number,
+    too_many_for_one_account,
+    too_many_numbers_set,
+    many_wrong_guesses_slow_an_account_down,
+    a_verified_number_starts_anew,
+}
+
+fn limited<T: std::fmt::Debug>(answer: Result<T, Refused>, limit: Limit, seconds: u64) {
+    let refused = answer.expect_err("limited");
+    let met = (refused.kind, refused.retry_after);
+    assert_eq!(met, (Kind::Limited(limit), Some(seconds)), "{refused:?}");
+}
+
+async fn a_pause_ends_when_it_said(door: Door, database: Database) {
+    let app = TestApp::start(database).await;
+    let app = &app;
+    for way in door.ways() {
+        let user = User::new(app, door, &format!("ann-{way}"));
+        let question = user.set(&app.number()).await.expect("set");
+        let resend = async || user.resend_by(way, &question).await;
+        for pause in [60, 120, 240] {
+            let sent = app.sent().await;
+            limited(resend().await, Limit::CoolDown, pause);
+            app.seconds(pause - 1);
+            limited(resend().await, Limit::CoolDown, 1);
+            assert_eq!(app.sent().await, sent, "a refusal sends nothing");
+            app.seconds(1);
+            resend().await.expect("after the pause");
+            assert_eq!(app.sent().await, sent + 1);
+        }
+    }
+}
+
+async fn a_pause_belongs_to_the_number(door: Door, database: Database) {
+    let app = TestApp::start(database).await;
+    let (ann, bob) = (User::new(&app, door, "ann"), User::new(&app, door, "bob"));
+    let number = app.number();
+    ann.set(&number).await.expect("set");
+    limited(bob.set(&number).await, Limit::CoolDown, 60);
+    assert_eq!(app.sent().await, 1);
+    assert_eq!(app.database.count("accounts").await, 1, "nobody came to be");
+    app.seconds(60);
+    bob.set(&number).await.expect("after the pause");
+    assert_eq!(app.letters(&number).await.len(), 2);
+}
+
+async fn too_many_for_one_number(door: Door, database: Database) {
+    let app = unlimited(database, |config| {
+        config.limits.sends_per_number = vec![Window {
+            count: 3,
+            seconds: 600,
+        }];
+    })
+    .await;
+    let (ann, bob) = (User::new(&app, door, "ann"), User::new(&app, door, "bob"));
+    let number = app.number();
+    let question = ann.set(&number).await.expect("set");
+    for _ in 0..2 {
+        ann.resend(&question).await.expect("sent again");
+    }
+    for (seconds, later) in [(200, 199), (1, 1)] {
+        limited(ann.resend(&question).await, Limit::NumberSends, seconds);
+        limited(bob.set(&number).await, Limit::NumberSends, seconds);
+        assert_eq!(app.letters(&number).await.len(), 3);
+        app.seconds(later);
+    }
+    ann.resend(&question).await.expect("one more");
+    limited(ann.resend(&question).await, Limit::NumberSends, 200);
+}
+
+async fn too_many_for_one_account(door: Door, database: Database) {
+    let app = TestApp::start_with(database, |config| config.numbers.most_per_account = 100).await;
+    let ann = User::new(&app, door, "ann");
+    for _ in 0..5 {
+        ann.set(&app.number()).await.expect("set");
+    }
+    let held = ann.held().await.expect("read");
+    for (seconds, later) in [(120, 119), (1, 1)] {
+        limited(ann.set(&app.number()).await, Limit::AccountSends, seconds);
+        app.seconds(later);
+    }
+    assert_eq!(ann.held().await.expect("read"), held);
+    let number = app.number();
+    ann.set(&number).await.expect("one more");
+    assert_eq!(app.letters(&number).await.len(), 1);
+    limited(ann.set(&app.number()).await, Limit::AccountSends, 120);
+    let bob = User::new(&app, door, "bob");
+    bob.set(&app.number()).await.expect("another account");
+}
+
+async fn too_many_numbers_set(door: Door, database: Database) {
+    let app = unlimited(database, |_| {}).await;
+    let ann = User::new(&app, door, "ann");
+    for _ in 0..25 {
+        ann.set(&app.number()).await.expect("set");
+    }
+    let (held, sent) = (ann.held().await.expect("read"), app.sent().await);
+    for (seconds, later) in [(3_456, 3_455), (1, 1)] {
+        limited(ann.set(&app.number()).await, Limit::AccountSets, seconds);
+        app.seconds(later);
+    }
+    assert_eq!(ann.held().await.expect("read"), held);
+    assert_eq!(app.sent().await, sent);
+    ann.set(&app.number()).await.expect("one more");
+}
+
+/// Without limits for messages, but for those that a test sets.
+async fn unlimited(database: Database, change: impl FnOnce(&mut Config)) -> TestApp {
+    let app = TestApp::start_with(database, |config| {
+        config.limits.cool_down_seconds = vec![];
+        config.limits.sends_per_account = vec![];
+        config.limits.sends_per_number = vec![];
+        // Where numbers are added they are all kept.
+        config.numbers.most_per_account = 100;
+        change(config);
+    });
+    app.await
+}
+
+async fn many_wrong_guesses_slow_an_account_down(door: Door, database: Database) {
+    let app = TestApp::start(database).await;
+    let ann = User::new(&app, door, "ann");
+    let ask = async || -> (Question, String) {
+        let number = app.number();
+        let question = ann.set(&number).await.expect("set");
+        (question, app.code(&number).await)
+    };
+    let (question, code) = ask().await;
+    for _ in 0..5 {
+        ann.refused(&question, another(&code)).await;
+    }
+    // A new number has a new code, but the account has its failures.
+    let (question, code) = ask().await;
+    ann.refused(&question, &code).await;
+    app.seconds(1);
+    // Each one more doubles the wait.
+    ann.refused(&question, another(&code)).await;
+    app.seconds(1);
+    ann.refused(&question, &code).await;
+    app.seconds(1);
+    ann.submit(&question, &code)
+        .await
+        .expect("after two seconds");
+    // A success forgets them.
+    let (question, code) = ask().await;
+    ann.refused(&question, another(&code)).await;
+    ann.submit(&question, &code).await.expect("at once");
+}
+
+async fn a_verified_number_starts_anew(door: Door, database: Database) {
+    let app = TestApp::start(database).await;
+    let (ann, number) = (User::new(&app, door, "ann"), app.number());
+    for _ in 0..2 {
+        ann.proven(&number).await;
+        ann.remove(&number).await.expect("removed");
+        assert_eq!(ann.held().await.expect("read"), []);
+    }
+}
