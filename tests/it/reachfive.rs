@@ -10,7 +10,6 @@ mod errors;
 mod factors;
 
 crate::on_both! {
-    an_unverified_number_is_replaced_at_once,
     a_verified_number_stays_until_the_new_one_is_verified,
     a_verified_number_survives_an_update_that_is_never_verified,
     the_new_number_may_be_the_old_one,
@@ -152,46 +151,7 @@ async fn proven(app: &TestApp, user: &str) -> String {
     number
 }
 
-fn other(code: &str) -> &'static str {
-    if code == "000000" { "000001" } else { "000000" }
-}
-
 const INVALID_CODE: (u16, &str) = (400, "invalid_grant");
-
-async fn an_unverified_number_is_replaced_at_once(database: Database) {
-    let app = TestApp::start(database).await;
-    let (first, second) = (app.number(), app.number());
-    let told = update(&app, "ann", &first).await;
-    assert_eq!(
-        (told.status, phone(&told.body)),
-        (200, (Some(&*first), Some(false)))
-    );
-    let old = app.code(&first).await;
-
-    let told = update(&app, "ann", &second).await;
-    assert_eq!(
-        (told.status, phone(&told.body)),
-        (200, (Some(&*second), Some(false)))
-    );
-    let code = app.code(&second).await;
-    assert_eq!(
-        verify(&app, "ann", &first, &old).await.refused(),
-        INVALID_CODE
-    );
-    let told = verify(&app, "ann", &second, other(&code)).await;
-    assert_eq!(told.refused(), INVALID_CODE);
-    assert_eq!(
-        told.body["error_message_key"],
-        "error.invalidVerificationCode"
-    );
-
-    assert_eq!(verify(&app, "ann", &second, &code).await.status, 204);
-    assert_eq!(shown(&app, "ann").await, (Some(second.clone()), Some(true)));
-    assert_eq!(
-        verify(&app, "ann", &second, &code).await.refused(),
-        INVALID_CODE
-    );
-}
 
 async fn a_verified_number_stays_until_the_new_one_is_verified(database: Database) {
     let app = TestApp::start(database).await;

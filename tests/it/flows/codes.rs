@@ -1,4 +1,4 @@
-//! Codes and messages: how long they hold, what they say, who is told.
+//! Codes and messages: what is repeated, what they say, how JSON is read. What ends a code is in `doors`.
 
 use serde_json::json;
 
@@ -7,35 +7,9 @@ use crate::database::Database;
 use crate::wire::Wire;
 
 crate::on_both! {
-    a_code_ends_after_its_time,
     a_resend_repeats_the_code_while_it_is_fresh,
-    a_new_number_ends_the_old_code,
-    removing_a_number_ends_its_code,
-    the_owner_of_a_verified_number_is_told,
     messages_say_what_they_are_for,
     json_is_read_generously_and_written_canonically,
-}
-
-async fn a_code_ends_after_its_time(database: Database) {
-    let app = TestApp::start(database).await;
-    for (user, seconds, holds) in [("early", 599, true), ("late", 600, false)] {
-        let (token, number) = (app.user(user, "acme"), app.number());
-        let set = json!({"userId": user, "phone": number});
-        Wire::Json.ok(&app, "SetPhone", &token, set).await;
-        let code = app.code(&number).await;
-        app.seconds(seconds);
-        let submit = json!({"userId": user, "verificationCode": code});
-        let answer = Wire::Json.call(&app, "VerifyPhone", &token, submit).await;
-        assert_eq!(answer.is_ok(), holds, "after {seconds} s: {answer:?}");
-        if let Err(refused) = answer {
-            assert_eq!(refused.message, "Code is invalid (COMMAND-eis9R)");
-        }
-        let user = Wire::Json
-            .ok(&app, "GetUserByID", &token, json!({"userId": user}))
-            .await;
-        let verified = &user["user"]["human"]["phone"]["isVerified"];
-        assert_eq!(verified.as_bool().unwrap_or_default(), holds);
-    }
 }
 
 async fn a_resend_repeats_the_code_while_it_is_fresh(database: Database) {
@@ -78,98 +52,6 @@ async fn a_resend_repeats_the_code_while_it_is_fresh(database: Database) {
         wire.ok(&app, "VerifyPhone", &token, new).await;
         let none = wire.refused(&app, "ResendPhoneCode", &token, me()).await;
         assert_eq!(none.message, "Code is empty (PHONE-5xrra88eq8)");
-    }
-}
-
-async fn a_new_number_ends_the_old_code(database: Database) {
-    let app = TestApp::start(database).await;
-    let token = app.user("ann", "acme");
-    let (first, second) = (app.number(), app.number());
-    for number in [&first, &second] {
-        let set = json!({"userId": "ann", "phone": number});
-        Wire::Json.ok(&app, "SetPhone", &token, set).await;
-    }
-    // The message for the number that was replaced before it went out goes nowhere.
-    assert_eq!(app.letters(&first).await, []);
-    let third = app.number();
-    let code = app.code(&second).await;
-    Wire::Json
-        .ok(
-            &app,
-            "SetPhone",
-            &token,
-            json!({"userId": "ann", "phone": third}),
-        )
-        .await;
-    let submit = json!({"userId": "ann", "verificationCode": code});
-    let refused = Wire::Json
-        .refused(&app, "VerifyPhone", &token, submit)
-        .await;
-    assert_eq!(refused.message, "Code is invalid (COMMAND-eis9R)");
-    assert_eq!(
-        app.database.count("outbox").await,
-        1,
-        "only the third number's message waits"
-    );
-}
-
-async fn removing_a_number_ends_its_code(database: Database) {
-    let app = TestApp::start(database).await;
-    let (token, number) = (app.user("ann", "acme"), app.number());
-    Wire::Json
-        .ok(
-            &app,
-            "SetPhone",
-            &token,
-            json!({"userId": "ann", "phone": number}),
-        )
-        .await;
-    let code = app.code(&number).await;
-    Wire::Json
-        .ok(&app, "RemovePhone", &token, json!({"userId": "ann"}))
-        .await;
-    let submit = json!({"userId": "ann", "verificationCode": code});
-    let verify = Wire::Json
-        .refused(&app, "VerifyPhone", &token, submit)
-        .await;
-    assert_eq!(verify.message, "Code is invalid (COMMAND-eis9R)");
-    let resend = Wire::Json
-        .refused(&app, "ResendPhoneCode", &token, json!({"userId": "ann"}))
-        .await;
-    assert_eq!(resend.message, "Code is empty (PHONE-5xrra88eq8)");
-    assert_eq!(
-        app.letters(&number).await.len(),
-        1,
-        "an unverified number is not told"
-    );
-}
-
-async fn the_owner_of_a_verified_number_is_told(database: Database) {
-    let silent = TestApp::start_with(database.another().await, |config| {
-        config.notify.old_number = false;
-    });
-    let (telling, silent) = (TestApp::start(database).await, silent.await);
-    for (app, tells) in [(&telling, true), (&silent, false)] {
-        let admin = app.admin();
-        let (first, second) = (app.number(), app.number());
-        for number in [&first, &second] {
-            let set = json!({"userId": "root", "phone": number, "isVerified": true});
-            Wire::Grpc.ok(app, "SetPhone", &admin, set).await;
-        }
-        Wire::Grpc
-            .ok(app, "RemovePhone", &admin, json!({"userId": "root"}))
-            .await;
-        let told = [app.letters(&first).await, app.letters(&second).await];
-        if tells {
-            let texts = told.map(|letters| {
-                assert_eq!((letters.len(), &letters[0].code), (1, &None));
-                letters[0].text.clone()
-            });
-            assert!(texts[0].contains("Acme account now uses another phone number"));
-            assert!(texts[1].contains("was removed from your Acme account"));
-        } else {
-            assert_eq!(told, [vec![], vec![]]);
-        }
     }
 }
 

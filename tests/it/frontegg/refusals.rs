@@ -1,20 +1,16 @@
-//! Every reason to be refused that this door can meet, in Frontegg's form.
+//! Who and what is refused in the form of Frontegg's errors. Codes, limits and faults are in `doors`.
 
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, BROWSERS, Client, NUMBERS, another, send};
-use crate::app::{TestApp, issuer};
+use super::{Answer, BROWSERS, Client, NUMBERS, send};
+use crate::app::TestApp;
 use crate::database::Database;
-use crate::wire::Wire;
 
 crate::on_both! {
     who_asks,
     which_number,
-    which_code,
-    how_much,
     what_form,
-    whose_fault,
 }
 
 /// What was met, by name.
@@ -160,97 +156,6 @@ async fn which_number(database: Database) {
     met.snapshot("number");
 }
 
-async fn which_code(database: Database) {
-    let app = TestApp::start(database).await;
-    let ann = Client::user(&app, "ann");
-    let mut met = Met::default();
-    let number = app.number();
-    let token = ann.create(&number).await;
-    let code = app.code(&number).await;
-    for guess in ["12345", "1234567", "abcdef", another(&code)] {
-        let answer = ann.submit(&token, guess).await;
-        answer.wrong_code();
-        met.add("code_refused", 400, &answer);
-    }
-    met.snapshot("code");
-}
-
-async fn how_much(database: Database) {
-    let app = TestApp::start(database).await;
-    let mut met = Met::default();
-    let post = async |user: &str, number: &str| {
-        let body = json!({"phoneNumber": number});
-        Client::user(&app, user).post("/v1", body).await
-    };
-    let number = app.number();
-    post("ann", &number).await.ok(201);
-    met.add("limited_cool_down", 429, &post("ann", &number).await);
-
-    // One number, many accounts.
-    let shared = app.number();
-    for n in 0..5 {
-        post(&format!("s{n}"), &shared).await.ok(201);
-        app.seconds(241);
-    }
-    let mut waited = 0;
-    for n in 5.. {
-        let answer = post(&format!("s{n}"), &shared).await;
-        if answer.status == 429 {
-            met.add("limited_sends_per_number", 429, &answer);
-            break;
-        }
-        app.seconds(240);
-        waited += 1;
-        assert!(waited < 20, "nothing limits it");
-    }
-    // One account, many numbers.
-    for _ in 0..5 {
-        post("bob", &app.number()).await.ok(201);
-    }
-    let user = Client::user(&app, "bob");
-    let held = user.numbers().await;
-    for item in &held {
-        let path = format!("/v1/vendor/bob/{}", item["id"].as_str().expect("an id"));
-        Client::new(&app, &app.admin()).delete(&path).await.ok(200);
-    }
-    met.add(
-        "limited_sends_per_account",
-        429,
-        &post("bob", &app.number()).await,
-    );
-    for _ in 0..20 {
-        let body = json!({"phoneNumber": app.number(), "verify": false});
-        user.post("/v1", body).await.ok(201);
-        let last = user.numbers().await[0]["id"]
-            .as_str()
-            .expect("an id")
-            .to_owned();
-        Client::new(&app, &app.admin())
-            .delete(&format!("/v1/vendor/bob/{last}"))
-            .await
-            .ok(200);
-    }
-    let body = json!({"phoneNumber": app.number(), "verify": false});
-    met.add(
-        "limited_sets_per_account",
-        429,
-        &user.post("/v1", body).await,
-    );
-
-    let number = app.number();
-    let cleo = Client::user(&app, "cleo");
-    let token = cleo.create(&number).await;
-    let wrong = another(&app.code(&number).await);
-    for _ in 0..5 {
-        cleo.submit(&token, wrong).await.wrong_code();
-    }
-    let answer = cleo
-        .post("/v1/preverify", json!({"phoneNumber": number}))
-        .await;
-    met.add("limited_guesses", 429, &answer);
-    met.snapshot("limits");
-}
-
 async fn what_form(database: Database) {
     let app = TestApp::start(database).await;
     let bearer = format!("Bearer {}", app.user("ann", "acme"));
@@ -379,50 +284,4 @@ async fn what_form(database: Database) {
     // What is not asked for, and a body that does not say what it is, are no mistakes.
     let body = b"{\"phoneNumber\": \"+41791234567\", \"verify\": null, \"x\": [1]}".to_vec();
     post("/v1", "", body).await.ok(201);
-}
-
-async fn whose_fault(database: Database) {
-    let app = TestApp::start_with(database, |config| {
-        let mut away = issuer();
-        away.issuer = "https://away.example".into();
-        away.secret = "".into();
-        away.algorithms = vec![jsonwebtoken::Algorithm::RS256];
-        away.jwks_url = "http://127.0.0.1:1/keys".into();
-        config.auth.issuers.insert("away".into(), away);
-    });
-    let app = app.await;
-    let mut met = Met::default();
-    let part = |value: &Value| {
-        use base64::Engine;
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string())
-    };
-    let claims = json!({"iss": "https://away.example", "aud": "ringback", "sub": "ann", "exp": 4_000_000_000_u64});
-    let token = format!(
-        "{}.{}.{}",
-        part(&json!({"alg": "RS256", "kid": "1"})),
-        part(&claims),
-        part(&json!("x"))
-    );
-    met.add(
-        "issuer_unavailable",
-        503,
-        &Client::new(&app, &token).get("/v1/me").await,
-    );
-    app.database
-        .execute("ALTER TABLE budgets RENAME TO gone")
-        .await;
-    let body = json!({"phoneNumber": "+41791234567"});
-    met.add(
-        "internal",
-        500,
-        &Client::user(&app, "ann").post("/v1", body).await,
-    );
-    app.database
-        .execute("ALTER TABLE gone RENAME TO budgets")
-        .await;
-    met.snapshot("faults");
-    let me = json!({"userId": "ann"});
-    Wire::Json
-        .refused(&app, "GetUserByID", &app.admin(), me)
-        .await;
 }

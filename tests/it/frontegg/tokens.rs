@@ -1,17 +1,18 @@
 //! An `otcToken` is for one user, one number, one purpose and one time.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Client;
 use crate::app::TestApp;
 use crate::database::Database;
+use crate::doors::another;
 
 crate::on_both! {
     a_token_of_another_user_is_useless,
     a_token_for_another_purpose_or_number_is_useless,
     a_token_dies_with_its_challenge,
     a_tampered_token_is_useless,
-    guesses_are_counted_over_all_tokens,
+    guesses_at_a_removal_are_counted,
 }
 
 async fn a_token_of_another_user_is_useless(database: Database) {
@@ -160,23 +161,23 @@ async fn a_tampered_token_is_useless(database: Database) {
     ann.submit(&token, &code).await.ok(200);
 }
 
-async fn guesses_are_counted_over_all_tokens(database: Database) {
+async fn guesses_at_a_removal_are_counted(database: Database) {
     let app = TestApp::start(database).await;
     let ann = Client::user(&app, "ann");
     let number = app.number();
-    let token = ann.create(&number).await;
+    let id = ann.holds(&number).await;
+    let token = ann.ask_removal(&id).await;
     let code = app.code(&number).await;
-    let wrong = super::another(&code);
     for _ in 0..5 {
-        ann.submit(&token, wrong).await.wrong_code();
+        let guess = another(&code);
+        ann.confirm_removal(&id, &token, guess).await.wrong_code();
     }
-    ann.submit(&token, &code).await.wrong_code();
+    ann.confirm_removal(&id, &token, &code).await.wrong_code();
     app.seconds(60);
-    // Another token of the same question brings no new guesses.
-    let limited = ann
-        .post("/v1/preverify", json!({"phoneNumber": number}))
-        .await;
+    // To ask again brings no new guesses.
+    let limited = ann.delete(&format!("/v1/{id}")).await;
     limited.refused(429);
-    ann.submit(&token, &code).await.wrong_code();
-    assert_eq!(ann.numbers().await[0]["verified"], false);
+    assert_eq!(limited.headers["retry-after"], "540");
+    ann.confirm_removal(&id, &token, &code).await.wrong_code();
+    assert_eq!(ann.numbers().await.len(), 1);
 }

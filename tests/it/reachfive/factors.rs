@@ -1,6 +1,7 @@
 //! Numbers as second factors.
 
 use super::*;
+use crate::doors::another;
 
 crate::on_both! {
     a_new_number_becomes_a_factor_once_it_is_proven,
@@ -48,7 +49,7 @@ async fn a_new_number_becomes_a_factor_once_it_is_proven(database: Database) {
     assert_eq!(listed(&app, "ann").await, [&*first]);
     let code = app.code(&second).await;
     assert_eq!(
-        prove(&app, "ann", other(&code)).await.refused(),
+        prove(&app, "ann", another(&code)).await.refused(),
         INVALID_CODE
     );
     let told = prove(&app, "ann", &code).await;

@@ -1,4 +1,4 @@
-//! Limits: which one it was, and when to come back.
+//! Limits: which one it was, and when to come back. That they end then is in `doors`.
 
 use ringback_core::limit::Window;
 use serde_json::json;
@@ -11,10 +11,7 @@ use crate::wire::Wire;
 crate::on_both! {
     too_soon,
     too_many_for_one_number_or_account,
-    a_limit_ends_when_it_said,
     a_returned_code_spends_nothing,
-    a_verified_number_starts_anew,
-    many_wrong_guesses_slow_an_account_down,
 }
 
 async fn too_soon(database: Database) {
@@ -121,38 +118,6 @@ async fn too_many_for_one_number_or_account(database: Database) {
     .await;
 }
 
-async fn a_limit_ends_when_it_said(database: Database) {
-    let app = TestApp::start(database).await;
-    let (token, number) = (app.user("ann", "acme"), app.number());
-    let resend = || json!({"userId": "ann"});
-    Wire::Json
-        .ok(
-            &app,
-            "SetPhone",
-            &token,
-            json!({"userId": "ann", "phone": number}),
-        )
-        .await;
-    for pause in [60_u64, 120, 240] {
-        let sent = app.sent().await;
-        let refused = Wire::Json
-            .refused(&app, "ResendPhoneCode", &token, resend())
-            .await;
-        assert_eq!(refused.headers["retry-after"], pause.to_string().as_str());
-        app.seconds(pause - 1);
-        let refused = Wire::Json
-            .refused(&app, "ResendPhoneCode", &token, resend())
-            .await;
-        assert_eq!(refused.headers["retry-after"], "1");
-        assert_eq!(app.sent().await, sent, "a refusal sends nothing");
-        app.seconds(1);
-        Wire::Json
-            .ok(&app, "ResendPhoneCode", &token, resend())
-            .await;
-        assert_eq!(app.sent().await, sent + 1);
-    }
-}
-
 async fn a_returned_code_spends_nothing(database: Database) {
     let app = TestApp::start(database).await;
     let (admin, number) = (app.admin(), app.number());
@@ -166,49 +131,4 @@ async fn a_returned_code_spends_nothing(database: Database) {
         .ok(&app, "ResendPhoneCode", &admin, json!({"userId": "root"}))
         .await;
     assert_eq!(app.sent().await, 1);
-}
-
-async fn a_verified_number_starts_anew(database: Database) {
-    let app = TestApp::start(database).await;
-    let (token, number) = (app.user("ann", "acme"), app.number());
-    for _ in 0..2 {
-        let set = json!({"userId": "ann", "phone": number});
-        Wire::Grpc.ok(&app, "SetPhone", &token, set).await;
-        let submit = json!({"userId": "ann", "verificationCode": app.code(&number).await});
-        Wire::Grpc.ok(&app, "VerifyPhone", &token, submit).await;
-        Wire::Grpc
-            .ok(&app, "RemovePhone", &token, json!({"userId": "ann"}))
-            .await;
-    }
-}
-
-async fn many_wrong_guesses_slow_an_account_down(database: Database) {
-    let app = TestApp::start(database).await;
-    let admin = app.admin();
-    Wire::Grpc
-        .ok(&app, "AddHumanUser", &admin, json!({"userId": "ann"}))
-        .await;
-    let set = || json!({"userId": "ann", "phone": app.number(), "returnCode": {}});
-    let submit = |code: &str| json!({"userId": "ann", "verificationCode": code});
-    let reply = Wire::Grpc.ok(&app, "SetPhone", &admin, set()).await;
-    let wrong = if reply["verificationCode"] == "000000" {
-        "000001"
-    } else {
-        "000000"
-    };
-    for _ in 0..5 {
-        Wire::Grpc
-            .refused(&app, "VerifyPhone", &admin, submit(wrong))
-            .await;
-    }
-    // A new number has a new code, but the account has its failures.
-    let reply = Wire::Grpc.ok(&app, "SetPhone", &admin, set()).await;
-    let code = reply["verificationCode"].as_str().expect("a code");
-    Wire::Grpc
-        .refused(&app, "VerifyPhone", &admin, submit(code))
-        .await;
-    app.seconds(1);
-    Wire::Grpc
-        .ok(&app, "VerifyPhone", &admin, submit(code))
-        .await;
 }
