@@ -98,13 +98,17 @@ pub enum OpenError {
 pub struct Store {
     shared: Arc<Shared>,
     lanes: Arc<[mpsc::Sender<lane::Job>]>,
-    lookups: Arc<[mpsc::Sender<lookup::Lookup>]>,
+    lookups: mpsc::Sender<lookup::Lookup>,
 }
 
 /// What lanes, reads and the outbox have in common.
 pub(crate) struct Shared {
+    /// For lanes and the outbox.
     writer: DatabaseConnection,
+    /// For lists.
     reader: DatabaseConnection,
+    /// For reads of one account: one connection, so that what it keeps of the database is kept once.
+    finder: DatabaseConnection,
     sql: sql::Sql,
     rules: Rules,
     source: Source,
@@ -125,10 +129,11 @@ impl Store {
             (0, _) => 1,
             (lanes, _) => lanes,
         };
-        let (writer, reader) = connect(settings, backend, lanes).await?;
+        let [writer, reader, finder] = connect(settings, backend, lanes).await?;
         let shared = Arc::new(Shared {
             writer,
             reader,
+            finder,
             sql: sql::Sql::new(backend),
             rules,
             source,
@@ -144,15 +149,10 @@ impl Store {
                 sender
             })
             .collect();
-        let lookups = (0..LOOKUPS)
-            .map(|_| {
-                let (sender, line) = mpsc::channel(settings.lane_bound.max(1));
-                let lookups = lookup::run(shared.clone(), line);
-                #[expect(clippy::disallowed_methods, reason = "reads have their lanes too")]
-                tokio::spawn(lookups);
-                sender
-            })
-            .collect();
+        let (lookups, line) = mpsc::channel(settings.lane_bound.max(1));
+        let looking = lookup::run(shared.clone(), line);
+        #[expect(clippy::disallowed_methods, reason = "reads have their lane, too")]
+        tokio::spawn(looking);
         Ok(Store {
             shared,
             lanes,
@@ -176,7 +176,7 @@ impl Store {
         if command.account.contains('\0') {
             return Err(Refusal::AccountNotFound);
         }
-        let lane = line_of(&command.account, self.lanes.len());
+        let lane = lane_of(&command.account, self.lanes.len());
         let name = command.name();
         let (reply, answer) = oneshot::channel();
         let job = lane::Job {
@@ -237,7 +237,7 @@ impl Store {
 /// Brings the tables of a database up to date without opening a store on it.
 pub async fn migrate(settings: &Settings) -> Result<(), OpenError> {
     let backend = backend(&settings.url)?;
-    let (writer, _) = connect(settings, backend, 1).await?;
+    let [writer, ..] = connect(settings, backend, 1).await?;
     migrate_through(&writer).await
 }
 
@@ -270,14 +270,11 @@ async fn migrate_once(writer: &DatabaseConnection) -> Result<(), DbErr> {
     transaction.commit().await
 }
 
-/// Lines of lookups side by side.
-const LOOKUPS: usize = 2;
-
-/// Which of so many lines an account's commands and lookups wait in.
-fn line_of(account: &str, lines: usize) -> usize {
+/// Which of so many lanes an account's commands wait in.
+fn lane_of(account: &str, lanes: usize) -> usize {
     let mut hasher = DefaultHasher::new();
     account.hash(&mut hasher);
-    (hasher.finish() % lines as u64) as usize
+    (hasher.finish() % lanes as u64) as usize
 }
 
 /// The counter of a command, as metrics name it.
@@ -310,22 +307,22 @@ fn backend(url: &str) -> Result<DbBackend, OpenError> {
     }
 }
 
-/// Two pools: what a flood of reads uses up is not missing for writes. On SQLite the writing one has one
+/// Three pools: what a flood of lists uses up is missing for nothing else. On SQLite the writing one has one
 /// connection, because a second would wait for the first inside the file's lock instead of in line.
 async fn connect(
     settings: &Settings,
     backend: DbBackend,
     lanes: usize,
-) -> Result<(DatabaseConnection, DatabaseConnection), OpenError> {
+) -> Result<[DatabaseConnection; 3], OpenError> {
     let lanes = u32::try_from(lanes).unwrap_or(u32::MAX);
-    let options = |connections: u32| {
+    let options = |connections: u32, cache: &'static str| {
         let mut options = ConnectOptions::new(&settings.url);
         options
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(5))
             .test_before_acquire(false)
             .sqlx_logging(false)
-            .map_sqlx_sqlite_opts(|sqlite| {
+            .map_sqlx_sqlite_opts(move |sqlite| {
                 sqlite
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
@@ -335,7 +332,7 @@ async fn connect(
                     // write are copied into the database less often: every 16 MiB of log.
                     .pragma("temp_store", "memory")
                     .pragma("wal_autocheckpoint", "4096")
-                    .pragma("cache_size", "-8192")
+                    .pragma("cache_size", cache)
             })
             .map_sqlx_postgres_opts(|postgres| postgres.application_name("ringback"));
         options
@@ -368,11 +365,15 @@ async fn connect(
         DbBackend::Postgres => lanes.saturating_add(2),
         _ => 1,
     };
-    let writer = Database::connect(options(writers)).await.map_err(failed)?;
-    let reader = Database::connect(options(settings.readers.max(1)))
-        .await
-        .map_err(failed)?;
-    Ok((writer, reader))
+    // SQLite keeps pages for each connection: 8 MiB for the two that most requests need, 2 MiB for others.
+    let writer = options(writers, "-8192");
+    let reader = options(settings.readers.max(1), "-2048");
+    let finder = options(1, "-8192");
+    Ok([
+        Database::connect(writer).await.map_err(failed)?,
+        Database::connect(reader).await.map_err(failed)?,
+        Database::connect(finder).await.map_err(failed)?,
+    ])
 }
 
 /// The directory of an SQLite file, when there is none: the driver would only say that it cannot open.

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ringback_core::{Account, Refusal};
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::ConnectionTrait;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Shared;
@@ -21,7 +21,7 @@ pub(crate) struct Lookup {
     pub(crate) reply: oneshot::Sender<Result<Option<Account>, Refusal>>,
 }
 
-/// Answers one line of lookups until every sender is gone. Like a lane, it takes what waits and never waits
+/// Answers lookups until every sender is gone. Like a lane, it takes what waits and never waits
 /// for more, so that alone a lookup is a question of its own.
 pub(crate) async fn run(shared: Arc<Shared>, mut line: mpsc::Receiver<Lookup>) {
     let mut waiting = Vec::with_capacity(MOST);
@@ -60,25 +60,15 @@ async fn find(
     shared: &Shared,
     ids: impl Iterator<Item = &str>,
 ) -> Result<HashMap<String, Account>, Fault> {
-    let rows = shared
-        .reader
-        .query_all_raw(shared.sql.find_whole_accounts(ids)?)
-        .await?;
-    let mut found: HashMap<String, (accounts::Model, Vec<phone_numbers::Model>)> = HashMap::new();
-    for row in &rows {
-        let phone = phone_numbers::Model::from_query_result_optional(row, "p_")?;
-        let id: String = row.try_get_by_index(0)?;
-        let (_, phones) = match found.entry(id) {
-            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                let account = accounts::Model::from_query_result(row, "a_")?;
-                entry.insert((account, Vec::new()))
-            }
-        };
-        phones.extend(phone);
-    }
+    let row = shared
+        .finder
+        .query_one_raw(shared.sql.find_whole_accounts(ids)?)
+        .await?
+        .ok_or_else(|| Fault::Broken("a list came without a row".into()))?;
+    let text: String = row.try_get_by_index(0)?;
+    let found: Vec<(accounts::Model, Vec<phone_numbers::Model>)> = serde_json::from_str(&text)?;
     found
         .into_iter()
-        .map(|(id, (account, phones))| Ok((id, rows::account(account, phones)?)))
+        .map(|(account, phones)| Ok((account.user_id.clone(), rows::account(account, phones)?)))
         .collect()
 }
