@@ -77,21 +77,21 @@ pub async fn router(house: House) -> Router {
         }
         .boxed()
     });
-    let doors = Doors {
-        web: tonic_web::GrpcWebLayer::new().layer(grpc.clone()),
-        others: transcode::router(grpc.clone(), authenticate),
-        grpc,
-    };
-    let mut router = Router::new()
+    let mut others = transcode::router(grpc.clone(), authenticate)
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state(house.store.clone()))
-        .route("/openapi.json", get(contract));
-    router = router.merge(frontegg::router(house.store.clone(), house.auth.clone()));
-    router = router.merge(reachfive::router(house.store, house.auth, house.reachfive));
+        .route("/openapi.json", get(contract))
+        .merge(frontegg::router(house.store.clone(), house.auth.clone()))
+        .merge(reachfive::router(house.store, house.auth, house.reachfive));
     if let Some(inbox) = house.inbox {
-        router = router.merge(inbox::router(inbox));
+        others = others.merge(inbox::router(inbox));
     }
-    router
+    let doors = Doors {
+        web: tonic_web::GrpcWebLayer::new().layer(grpc.clone()),
+        others,
+        grpc,
+    };
+    Router::new()
         .fallback(move |request: Request| doors.clone().answer(request))
         .layer(from_fn(leftover::discard))
         .layer(cors)
@@ -106,12 +106,15 @@ struct Doors {
 }
 
 impl Doors {
-    /// The content type says which wire a request speaks; what speaks none of gRPC's is transcoded.
+    /// At `/package.Service/Method` the content type says which wire a request speaks; whatever is not
+    /// gRPC's own is for the others.
     async fn answer(self, request: Request) -> Response {
-        let kind = request
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .map(HeaderValue::as_bytes);
+        let path = request.uri().path().strip_prefix('/').unwrap_or_default();
+        let is_rpc = path
+            .split_once('/')
+            .is_some_and(|(service, _)| service.contains('.'));
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        let kind = kind.map(HeaderValue::as_bytes).filter(|_| is_rpc);
         match kind {
             Some(kind) if kind.starts_with(b"application/grpc-web") => {
                 match self.web.oneshot(request).await {
@@ -148,10 +151,6 @@ async fn grpc(house: &House) -> Router {
         .max_decoding_message_size(BODY_LIMIT);
     let phones = PhoneServiceServer::new(phones::PhoneDoor::new(house.store.clone()))
         .max_decoding_message_size(BODY_LIMIT);
-    let guarded = Routes::new(users)
-        .add_service(phones)
-        .into_axum_router()
-        .layer(from_fn_with_state(house.auth.clone(), guard));
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter
         .set_serving::<UserServiceServer<zitadel::UserDoor>>()
@@ -159,7 +158,7 @@ async fn grpc(house: &House) -> Router {
     reporter
         .set_serving::<PhoneServiceServer<phones::PhoneDoor>>()
         .await;
-    let mut open = Routes::new(health);
+    let mut services = Routes::new(users).add_service(phones).add_service(health);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
@@ -167,30 +166,23 @@ async fn grpc(house: &House) -> Router {
     };
     // The descriptor set is our own: that it can be read is proven by every start.
     if let Ok(service) = reflection().build_v1() {
-        open = open.add_service(service);
+        services = services.add_service(service);
     }
     if let Ok(service) = reflection().build_v1alpha() {
-        open = open.add_service(service);
+        services = services.add_service(service);
     }
-    // Both halves answer unknown methods; the guarded one keeps that right.
-    let open = open.into_axum_router();
-    Router::new().fallback(move |request: Request| {
-        let path = request.uri().path();
-        let is_open = path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.");
-        answer(
-            if is_open {
-                open.clone()
-            } else {
-                guarded.clone()
-            },
-            request,
-        )
-    })
+    services
+        .into_axum_router()
+        .layer(from_fn_with_state(house.auth.clone(), guard))
 }
 
-/// Lets in who has a valid token, before the message is read, and holds the caller's deadline.
+/// Lets in who has a valid token, before the message is read, and holds the caller's deadline. Health and
+/// reflection are open to everybody.
 async fn guard(State(auth): State<Arc<Auth>>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
+    if path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.") {
+        return next.run(request).await;
+    }
     if request.extensions().get::<Caller>().is_none() {
         match auth.caller(request.headers()).await {
             Ok(caller) => {
