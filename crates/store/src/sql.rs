@@ -140,7 +140,7 @@ impl Rows {
         let columns = columns.join(", ");
         match backend {
             DbBackend::Postgres => format!("json_to_recordset(${n}::json) AS r({columns})"),
-            _ => format!("(SELECT {columns} FROM json_each(${n})) AS r"),
+            _ => format!("(SELECT {columns} FROM jsonb_each(${n})) AS r"),
         }
     }
 
