@@ -184,10 +184,11 @@ impl Bench {
                 }
             }
         }
-        for _ in 0..2 {
+        for _ in 0..3 {
             self.compared().await?;
             self.grpc(Scenario::Get, Database::Postgres, BUSY).await?;
             self.echo(BUSY).await?;
+            self.grpc(Scenario::Get, Database::Sqlite, BUSY).await?;
         }
         for wire in [Wire::GrpcWeb, Wire::ConnectProto] {
             self.at(self.spot(Scenario::Flow, wire, Database::Postgres, BUSY))
@@ -218,7 +219,7 @@ impl Bench {
     async fn sizes(&mut self) -> anyhow::Result<()> {
         for database in DATABASES {
             let (few, many) = (self.house(database).await?, self.house(database).await?);
-            for _ in 0..2 {
+            for _ in 0..3 {
                 for scenario in [Scenario::Flow, Scenario::Get] {
                     for (house, accounts) in [(&few, FEW), (&many, MANY)] {
                         let spot = Spot {

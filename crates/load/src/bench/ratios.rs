@@ -51,21 +51,22 @@ impl Found {
             accounts: FEW,
             lasting: false,
         };
-        let busy = |scenario, wire, database| self.speed(&spot(scenario, wire, database, BUSY));
+        let busy = |scenario, wire, database| self.speeds(&spot(scenario, wire, database, BUSY));
+        let by_hand = |connections| self.by_hand.get(&connections).into_iter().flatten();
         let flow = busy(Flow, Wire::Grpc, Postgres);
-
-        let by_hand = self
-            .by_hand
-            .get(&BUSY)
-            .and_then(|all| middle(all, |yard| yard.per_second));
         row(
             "flow, PostgreSQL, 64 connections: ÷ by hand".to_owned(),
-            over(flow, by_hand.map(|yard| yard.per_second)),
+            over(
+                &flow,
+                &by_hand(BUSY)
+                    .map(|yard| yard.per_second)
+                    .collect::<Vec<_>>(),
+            ),
             AtLeast(1.2),
         );
         row(
             "flow, 64 connections: SQLite ÷ PostgreSQL".to_owned(),
-            over(busy(Flow, Wire::Grpc, Sqlite), flow),
+            over(&busy(Flow, Wire::Grpc, Sqlite), &flow),
             AtLeast(0.8),
         );
         for database in [Postgres, Sqlite] {
@@ -76,50 +77,47 @@ impl Found {
                         database.name(),
                         wire.name()
                     ),
-                    over(busy(Flow, wire, database), busy(Flow, Wire::Grpc, database)),
+                    over(
+                        &busy(Flow, wire, database),
+                        &busy(Flow, Wire::Grpc, database),
+                    ),
                     AtLeast(0.75),
                 );
             }
         }
-        let echo = self.echo.get(&BUSY);
-        let echo = echo.and_then(|all| middle(all, |figures| figures.operations_per_second));
+        let echo = self.echo.get(&BUSY).into_iter().flatten();
+        let echo: Vec<f64> = echo.map(|figures| figures.operations_per_second).collect();
         for database in [Postgres, Sqlite] {
             row(
                 format!("get, {}, 64 connections: ÷ bare echo", database.name()),
-                over(
-                    busy(Get, Wire::Grpc, database),
-                    echo.map(|figures| figures.operations_per_second),
-                ),
+                over(&busy(Get, Wire::Grpc, database), &echo),
                 AtLeast(0.35),
             );
         }
-        let alone = self.outcome(&spot(Flow, Wire::Grpc, Postgres, 1));
-        let by_hand = self
-            .by_hand
-            .get(&1)
-            .and_then(|all| middle(all, |yard| yard.per_second));
+        let alone = spot(Flow, Wire::Grpc, Postgres, 1);
         row(
             "flow, PostgreSQL, 1 connection: p50 ÷ by hand".to_owned(),
             over(
-                alone.map(|outcome| outcome.figures.latency.p50),
-                by_hand.map(|yard| yard.latency.p50),
+                &self.figures(&alone, |outcome| outcome.figures.latency.p50),
+                &by_hand(1).map(|yard| yard.latency.p50).collect::<Vec<_>>(),
             ),
             AtMost(3.0),
         );
         for database in [Postgres, Sqlite] {
-            let sent = self
-                .outcome(&spot(Send, Wire::Grpc, database, BUSY))
-                .and_then(|outcome| {
-                    // What is accepted and not delivered is not sustained.
-                    let delivered = outcome.delivered?.per_second;
-                    Some(outcome.figures.operations_per_second.min(delivered))
-                });
+            // What is accepted and not delivered is not sustained.
+            let sustained = |outcome: &Outcome| {
+                let delivered = outcome
+                    .delivered
+                    .map_or(0.0, |delivered| delivered.per_second);
+                outcome.figures.operations_per_second.min(delivered)
+            };
+            let sent = self.figures(&spot(Send, Wire::Grpc, database, BUSY), sustained);
             row(
                 format!(
                     "send with delivery, {}, 64 connections: ÷ set",
                     database.name()
                 ),
-                over(sent, busy(Set, Wire::Grpc, database)),
+                over(&sent, &busy(Set, Wire::Grpc, database)),
                 AtLeast(0.6),
             );
         }
@@ -151,7 +149,7 @@ impl Found {
         for database in [Postgres, Sqlite] {
             for scenario in [Flow, Get] {
                 let at = |accounts| {
-                    self.speed(&Spot {
+                    self.speeds(&Spot {
                         accounts,
                         lasting: true,
                         ..spot(scenario, Wire::Grpc, database, BUSY)
@@ -163,7 +161,7 @@ impl Found {
                         scenario.name(),
                         database.name()
                     ),
-                    over(at(MANY), at(FEW)),
+                    over(&at(MANY), &at(FEW)),
                     AtLeast(0.85),
                 );
             }
@@ -194,21 +192,41 @@ impl Found {
         table
     }
 
-    fn outcome(&self, spot: &Spot) -> Option<&Outcome> {
-        middle(self.spots.get(spot)?, |outcome| {
-            outcome.figures.operations_per_second
-        })
+    /// A figure of everything that was measured there, in its order.
+    fn figures(&self, spot: &Spot, of: impl Fn(&Outcome) -> f64) -> Vec<f64> {
+        let outcomes = self.spots.get(spot).into_iter().flatten();
+        outcomes.map(of).collect()
     }
 
-    fn speed(&self, spot: &Spot) -> Option<f64> {
-        Some(self.outcome(spot)?.figures.operations_per_second)
+    fn speeds(&self, spot: &Spot) -> Vec<f64> {
+        self.figures(spot, |outcome| outcome.figures.operations_per_second)
     }
 }
 
-fn over(found: Option<f64>, by: Option<f64>) -> Option<f64> {
-    Some(found? / by?)
+/// The ratio in the middle. Each is of two measurements that were made one soon after the other: the last of
+/// both, those before, and so on while both have one.
+fn over(found: &[f64], by: &[f64]) -> Option<f64> {
+    let pairs = found.iter().rev().zip(by.iter().rev());
+    let mut ratios: Vec<f64> = pairs.map(|(found, by)| found / by).collect();
+    ratios.sort_by(f64::total_cmp);
+    let (below, above) = (ratios.len().checked_sub(1)? / 2, ratios.len() / 2);
+    Some((ratios[below] + ratios[above]) / 2.0)
 }
 
 fn largest(all: impl Iterator<Item = f64>) -> Option<f64> {
     all.reduce(f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::over;
+
+    #[test]
+    fn ratios_are_of_neighbours() {
+        assert_eq!(over(&[], &[1.0]), None);
+        assert_eq!(over(&[3.0], &[2.0]), Some(1.5));
+        // A machine that is ten times slower for a while changes nothing.
+        assert_eq!(over(&[2.0, 20.0, 3.0], &[1.0, 10.0, 1.0]), Some(2.0));
+        assert_eq!(over(&[1.0, 3.0], &[9.0, 1.0, 1.0]), Some(2.0));
+    }
 }
