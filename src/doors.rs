@@ -333,9 +333,11 @@ fn cors(allowed: CorsSection) -> CorsLayer {
         ]))
         .expose_headers(names(&[
             "content-length",
+            "deprecation",
             "grpc-message",
             "grpc-status",
             "grpc-status-details-bin",
+            "link",
             "retry-after",
             "www-authenticate",
         ]))

@@ -237,9 +237,11 @@ async fn pages_of_allowed_origins_may_call(database: Database) {
             .to_str()
             .expect("a text");
         for name in [
+            "deprecation",
             "grpc-status",
             "grpc-message",
             "grpc-status-details-bin",
+            "link",
             "retry-after",
         ] {
             assert!(exposed.contains(name), "{name} in {exposed}");
