@@ -98,7 +98,7 @@ pub enum OpenError {
 pub struct Store {
     shared: Arc<Shared>,
     lanes: Arc<[mpsc::Sender<lane::Job>]>,
-    lookups: mpsc::Sender<lookup::Lookup>,
+    lookups: Arc<[mpsc::Sender<lookup::Lookup>]>,
 }
 
 /// What lanes, reads and the outbox have in common.
@@ -107,7 +107,7 @@ pub(crate) struct Shared {
     writer: DatabaseConnection,
     /// For lists.
     reader: DatabaseConnection,
-    /// For reads of one account: one connection, so that what it keeps of the database is kept once.
+    /// For reads of one account: few connections, so that what each keeps of the database is kept few times.
     finder: DatabaseConnection,
     sql: sql::Sql,
     rules: Rules,
@@ -149,10 +149,15 @@ impl Store {
                 sender
             })
             .collect();
-        let (lookups, line) = mpsc::channel(settings.lane_bound.max(1));
-        let looking = lookup::run(shared.clone(), line);
-        #[expect(clippy::disallowed_methods, reason = "reads have their lane, too")]
-        tokio::spawn(looking);
+        let lookups = (0..LOOKUPS)
+            .map(|_| {
+                let (sender, line) = mpsc::channel(settings.lane_bound.max(1));
+                let lookups = lookup::run(shared.clone(), line);
+                #[expect(clippy::disallowed_methods, reason = "reads have their lanes, too")]
+                tokio::spawn(lookups);
+                sender
+            })
+            .collect();
         Ok(Store {
             shared,
             lanes,
@@ -270,7 +275,11 @@ async fn migrate_once(writer: &DatabaseConnection) -> Result<(), DbErr> {
     transaction.commit().await
 }
 
-/// Which of so many lanes an account's commands wait in.
+/// Lanes for reads of one account, each with a connection: while one waits for the database, the other has
+/// work for the processor.
+const LOOKUPS: u32 = 2;
+
+/// Which of so many lanes an account's commands or lookups wait in.
 fn lane_of(account: &str, lanes: usize) -> usize {
     let mut hasher = DefaultHasher::new();
     account.hash(&mut hasher);
@@ -365,10 +374,10 @@ async fn connect(
         DbBackend::Postgres => lanes.saturating_add(2),
         _ => 1,
     };
-    // SQLite keeps pages for each connection: 8 MiB for the two that most requests need, 2 MiB for others.
+    // SQLite keeps pages for each connection: 8 MiB for those that most requests need, 2 MiB for others.
     let writer = options(writers, "-8192");
     let reader = options(settings.readers.max(1), "-2048");
-    let finder = options(1, "-8192");
+    let finder = options(LOOKUPS, "-8192");
     Ok([
         Database::connect(writer).await.map_err(failed)?,
         Database::connect(reader).await.map_err(failed)?,

@@ -21,7 +21,7 @@ pub(crate) struct Lookup {
     pub(crate) reply: oneshot::Sender<Result<Option<Account>, Refusal>>,
 }
 
-/// Answers lookups until every sender is gone. Like a lane, it takes what waits and never waits
+/// Answers one line of lookups until every sender is gone. Like a lane, it takes what waits and never waits
 /// for more, so that alone a lookup is a question of its own.
 pub(crate) async fn run(shared: Arc<Shared>, mut line: mpsc::Receiver<Lookup>) {
     let mut waiting = Vec::with_capacity(MOST);

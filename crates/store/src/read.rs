@@ -15,7 +15,7 @@ use crate::query::{
     AccountFilter, AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery,
     PhonePage, PhoneQuery, PhoneRow, PhoneSort, TextMatch, TextPlace,
 };
-use crate::{Store, rows};
+use crate::{Store, lane_of, rows};
 use tokio::sync::{mpsc, oneshot};
 
 impl Store {
@@ -30,7 +30,7 @@ impl Store {
             id: id.to_owned(),
             reply,
         };
-        match self.lookups.try_send(lookup) {
+        match self.lookups[lane_of(id, self.lookups.len())].try_send(lookup) {
             Ok(()) => answer.await.unwrap_or(Err(Refusal::Unavailable)),
             Err(mpsc::error::TrySendError::Full(_)) => Err(Refusal::Overloaded),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(Refusal::Unavailable),
