@@ -324,7 +324,7 @@ async fn connect(
     lanes: usize,
 ) -> Result<[DatabaseConnection; 3], OpenError> {
     let lanes = u32::try_from(lanes).unwrap_or(u32::MAX);
-    let options = |connections: u32, cache: &'static str| {
+    let options = |connections: u32, cache: &'static str, scans: &'static str| {
         let mut options = ConnectOptions::new(&settings.url);
         options
             .max_connections(connections)
@@ -343,7 +343,11 @@ async fn connect(
                     .pragma("wal_autocheckpoint", "4096")
                     .pragma("cache_size", cache)
             })
-            .map_sqlx_postgres_opts(|postgres| postgres.application_name("ringback"));
+            .map_sqlx_postgres_opts(move |postgres| {
+                postgres
+                    .application_name("ringback")
+                    .options([("enable_seqscan", scans)])
+            });
         options
     };
     let failed = |error: DbErr| OpenError::Connect {
@@ -375,9 +379,11 @@ async fn connect(
         _ => 1,
     };
     // SQLite keeps pages for each connection: 8 MiB for those that most requests need, 2 MiB for others.
-    let writer = options(writers, "-8192");
-    let reader = options(settings.readers.max(1), "-2048");
-    let finder = options(LOOKUPS, "-8192");
+    // PostgreSQL keeps the plan that it made while a table was small, and would go on reading the whole of it;
+    // what is found by keys is always found by an index.
+    let writer = options(writers, "-8192", "off");
+    let reader = options(settings.readers.max(1), "-2048", "on");
+    let finder = options(LOOKUPS, "-8192", "off");
     Ok([
         Database::connect(writer).await.map_err(failed)?,
         Database::connect(reader).await.map_err(failed)?,
