@@ -53,6 +53,8 @@ impl Pgbench {
         let whole = (plan.warmup + plan.measure).as_secs_f64().ceil();
         let output = Command::new(&self.program)
             .current_dir(setup.directory())
+            // As ringback does for itself: a plan that was made while a table was small finds by keys, too.
+            .env("PGOPTIONS", "-c enable_seqscan=off")
             .args([
                 "--no-vacuum",
                 "--protocol=prepared",
