@@ -101,7 +101,7 @@ pub struct DatabaseSection {
     pub lane_bound: usize,
     /// Commands that may share one transaction.
     pub batch: usize,
-    /// Connections that read.
+    /// Connections that read lists.
     pub readers: u32,
 }
 

@@ -190,6 +190,9 @@ async fn attempt(
             Fault::Conflict(text) => Fault::Conflict(text),
             Fault::Away(text) | Fault::Broken(text) => Fault::Away(text),
         })?;
+    if let Some(log) = &shared.log {
+        log.grew(touched);
+    }
     if !changes.messages.is_empty() {
         shared.messages.notify_one();
     }

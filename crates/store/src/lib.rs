@@ -4,6 +4,7 @@
 //! waits is loaded, decided by [`ringback_core::decide`], written and committed together, and answered
 //! only then. Reads go past the lanes. sea-orm, and with it the database, is known here and nowhere else.
 
+mod checkpoint;
 mod entity;
 mod fault;
 mod lane;
@@ -67,7 +68,7 @@ pub struct Settings {
     pub lane_bound: usize,
     /// Commands in one commit at most.
     pub batch: usize,
-    /// Connections for reads.
+    /// Connections for lists. One account is read, and written, over others.
     pub readers: u32,
 }
 
@@ -114,6 +115,8 @@ pub(crate) struct Shared {
     source: Source,
     batch: usize,
     messages: Notify,
+    /// SQLite's; PostgreSQL sees to its own.
+    log: Option<checkpoint::Log>,
 }
 
 impl Store {
@@ -130,6 +133,13 @@ impl Store {
             (lanes, _) => lanes,
         };
         let [writer, reader, finder] = connect(settings, backend, lanes).await?;
+        let log = (backend == DbBackend::Sqlite).then(|| {
+            let (log, due) = checkpoint::Log::new();
+            let copying = checkpoint::run(reader.clone(), due);
+            #[expect(clippy::disallowed_methods, reason = "beside the lanes is its point")]
+            tokio::spawn(copying);
+            log
+        });
         let shared = Arc::new(Shared {
             writer,
             reader,
@@ -139,6 +149,7 @@ impl Store {
             source,
             batch: settings.batch.max(1),
             messages: Notify::new(),
+            log,
         });
         let lanes = (0..lanes)
             .map(|_| {
@@ -337,10 +348,10 @@ async fn connect(
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(Duration::from_secs(10))
-                    // What a statement may have to undo stays in memory, and pages that many commits
-                    // write are copied into the database less often: every 16 MiB of log.
+                    // What a statement may have to undo stays in memory. A commit waits for the log to be
+                    // copied into the database when it has grown to 32 MiB; until then others do it.
                     .pragma("temp_store", "memory")
-                    .pragma("wal_autocheckpoint", "4096")
+                    .pragma("wal_autocheckpoint", "8192")
                     .pragma("cache_size", cache)
             })
             .map_sqlx_postgres_opts(move |postgres| {

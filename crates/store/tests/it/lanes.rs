@@ -23,6 +23,28 @@ on_both!(
     a_store_outlives_a_busy_database,
 );
 
+/// PostgreSQL sees to its own log.
+#[test]
+fn a_log_is_copied_while_it_is_small() {
+    crate::world::run(Kind::Sqlite, 2, async |world| {
+        let store = world.single_lane().await;
+        let file = world.url.strip_prefix("sqlite:").expect("a file");
+        let size = |name: &str| std::fs::metadata(name).map_or(0, |file| file.len());
+        let before = size(file);
+        let end = Instant::now() + Duration::from_secs(60);
+        let mut round = 0;
+        // Each user is a row and an event, each hundred a commit.
+        while size(file) < before + 64 * 1024 {
+            assert!(Instant::now() < end, "no commit was copied");
+            let user = |n: u32| format!("user {round}.{n}");
+            join_all((0..100).map(|n| does(&store, &user(n), named("")))).await;
+            round += 1;
+        }
+        let log = size(&format!("{file}-wal"));
+        assert!(log < 8_192 * 4_096, "a commit may have copied it: {log}");
+    });
+}
+
 async fn what_waits_is_committed_together(world: &World) {
     let store = world.single_lane().await;
     does(&store, "alone", named("")).await;
