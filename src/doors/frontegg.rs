@@ -127,7 +127,7 @@ impl Door {
             Some(tenant) => tenant,
             None => {
                 let account = self.store.find_account(&user).await?;
-                account.map_or(caller.organization, |account| account.organization)
+                account.map_or(caller.organization, |account| account.organization.clone())
             }
         };
         Ok(Caller {
@@ -249,7 +249,9 @@ async fn own(State(door): State<Door>, request: Request) -> Answer {
     let account = door.store.find_account(&user.user).await?;
     // Whoever has set no number yet is no account yet, and has no numbers all the same.
     let account = account.filter(|account| account.organization == user.organization);
-    let numbers = account.iter().flat_map(PhoneNumber::all_of);
+    let numbers = account
+        .iter()
+        .flat_map(|account| PhoneNumber::all_of(account));
     Ok(Json(numbers.collect::<Vec<_>>()).into_response())
 }
 

@@ -140,10 +140,10 @@ impl Door {
     }
 
     /// The caller's own account. `None` for a user that is not registered and needs not be.
-    async fn find_own(&self, caller: &Caller) -> Result<Option<Account>, Refusal> {
+    async fn find_own(&self, caller: &Caller) -> Result<Option<Arc<Account>>, Refusal> {
         let account = self.store.find_account(&caller.user).await?;
         // One in another organisation is not the caller's.
-        let is_own = |account: &Account| {
+        let is_own = |account: &Arc<Account>| {
             let capacity = caller.capacity(&account.id, &account.organization, Right::Read);
             capacity.is_ok()
         };
@@ -156,7 +156,7 @@ impl Door {
     }
 
     /// The caller's account after a change.
-    async fn changed(&self, caller: &Caller) -> Result<Account, Refusal> {
+    async fn changed(&self, caller: &Caller) -> Result<Arc<Account>, Refusal> {
         self.find_own(caller).await?.ok_or(Refusal::AccountNotFound)
     }
 
@@ -285,7 +285,7 @@ async fn update(State(door): State<Door>, request: Request) -> Told {
     let number = door.number(&number);
     door.execute_own(&caller, Action::ChangePhone { number })
         .await?;
-    Ok(Json(profile::of(&door.changed(&caller).await?)).into_response())
+    Ok(Json(profile::of(door.changed(&caller).await?.as_ref())).into_response())
 }
 
 /// Has no body; one that comes along is not looked at.
@@ -321,7 +321,7 @@ async fn credentials(State(door): State<Door>, headers: HeaderMap) -> Told {
     let caller = door.reader(&headers).await?;
     let account = door.find_own(&caller).await?;
     let listed = account
-        .as_ref()
+        .as_deref()
         .map(profile::credentials)
         .unwrap_or_default();
     Ok(Json(json!({"credentials": listed})).into_response())

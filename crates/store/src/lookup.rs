@@ -18,7 +18,7 @@ const MOST: usize = 256;
 /// Somebody who waits for an account.
 pub(crate) struct Lookup {
     pub(crate) id: String,
-    pub(crate) reply: oneshot::Sender<Result<Option<Account>, Refusal>>,
+    pub(crate) reply: oneshot::Sender<Result<Option<Arc<Account>>, Refusal>>,
 }
 
 /// Answers one line of lookups until every sender is gone. Like a lane, it takes what waits and never waits
@@ -59,7 +59,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut line: mpsc::Receiver<Lookup>) {
 async fn find(
     shared: &Shared,
     ids: impl Iterator<Item = &str>,
-) -> Result<HashMap<String, Account>, Fault> {
+) -> Result<HashMap<String, Arc<Account>>, Fault> {
     let row = shared
         .finder
         .query_one_raw(shared.sql.find_whole_accounts(ids)?)
@@ -69,6 +69,11 @@ async fn find(
     let found: Vec<(accounts::Model, Vec<phone_numbers::Model>)> = serde_json::from_str(&text)?;
     found
         .into_iter()
-        .map(|(account, phones)| Ok((account.user_id.clone(), rows::account(account, phones)?)))
+        .map(|(account, mut phones)| {
+            // As the database would, at less cost than if it did.
+            phones.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+            let id = account.user_id.clone();
+            Ok((id, Arc::new(rows::account(account, phones)?)))
+        })
         .collect()
 }

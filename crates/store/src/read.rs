@@ -1,5 +1,7 @@
 //! Reads: one account, lists of accounts, pages of numbers. They take no lock and join no lane.
 
+use std::sync::Arc;
+
 use ringback_core::rights::Scope;
 use ringback_core::{Account, Id, Refusal};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Order, Query, SimpleExpr};
@@ -19,8 +21,8 @@ use crate::{Store, lane_of, rows};
 use tokio::sync::{mpsc, oneshot};
 
 impl Store {
-    /// One account, whole.
-    pub async fn find_account(&self, id: &str) -> Result<Option<Account>, Refusal> {
+    /// One account, whole. Whoever asks for it at the same time may get the same one.
+    pub async fn find_account(&self, id: &str) -> Result<Option<Arc<Account>>, Refusal> {
         // PostgreSQL cannot even be asked for such a text, so no account has it.
         if id.contains('\0') {
             return Ok(None);

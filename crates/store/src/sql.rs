@@ -209,10 +209,9 @@ fn json_list(backend: DbBackend, value: &str) -> String {
 }
 
 fn find_whole_accounts(backend: DbBackend) -> String {
-    let phones = format!("{} ORDER BY phone_numbers.id", PHONES.as_json(backend));
     let phones = format!(
         "(SELECT {} FROM phone_numbers WHERE phone_numbers.user_id = accounts.user_id)",
-        json_list(backend, &phones)
+        json_list(backend, &PHONES.as_json(backend))
     );
     let whole = json_array(backend, &format!("{}, {phones}", ACCOUNTS.as_json(backend)));
     format!(
@@ -443,7 +442,7 @@ impl Sql {
     }
 
     /// One text, because handing over a row costs more than reading it: a JSON array of accounts, each an
-    /// array of its row and the list of its numbers' rows.
+    /// array of its row and the list of its numbers' rows, in any order.
     pub(crate) fn find_whole_accounts<'a>(
         &self,
         ids: impl Iterator<Item = &'a str>,

@@ -55,7 +55,7 @@ impl Mirror<'_> {
         let stored = self.store.execute(command, None).await;
         assert_eq!(stored, result);
         let found = self.store.find_account("zoë").await.expect("must read");
-        assert_eq!(found, self.account);
+        assert_eq!(found.as_deref(), self.account.as_ref());
         stored
     }
 }

@@ -250,6 +250,6 @@ async fn accounts_are_listed_whole(world: &World) {
     let page = store.list_accounts(&all()).await.expect("must list");
     for listed in page.accounts {
         let found = store.find_account(&listed.id).await.expect("must read");
-        assert_eq!(Some(listed), found);
+        assert_eq!(Some(&listed), found.as_deref());
     }
 }
