@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         // A client over any transport; `connect` would tie it to tonic's own.
         .build_transport(false)
+        .codec_path("crate::proto::Codec")
         .compile_fds(tonic_prost_build::FileDescriptorSet::decode(
             encoded.as_slice(),
         )?)?;
