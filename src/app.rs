@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use axum::Router;
 use rand::Rng;
 use ringback_core::{Time, number};
 use ringback_sms::{Inbox, Route, Webhook, WebhookSettings};
@@ -18,7 +17,7 @@ use tokio::sync::watch;
 use crate::auth::Auth;
 use crate::config::{Config, RouteName};
 use crate::delivery::{Delivery, DeliverySettings};
-use crate::doors::{self, House};
+use crate::doors::{Doors, House};
 use crate::messages::Texts;
 use crate::serve::{GRACE, serve};
 use crate::tls::{self, Tls};
@@ -58,7 +57,7 @@ pub struct App {
     /// What is remembered.
     pub store: Store,
     /// Every door.
-    pub router: Router,
+    pub doors: Doors,
     /// The port's certificate, unless it speaks in the clear.
     pub tls: Option<Tls>,
     /// Who delivers.
@@ -82,7 +81,7 @@ impl App {
             .with_vendors(&config.vendor, &config.keys()?);
         let (routes, inbox) = routes(config)?;
         let delivery = delivery(config, &store, routes);
-        let router = doors::router(House {
+        let doors = Doors::open(House {
             store: store.clone(),
             auth: Arc::new(auth),
             inbox: inbox.clone(),
@@ -92,7 +91,7 @@ impl App {
         .await;
         Ok(App {
             store,
-            router,
+            doors,
             tls,
             delivery,
             inbox,
@@ -115,7 +114,8 @@ impl App {
         };
         let renewing = tls::renew(self.tls.clone());
         let serving = async move {
-            serve(listener, self.tls, self.router, shutdown).await;
+            let answer = move |request| self.doors.clone().answer(request);
+            serve(listener, self.tls, answer, shutdown).await;
             // The worker stops after the doors: what they still accepted may go out.
             let _ = stop.send(true);
         };

@@ -5,8 +5,9 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -15,7 +16,6 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tower::ServiceExt;
 
 use crate::doors::Peer;
 use crate::tls::Tls;
@@ -37,11 +37,11 @@ const STREAMS: u32 = 1_024;
 
 /// Serves HTTP/1.1 and HTTP/2 until `shutdown` ends, then stops accepting and lets what runs finish for
 /// [`GRACE`]. With `tls` a client chooses between the two by ALPN and nothing is served in the clear;
-/// without, HTTP/2 is for those who know.
-pub async fn serve(
+/// without, HTTP/2 is for those who know. `answer` is asked for each request.
+pub async fn serve<F: Future<Output = Response> + Send + 'static>(
     listener: TcpListener,
     tls: Option<Tls>,
-    router: Router,
+    answer: impl Fn(Request) -> F + Clone + Send + 'static,
     shutdown: impl Future<Output = ()>,
 ) {
     let mut http = Builder::new(TokioExecutor::new());
@@ -64,7 +64,7 @@ pub async fn serve(
             Ok((stream, peer)) => {
                 let connection = Connection {
                     http: http.clone(),
-                    router: router.clone(),
+                    answer: answer.clone(),
                     peer,
                     watcher: graceful.watcher(),
                 };
@@ -93,14 +93,16 @@ pub async fn serve(
 }
 
 /// One connection, from its first byte to its last.
-struct Connection {
+struct Connection<A> {
     http: Builder<TokioExecutor>,
-    router: Router,
+    answer: A,
     peer: SocketAddr,
     watcher: Watcher,
 }
 
-impl Connection {
+impl<F: Future<Output = Response> + Send + 'static, A: Fn(Request) -> F + Send + 'static>
+    Connection<A>
+{
     /// `stopping` changes when no request is taken any more.
     async fn take(self, stream: TcpStream, tls: Option<Tls>, mut stopping: watch::Receiver<()>) {
         let peer = self.peer;
@@ -128,26 +130,19 @@ impl Connection {
     async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let Connection {
             http,
-            router,
+            answer,
             peer,
             watcher,
         } = self;
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
-            let router = router.clone();
-            async move { Ok::<_, Infallible>(answer(router, request.map(Body::new)).await) }
+            let answer = answer(request.map(Body::new));
+            async move { Ok::<_, Infallible>(answer.await) }
         });
         let connection = http.serve_connection(TokioIo::new(stream), service);
         // A client that goes away in the middle is no fault of ours.
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%peer, error, "connection ended early");
         }
-    }
-}
-
-async fn answer(router: Router, request: hyper::Request<Body>) -> hyper::Response<Body> {
-    match router.oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
     }
 }

@@ -68,7 +68,8 @@ impl TestApp {
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(async move {
-            serve(listener, app.tls, app.router, async { drop(stopped.await) }).await;
+            let answer = move |request| app.doors.clone().answer(request);
+            serve(listener, app.tls, answer, async { drop(stopped.await) }).await;
         });
         TestApp {
             address,

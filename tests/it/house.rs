@@ -26,6 +26,9 @@ struct Source {
     text: String,
 }
 
+/// What leads to the doors knows them all.
+const HALL: [&str; 2] = ["src/doors.rs", "src/doors/grpc.rs"];
+
 impl Source {
     fn breach(&self, line: usize, reason: impl Into<String>) -> Breach {
         Breach {
@@ -37,6 +40,9 @@ impl Source {
 
     /// The door that this file belongs to: `src/doors/x.rs` and all below `src/doors/x/` are `x`.
     fn door(&self) -> Option<&str> {
+        if HALL.contains(&self.path.as_str()) {
+            return None;
+        }
         let below = self.path.strip_prefix("src/doors/")?;
         below.split(['/', '.']).next()
     }
@@ -291,7 +297,8 @@ fn door_breaches(source: &Source, doors: &[&str]) -> Vec<Breach> {
 /// Wire types are not ours: they end where a request becomes a command.
 fn generated_code_breaches(source: &Source) -> Vec<Breach> {
     let allowed = matches!(source.door(), Some("zitadel" | "phones" | "transcode"))
-        || ["src/proto.rs", "src/doors.rs"].contains(&source.path.as_str());
+        || source.path == "src/proto.rs"
+        || HALL.contains(&source.path.as_str());
     if allowed || !source.path.starts_with("src/") || !source.is_rust() {
         return Vec::new();
     }
@@ -516,6 +523,7 @@ fn generated_code_outside_its_doors_is_found() {
     for path in [
         "src/proto.rs",
         "src/doors.rs",
+        "src/doors/grpc.rs",
         "src/doors/zitadel.rs",
         "src/doors/transcode/rules.rs",
     ] {
