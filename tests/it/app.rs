@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -210,6 +212,31 @@ pub fn issuer() -> IssuerSection {
         secret: SECRET.into(),
         ..IssuerSection::default()
     }
+}
+
+const AWAY: &str = "https://away.example";
+
+/// An issuer whose keys should be at `url`.
+pub fn issuer_away(url: String) -> IssuerSection {
+    IssuerSection {
+        issuer: AWAY.into(),
+        secret: "".into(),
+        algorithms: vec![Algorithm::RS256],
+        jwks_url: url,
+        ..issuer()
+    }
+}
+
+/// A token of [`issuer_away`] with these claims, signed by nobody: the question is whose keys would tell.
+pub fn token_away(mut claims: Value) -> String {
+    claims["iss"] = AWAY.into();
+    claims["aud"] = "ringback".into();
+    claims["exp"] = 4_000_000_000_u64.into();
+    let head = json!({"alg": "RS256", "kid": "1", "typ": "JWT"});
+    let parts = [head, claims, json!("x")];
+    parts
+        .map(|part| URL_SAFE_NO_PAD.encode(part.to_string()))
+        .join(".")
 }
 
 /// A clock that stands still until it is set, and the same random bytes in every run.

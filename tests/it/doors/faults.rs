@@ -1,13 +1,10 @@
 //! What is nobody's mistake: overload, and keys and databases that are away.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::future::join_all;
-use serde_json::json;
 
 use super::user::answer;
 use super::{Call, Door, Kind, Question, Refused, User};
-use crate::app::{TestApp, issuer};
+use crate::app::{TestApp, issuer_away, token_away};
 use crate::database::Database;
 
 crate::at_each_door! {
@@ -60,25 +57,15 @@ async fn each_is(app: &TestApp, calls: Vec<Call>, token: &str, kind: Kind) {
 async fn keys_that_are_away(door: Door, database: Database) {
     let keys = wiremock::MockServer::start().await;
     let app = TestApp::start_with(database, |config| {
-        let mut away = issuer();
-        away.issuer = "https://away.example".into();
-        away.secret = "".into();
-        away.algorithms = vec![jsonwebtoken::Algorithm::RS256];
-        away.jwks_url = keys.uri();
+        let away = issuer_away(keys.uri());
         config.auth.issuers.insert("away".into(), away);
     });
     let app = app.await;
-    // Signed by nobody; the question is whose keys would tell.
-    let mut claims = door.claims("ann", "acme", app.now());
-    claims["iss"] = "https://away.example".into();
-    claims["aud"] = "ringback".into();
-    claims["exp"] = 4_000_000_000_u64.into();
-    let head = json!({"alg": "RS256", "kid": "1", "typ": "JWT"});
-    let parts = [head, claims, json!("x")].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let token = token_away(door.claims("ann", "acme", app.now()));
     let question = Question::of(&app.number());
     let mut calls = door.own("ann", &question, "x");
     calls.extend(door.naming("ann", &question.number, "x"));
-    each_is(&app, calls, &parts.join("."), Kind::Unavailable).await;
+    each_is(&app, calls, &token, Kind::Unavailable).await;
     assert_eq!(app.database.dump().await, "");
 }
 

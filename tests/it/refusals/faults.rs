@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 use tonic::Code;
 
 use super::{row, snapshot};
-use crate::app::{TestApp, issuer};
+use crate::app::{TestApp, issuer_away, token_away};
 use crate::database::Database;
 use crate::wire::{Failure, Wire};
 
@@ -135,22 +135,11 @@ async fn deadlines_are_honoured(database: Database) {
 async fn keys_that_are_away(database: Database) {
     let keys = wiremock::MockServer::start().await;
     let app = TestApp::start_with(database, |config| {
-        let mut away = issuer();
-        away.issuer = "https://away.example".into();
-        away.secret = "".into();
-        away.algorithms = vec![jsonwebtoken::Algorithm::RS256];
-        away.jwks_url = keys.uri();
+        let away = issuer_away(keys.uri());
         config.auth.issuers.insert("away".into(), away);
     });
     let app = app.await;
-    // Signed by nobody; the question is whose keys would tell.
-    let claims = json!({"iss": "https://away.example", "aud": "ringback", "sub": "ann", "exp": 4_000_000_000_u64});
-    let part = |value: &Value| {
-        use base64::Engine;
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string())
-    };
-    let head = json!({"alg": "RS256", "kid": "1", "typ": "JWT"});
-    let token = format!("{}.{}.{}", part(&head), part(&claims), part(&json!("x")));
+    let token = token_away(json!({"sub": "ann"}));
     row("issuer_unavailable", async |wire, user| {
         wire.refused(&app, "SetPhone", &token, json!({"userId": user}))
             .await
