@@ -18,7 +18,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -62,7 +62,7 @@ pub struct Doors(Arc<Inner>);
 
 struct Inner {
     grpc: Grpc,
-    /// What a browser may speak, and so all that CORS is about.
+    /// Whatever is not gRPC over HTTP/2, and so all that a browser may speak and CORS is about.
     others: Router,
 }
 
@@ -124,14 +124,10 @@ impl Doors {
 
     async fn pass(self, request: Request) -> Response {
         match wire(&request) {
-            // gRPC over HTTP/1 would lose its trailers, and with them every status.
-            Wire::Grpc if request.version() != axum::http::Version::HTTP_2 => (
-                StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-                "gRPC needs HTTP/2\n",
-            )
-                .into_response(),
-            Wire::Grpc => self.0.grpc.answer(request).await,
-            Wire::GrpcWeb | Wire::Other => through(self.0.others.clone(), request).await,
+            Wire::Grpc if request.version() == Version::HTTP_2 => self.0.grpc.answer(request).await,
+            Wire::Grpc | Wire::GrpcWeb | Wire::Other => {
+                through(self.0.others.clone(), request).await
+            }
         }
     }
 }
@@ -164,8 +160,14 @@ async fn by_wire(
     request: Request,
 ) -> Response {
     match wire(&request) {
+        // gRPC over HTTP/1 would lose its trailers, and with them every status.
+        Wire::Grpc => (
+            StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            "gRPC needs HTTP/2\n",
+        )
+            .into_response(),
         Wire::GrpcWeb => through(web, request).await.map(Body::new),
-        Wire::Grpc | Wire::Other => through(others, request).await,
+        Wire::Other => through(others, request).await,
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 /// Rows that are written between two copies: about as many pages, of which the log has room for some
 /// thousands before a commit has to wait (`wal_autocheckpoint`). Fewer would copy busy pages more often.
-pub(crate) const ROWS: u64 = 1_000;
+const ROWS: u64 = 1_000;
 
 /// How much was written to the log.
 pub(crate) struct Log {

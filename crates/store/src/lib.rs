@@ -106,7 +106,7 @@ pub struct Store {
 pub(crate) struct Shared {
     /// For lanes and the outbox.
     writer: DatabaseConnection,
-    /// For lists.
+    /// For lists, and for copying SQLite's log.
     reader: DatabaseConnection,
     /// For reads of one account: few connections, so that what each keeps of the database is kept few times.
     finder: DatabaseConnection,
