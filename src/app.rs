@@ -70,13 +70,18 @@ impl App {
     /// Connects, brings the tables up to date and opens the doors. Nothing listens and nothing is sent
     /// before [`App::run`].
     pub async fn build(config: &Config, source: Source) -> anyhow::Result<App> {
+        App::build_on(config, source, Tables::Migrate).await
+    }
+
+    /// The same, on tables that are dealt with in this way.
+    pub async fn build_on(config: &Config, source: Source, tables: Tables) -> anyhow::Result<App> {
         config.check()?;
         let tls = Tls::open(&config.tls)?;
         // Off the path of the first request; it takes tens of milliseconds.
         number::warm_up();
         let clock = source.now.clone();
         let store = open(config, source).await?;
-        store.migrate().await?;
+        tables.make_ready(&store).await?;
         let auth = Auth::new(&config.auth, &config.accounts.default_organization, clock)?
             .with_vendors(&config.vendor, &config.keys()?);
         let (routes, inbox) = routes(config)?;
@@ -127,6 +132,26 @@ impl App {
     }
 }
 
+/// What a start does about the database's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tables {
+    /// Brings them up to date.
+    Migrate,
+    /// Fails unless they are; needs no right to make any.
+    AsTheyAre,
+}
+
+impl Tables {
+    /// Does so.
+    pub async fn make_ready(self, store: &Store) -> anyhow::Result<()> {
+        match self {
+            Tables::Migrate => store.migrate().await?,
+            Tables::AsTheyAre => store.require_tables().await?,
+        }
+        Ok(())
+    }
+}
+
 /// Opens the database of a configuration. The tables may be missing or old.
 pub async fn open(config: &Config, source: Source) -> anyhow::Result<Store> {
     let rules = Rules {
@@ -145,13 +170,17 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
         .context("database.url")
 }
 
-fn settings(config: &Config) -> Settings {
+/// The database of a configuration, as the store takes it.
+pub fn settings(config: &Config) -> Settings {
     Settings {
         url: config.database.url.expose_secret().to_owned(),
         lanes: config.database.lanes,
         lane_bound: config.database.lane_bound,
         batch: config.database.batch,
         readers: config.database.readers,
+        timeout: Duration::from_secs(config.database.timeout_seconds),
+        list_timeout: Duration::from_secs(config.database.list_seconds),
+        lists_per_organization: config.database.lists_per_organization,
     }
 }
 

@@ -8,7 +8,9 @@ use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::app::{self, App, source, stop_signal};
+use ringback_store::Inspection;
+
+use crate::app::{self, App, Tables, source, stop_signal};
 use crate::auth::Auth;
 use crate::config::{Config, TlsSection, environment};
 use crate::dev::{DevHome, TokenRequest};
@@ -55,14 +57,19 @@ pub async fn dev(
 }
 
 /// `ringback serve`
-pub async fn serve(file: Option<PathBuf>, worker: bool) -> anyhow::Result<()> {
+pub async fn serve(file: Option<PathBuf>, worker: bool, migrate: bool) -> anyhow::Result<()> {
     let config = load(file)?;
     config.check()?;
     telemetry::init(&config.log)?;
     let _figures = telemetry::metrics(config.metrics.listen).await?;
     // From here on a signal stops the program in order: readiness may be seen before the last line here.
     let stop = stop_signal()?;
-    let app = App::build(&config, source()).await?;
+    say_which_database(&config);
+    let tables = match migrate {
+        true => Tables::Migrate,
+        false => Tables::AsTheyAre,
+    };
+    let app = App::build_on(&config, source(), tables).await?;
     let listener = bind(config.server.listen).await?;
     let tls = app.tls.is_some();
     tracing::info!(address = %listener.local_addr()?, tls, worker, "serving");
@@ -77,6 +84,7 @@ pub async fn worker(file: Option<PathBuf>) -> anyhow::Result<()> {
     telemetry::init(&config.log)?;
     let _figures = telemetry::metrics(config.metrics.listen).await?;
     let stop_signal = stop_signal()?;
+    say_which_database(&config);
     let store = app::open(&config, source()).await?;
     store.migrate().await?;
     let (routes, _) = app::routes(&config)?;
@@ -96,8 +104,35 @@ pub async fn migrate(file: Option<PathBuf>) -> anyhow::Result<()> {
     let config = load(file)?;
     config.check_database()?;
     app::migrate(&config).await?;
-    println!("the database's tables are up to date");
+    let database = ringback_store::describe(&app::settings(&config));
+    println!("the tables of {database} are up to date");
     Ok(())
+}
+
+/// `ringback backup`
+pub async fn backup(
+    to: PathBuf,
+    file: Option<PathBuf>,
+    data_dir: Option<PathBuf>,
+) -> anyhow::Result<()> {
+    let config = match data_dir {
+        Some(data_dir) => {
+            let home = DevHome::existing(&data_dir)?;
+            home.config(SocketAddr::from(([127, 0, 0, 1], 0)), None)?
+        }
+        None => load(file)?,
+    };
+    let settings = app::settings(&config);
+    ringback_store::backup(&settings, &to).await?;
+    let database = ringback_store::describe(&settings);
+    println!("{database} was copied to {}", to.display());
+    Ok(())
+}
+
+/// One line in the log, because a database that was not asked for is found by nobody.
+fn say_which_database(config: &Config) {
+    let database = ringback_store::describe(&app::settings(config));
+    tracing::info!(database, "using the database that database.url names");
 }
 
 /// `ringback check`: says everything that is wrong, not only the first thing.
@@ -113,9 +148,9 @@ pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
         Ok(None) => {}
         Err(error) => wrong.push(error.to_string()),
     }
-    match app::open(&config, source()).await {
-        Ok(store) if store.ping().await.is_ok() => println!("database: ok"),
-        Ok(_) => wrong.push("database: connects, but does not answer".to_owned()),
+    let settings = app::settings(&config);
+    match ringback_store::inspect(&settings).await {
+        Ok(found) => println!("database: ok: {}", in_words(&found)),
         Err(error) => wrong.push(format!("database: {error:#}")),
     }
     let clock = source().now;
@@ -137,6 +172,34 @@ pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!("{}", wrong.join("\nringback: "))
+}
+
+fn in_words(found: &Inspection) -> String {
+    let Inspection {
+        place,
+        missing,
+        version,
+        known,
+        accounts,
+        pooled,
+    } = found;
+    let tables = match (missing, version) {
+        (true, _) => "not there yet, it is made at the first start".to_owned(),
+        (false, 0) => "no tables yet, they are made at the first start".to_owned(),
+        (false, version) if version < known => {
+            format!("tables of version {version}, which the next start brings to {known}")
+        }
+        (false, version) => format!("tables of version {version}"),
+    };
+    let accounts = match version {
+        0 => String::new(),
+        _ => format!(", {accounts} accounts"),
+    };
+    let pooled = match pooled {
+        true => ", behind a pooler in transaction mode",
+        false => "",
+    };
+    format!("{place}: {tables}{accounts}{pooled}")
 }
 
 /// `ringback token`

@@ -103,6 +103,12 @@ pub struct DatabaseSection {
     pub batch: usize,
     /// Connections that read lists.
     pub readers: u32,
+    /// Seconds that one statement, or making a connection, may take.
+    pub timeout_seconds: u64,
+    /// Seconds that one list may take.
+    pub list_seconds: u64,
+    /// Lists of one organisation that run at once.
+    pub lists_per_organization: usize,
 }
 
 /// `[secrets]`

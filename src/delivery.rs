@@ -1,6 +1,5 @@
 //! The worker: claims the messages that wait in the outbox, sends them all at once, and settles each.
 
-use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,7 +91,6 @@ impl Delivery {
     /// under way, settles it and returns.
     pub async fn run(self, mut shutdown: watch::Receiver<bool>) {
         let mut work = Work::default();
-        let mut outage = Outage::default();
         // Whether messages may be waiting.
         let mut look = true;
         let mut stopping = false;
@@ -103,7 +101,7 @@ impl Delivery {
             stopping |= *shutdown.borrow();
 
             work.collect();
-            let settled = outage.note(self.settle(&mut work).await);
+            let settled = self.settle(&mut work).await.ok();
             if stopping && work.sending.is_empty() {
                 if settled.is_none() {
                     warn!(
@@ -115,12 +113,12 @@ impl Delivery {
             }
             if look && !stopping && self.room(&work) > 0 {
                 let most = self.room(&work).min(self.settings.batch);
-                let claimed = outage.note(self.claim(&mut work, most).await);
+                let claimed = self.claim(&mut work, most).await.ok();
                 look = claimed.is_some_and(|claimed| claimed > 0);
             }
             if turn >= next_purge && !stopping {
                 // A full batch of what can go leaves more behind: that goes with the next turns.
-                let purged = outage.note(self.store.purge().await).unwrap_or(0);
+                let purged = self.store.purge().await.unwrap_or(0);
                 let pause = if purged > 0 {
                     self.settings.poll
                 } else {
@@ -211,32 +209,6 @@ impl Work {
             Ok(settlement) => self.finished.push(settlement),
             // Its lease runs out and the message is claimed again.
             Err(error) => error!(panicked = error.is_panic(), "sending a message broke off"),
-        }
-    }
-}
-
-/// Whether the database is away, so that it is said once and not every second.
-#[derive(Default)]
-struct Outage(bool);
-
-impl Outage {
-    fn note<T>(&mut self, result: Result<T, Refusal>) -> Option<T> {
-        match result {
-            Ok(value) => {
-                if mem::replace(&mut self.0, false) {
-                    info!("the outbox can be reached again");
-                }
-                Some(value)
-            }
-            Err(refusal) => {
-                if !mem::replace(&mut self.0, true) {
-                    warn!(
-                        reason = refusal.code(),
-                        "the outbox cannot be reached: messages wait"
-                    );
-                }
-                None
-            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod frontegg;
 mod grpc;
+mod health;
 pub mod inbox;
 mod leftover;
 pub mod phones;

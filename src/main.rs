@@ -41,6 +41,10 @@ enum Command {
         /// Leave delivering to `ringback worker`
         #[arg(long)]
         no_worker: bool,
+        /// Start only on tables that are up to date, as `ringback migrate` leaves them; needs no right to
+        /// make tables
+        #[arg(long)]
+        no_migrate: bool,
     },
     /// Only deliver
     Worker {
@@ -54,7 +58,19 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
-    /// Say what is wrong with configuration, database or routes; send nothing
+    /// Copy an SQLite database into a new file while it is in use
+    Backup {
+        /// The new file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// As for `serve`
+        #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
+        config: Option<PathBuf>,
+        /// Of `ringback dev`, in place of a configuration
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Say what is wrong with configuration, database or routes; make nothing and send nothing
     Check {
         /// As for `serve`
         #[arg(long, value_name = "FILE")]
@@ -73,9 +89,18 @@ async fn main() -> ExitCode {
             database_url,
             tls,
         } => commands::dev(listen, data_dir, database_url, tls).await,
-        Command::Serve { config, no_worker } => commands::serve(config, !no_worker).await,
+        Command::Serve {
+            config,
+            no_worker,
+            no_migrate,
+        } => commands::serve(config, !no_worker, !no_migrate).await,
         Command::Worker { config } => commands::worker(config).await,
         Command::Migrate { config } => commands::migrate(config).await,
+        Command::Backup {
+            file,
+            config,
+            data_dir,
+        } => commands::backup(file, config, data_dir).await,
         Command::Check { config } => commands::check(config).await,
         Command::Token(arguments) => commands::token(arguments),
     };

@@ -71,10 +71,22 @@ impl Config {
         if database.lanes > 64 {
             error.add("database.lanes", "must be at most 64");
         }
+        let seconds = |seconds: u64| usize::try_from(seconds).unwrap_or(usize::MAX);
         let counts = [
             ("database.lane_bound", database.lane_bound, 1_000_000),
             ("database.batch", database.batch, 10_000),
             ("database.readers", database.readers as usize, 1_000),
+            (
+                "database.timeout_seconds",
+                seconds(database.timeout_seconds),
+                60,
+            ),
+            ("database.list_seconds", seconds(database.list_seconds), 60),
+            (
+                "database.lists_per_organization",
+                database.lists_per_organization,
+                1_000,
+            ),
         ];
         for (key, count, most) in counts {
             if !(1..=most).contains(&count) {

@@ -125,10 +125,11 @@ impl Door {
         })?;
         let organization = match named(headers, TENANT)? {
             Some(tenant) => tenant,
-            None => {
-                let account = self.store.find_account(&user).await?;
-                account.map_or(caller.organization, |account| account.organization.clone())
-            }
+            None => match self.store.read(&caller, &user).await {
+                Ok(account) => account.organization.clone(),
+                Err(Refusal::AccountNotFound) => caller.organization,
+                Err(refusal) => return Err(refusal),
+            },
         };
         Ok(Caller {
             user,
@@ -246,9 +247,12 @@ async fn verify(State(door): State<Door>, request: Request) -> Answer {
 
 async fn own(State(door): State<Door>, request: Request) -> Answer {
     let user = door.user(request.headers(), Right::Read).await?;
-    let account = door.store.find_account(&user.user).await?;
-    // Whoever has set no number yet is no account yet, and has no numbers all the same.
-    let account = account.filter(|account| account.organization == user.organization);
+    let account = match door.store.read(&user, &user.user).await {
+        Ok(account) => Some(account),
+        // Whoever has set no number yet is no account yet, and has no numbers all the same.
+        Err(Refusal::AccountNotFound) => None,
+        Err(refusal) => return Err(refusal.into()),
+    };
     let numbers = account
         .iter()
         .flat_map(|account| PhoneNumber::all_of(account));

@@ -17,6 +17,7 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 use tower::Service;
 
+use super::health::DatabaseHealth;
 use super::{BODY_LIMIT, phones, through, transcode, zitadel};
 use crate::auth::Auth;
 use crate::proto;
@@ -42,9 +43,8 @@ pub(super) struct Grpc {
 
 impl Grpc {
     pub(super) async fn open(store: &Store, auth: &Arc<Auth>) -> Grpc {
-        let (reporter, health) = tonic_health::server::health_reporter();
-        reporter.set_serving::<Users>().await;
-        reporter.set_serving::<Phones>().await;
+        let services = vec![Users::NAME, Phones::NAME];
+        let health = DatabaseHealth::service(store.clone(), services);
         let mut others = Routes::new(health);
         let reflection = || {
             tonic_reflection::server::Builder::configure()

@@ -8,7 +8,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;
 use ringback_core::moment::Id;
 use ringback_core::number::NumberRules;
-use ringback_core::rights::{Right, Scope};
+use ringback_core::rights::Scope;
 use ringback_core::{
     Account, Caller, Command, Keys, Number, Phone, PhoneState, Refusal, Reply, Time,
 };
@@ -78,12 +78,7 @@ impl PhoneDoor {
         let caller = caller(&request)?;
         let id = request.into_inner().user_id;
         length("user_id", &id, 1)?;
-        let account = self
-            .store
-            .find_account(&id)
-            .await?
-            .ok_or(Refusal::AccountNotFound)?;
-        caller.capacity(&account.id, &account.organization, Right::Read)?;
+        let account = self.store.read(&caller, &id).await?;
         Ok(ListUserPhonesResponse {
             phones: numbers(&account),
         })

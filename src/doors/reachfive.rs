@@ -18,7 +18,6 @@ use axum::{Router, body::Body};
 use ringback_core::command::Which;
 use ringback_core::number::NumberError;
 use ringback_core::policy::Registration;
-use ringback_core::rights::Right;
 use ringback_core::{Account, Action, Caller, Command, Number, Phone, Refusal, Reply};
 use ringback_store::Store;
 use serde_json::{Map, Value, json};
@@ -141,17 +140,16 @@ impl Door {
 
     /// The caller's own account. `None` for a user that is not registered and needs not be.
     async fn find_own(&self, caller: &Caller) -> Result<Option<Arc<Account>>, Refusal> {
-        let account = self.store.find_account(&caller.user).await?;
-        // One in another organisation is not the caller's.
-        let is_own = |account: &Arc<Account>| {
-            let capacity = caller.capacity(&account.id, &account.organization, Right::Read);
-            capacity.is_ok()
-        };
-        match account.filter(is_own) {
-            None if self.store.rules().policy.accounts.register == Registration::Explicit => {
-                Err(Refusal::AccountNotFound)
+        match self.store.read(caller, &caller.user).await {
+            Ok(account) => Ok(Some(account)),
+            // One in another organisation is not the caller's.
+            Err(Refusal::AccountNotFound | Refusal::PermissionDenied)
+                if self.store.rules().policy.accounts.register != Registration::Explicit =>
+            {
+                Ok(None)
             }
-            found => Ok(found),
+            Err(Refusal::PermissionDenied) => Err(Refusal::AccountNotFound),
+            Err(refusal) => Err(refusal),
         }
     }
 

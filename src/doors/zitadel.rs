@@ -7,7 +7,6 @@ mod user;
 mod wishes;
 
 use ringback_core::number::NumberRules;
-use ringback_core::rights::Right;
 use ringback_core::{Caller, Command, Refusal, Reply};
 use ringback_store::Store;
 use tonic::{Request, Response, Status};
@@ -69,12 +68,7 @@ impl UserDoor {
         let caller = caller(&request)?;
         let id = request.into_inner().user_id;
         rules::length("GetUserByIDRequest.UserId", &id, rules::TEXT)?;
-        let account = self
-            .store
-            .find_account(&id)
-            .await?
-            .ok_or(Refusal::AccountNotFound)?;
-        caller.capacity(&account.id, &account.organization, Right::Read)?;
+        let account = self.store.read(&caller, &id).await?;
         Ok(GetUserByIdResponse {
             details: Some(user::account_details(&account)),
             user: Some(user::user(&account)),

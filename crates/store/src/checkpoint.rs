@@ -1,23 +1,39 @@
 //! SQLite's log is copied into the database beside the lanes, so that commits need not wait for it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::ConnectionTrait;
 use tokio::sync::mpsc;
+
+use crate::fault::Fault;
+use crate::line::Line;
 
 /// Rows that are written between two copies: about as many pages, of which the log has room for some
 /// thousands before a commit has to wait (`wal_autocheckpoint`). Fewer would copy busy pages more often.
 const ROWS: u64 = 1_000;
 
+/// Once nothing was written for so long, the log is copied to its end and cut to nothing.
+const QUIET: Duration = Duration::from_secs(5);
+
 /// How much was written to the log.
 pub(crate) struct Log {
     rows: AtomicU64,
-    due: mpsc::Sender<()>,
+    due: mpsc::Sender<Due>,
+}
+
+/// What became due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Something was written that is still in the log.
+    Rest,
+    /// Enough was written to be worth a copy.
+    Copy,
 }
 
 impl Log {
     /// The log, and what its copying waits for.
-    pub(crate) fn new() -> (Log, mpsc::Receiver<()>) {
+    pub(crate) fn new() -> (Log, mpsc::Receiver<Due>) {
         let (due, asked) = mpsc::channel(1);
         let rows = AtomicU64::new(0);
         (Log { rows, due }, asked)
@@ -26,20 +42,52 @@ impl Log {
     /// Rows were committed.
     pub(crate) fn grew(&self, rows: u64) {
         let before = self.rows.fetch_add(rows, Ordering::Relaxed);
-        if before / ROWS != (before + rows) / ROWS {
-            // Asked already is asked.
-            let _ = self.due.try_send(());
-        }
+        let due = match before / ROWS != (before + rows) / ROWS {
+            true => Due::Copy,
+            false => Due::Rest,
+        };
+        // Asked already is asked.
+        let _ = self.due.try_send(due);
     }
 }
 
 /// Copies what was committed whenever it is due, until the log is gone. Whatever stands in the way of one
 /// copy, such as a reader who still needs an old page, is left to the next.
-pub(crate) async fn run(database: DatabaseConnection, mut due: mpsc::Receiver<()>) {
-    while due.recv().await.is_some() {
-        let copied = database.execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)");
-        if let Err(error) = copied.await {
-            tracing::debug!(%error, "the log could not be copied");
+pub(crate) async fn run(mut line: Line, mut due: mpsc::Receiver<Due>) {
+    let mut rest = false;
+    loop {
+        let asked = match rest {
+            false => due.recv().await,
+            true => match tokio::time::timeout(QUIET, due.recv()).await {
+                Ok(asked) => asked,
+                Err(_) => {
+                    rest = false;
+                    copy(&mut line, "PRAGMA wal_checkpoint(TRUNCATE)").await;
+                    continue;
+                }
+            },
+        };
+        match asked {
+            None => return,
+            Some(Due::Rest) => {}
+            Some(Due::Copy) => copy(&mut line, "PRAGMA wal_checkpoint(PASSIVE)").await,
         }
+        rest = true;
+    }
+}
+
+async fn copy(line: &mut Line, how: &'static str) {
+    let copied = async {
+        let taken = line.take().await?;
+        let copy = async {
+            taken.session.execute_unprepared(how).await?;
+            Ok(())
+        };
+        let copied = taken.within(copy).await;
+        line.done(taken, copied)
+    };
+    let copied: Result<(), Fault> = copied.await;
+    if let Err(fault) = copied {
+        tracing::debug!(%fault, "the log could not be copied");
     }
 }

@@ -1,5 +1,6 @@
 //! The tables as sea-orm sees them.
 
+pub(crate) mod account_names;
 pub(crate) mod accounts;
 pub(crate) mod budgets;
 pub(crate) mod events;
@@ -71,6 +72,10 @@ mod tests {
     async fn compare(database: &impl ConnectionTrait) {
         let backend = database.get_database_backend();
         let tables = [
+            (
+                "account_names",
+                expected::<super::account_names::Entity>(backend),
+            ),
             ("accounts", expected::<super::accounts::Entity>(backend)),
             ("budgets", expected::<super::budgets::Entity>(backend)),
             ("events", expected::<super::events::Entity>(backend)),

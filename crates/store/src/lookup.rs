@@ -4,13 +4,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ringback_core::{Account, Refusal};
-use sea_orm::ConnectionTrait;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::Shared;
-use crate::entity::{accounts, phone_numbers};
 use crate::fault::Fault;
-use crate::rows;
+use crate::lane::QUIET;
+use crate::line::Line;
+use crate::share::Place;
+use crate::{Shared, load};
 
 /// Accounts in one question at most.
 const MOST: usize = 256;
@@ -18,62 +18,78 @@ const MOST: usize = 256;
 /// Somebody who waits for an account.
 pub(crate) struct Lookup {
     pub(crate) id: String,
+    /// What its account and its caller take up of the queue, until it is answered.
+    pub(crate) place: Option<Place>,
     pub(crate) reply: oneshot::Sender<Result<Option<Arc<Account>>, Refusal>>,
 }
 
-/// Answers one line of lookups until every sender is gone. Like a lane, it takes what waits and never waits
+/// Answers one queue of lookups until every sender is gone. Like a lane, it takes what waits and never waits
 /// for more, so that alone a lookup is a question of its own.
-pub(crate) async fn run(shared: Arc<Shared>, mut line: mpsc::Receiver<Lookup>) {
+pub(crate) async fn run(shared: Arc<Shared>, mut line: Line, mut queue: mpsc::Receiver<Lookup>) {
     let mut waiting = Vec::with_capacity(MOST);
-    while line.recv_many(&mut waiting, MOST).await > 0 {
-        waiting.retain(|lookup: &Lookup| !lookup.reply.is_closed());
-        let ids: BTreeSet<&str> = waiting.iter().map(|lookup| lookup.id.as_str()).collect();
-        if ids.is_empty() {
-            continue;
-        }
-        let mut found = match find(&shared, ids.iter().copied()).await {
-            Ok(found) => Ok(found),
-            // One account that cannot be read must not hide the others.
-            Err(Fault::Broken(_)) if ids.len() > 1 => {
-                for Lookup { id, reply } in waiting.drain(..) {
-                    let alone = find(&shared, std::iter::once(id.as_str())).await;
-                    let alone = alone.map(|mut found| found.remove(&id));
-                    let _ = reply.send(alone.map_err(|fault| fault.report("reading an account")));
+    loop {
+        tokio::select! {
+            biased;
+            count = queue.recv_many(&mut waiting, MOST) => {
+                if count == 0 {
+                    return;
                 }
-                continue;
+                answer(&shared, &mut line, &mut waiting).await;
             }
-            Err(fault) => Err(fault.report("reading accounts")),
-        };
-        for Lookup { id, reply } in waiting.drain(..) {
-            let answer = match &mut found {
-                Ok(found) => Ok(found.get(&id).cloned()),
-                Err(refusal) => Err(refusal.clone()),
-            };
-            // Somebody who has gone meanwhile does not want to know.
-            let _ = reply.send(answer);
+            () = tokio::time::sleep(QUIET) => line.keep_alive().await,
         }
+    }
+}
+
+async fn answer(shared: &Shared, line: &mut Line, waiting: &mut Vec<Lookup>) {
+    waiting.retain(|lookup: &Lookup| !lookup.reply.is_closed());
+    let ids: BTreeSet<&str> = waiting.iter().map(|lookup| lookup.id.as_str()).collect();
+    if ids.is_empty() {
+        return;
+    }
+    let health = &shared.dialer.health;
+    let found = match find(shared, line, &ids).await {
+        Ok(found) => Ok(found),
+        // One account that cannot be read must not hide the others.
+        Err(Fault::Failed(_)) if ids.len() > 1 => {
+            for Lookup { id, place, reply } in waiting.drain(..) {
+                let alone = find(shared, line, &BTreeSet::from([id.as_str()])).await;
+                let alone = alone.map(|mut found| found.remove(&id));
+                drop(place);
+                let _ =
+                    reply.send(alone.map_err(|fault| health.report(&fault, "reading an account")));
+            }
+            return;
+        }
+        Err(fault) => Err(health.report(&fault, "reading accounts")),
+    };
+    for Lookup { id, place, reply } in waiting.drain(..) {
+        let answer = match &found {
+            Ok(found) => Ok(found.get(&id).cloned()),
+            Err(refusal) => Err(refusal.clone()),
+        };
+        drop(place);
+        // Somebody who has gone meanwhile does not want to know.
+        let _ = reply.send(answer);
     }
 }
 
 /// Some accounts with their numbers, by user id, as they were at one moment.
 async fn find(
     shared: &Shared,
-    ids: impl Iterator<Item = &str>,
+    line: &mut Line,
+    ids: &BTreeSet<&str>,
 ) -> Result<HashMap<String, Arc<Account>>, Fault> {
-    let row = shared
-        .finder
-        .query_one_raw(shared.sql.find_whole_accounts(ids)?)
-        .await?
-        .ok_or_else(|| Fault::Broken("a list came without a row".into()))?;
-    let text: String = row.try_get_by_index(0)?;
-    let found: Vec<(accounts::Model, Vec<phone_numbers::Model>)> = serde_json::from_str(&text)?;
-    found
+    let found = loop {
+        let taken = line.take().await?;
+        let found = load::accounts(shared, &taken.session, ids.iter().copied());
+        let found = taken.within(found).await;
+        if let Some(found) = line.read(taken, found) {
+            break found?;
+        }
+    };
+    Ok(found
         .into_iter()
-        .map(|(account, mut phones)| {
-            // As the database would, at less cost than if it did.
-            phones.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-            let id = account.user_id.clone();
-            Ok((id, Arc::new(rows::account(account, phones)?)))
-        })
-        .collect()
+        .map(|(id, account)| (id, Arc::new(account)))
+        .collect())
 }

@@ -1,6 +1,7 @@
 //! The history of the tables. Each step names its columns itself: a later entity must not rewrite it.
 
 mod m0001_tables;
+mod m0002_versions;
 
 use sea_orm_migration::prelude::*;
 
@@ -9,6 +10,9 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_tables::Migration)]
+        vec![
+            Box::new(m0001_tables::Migration),
+            Box::new(m0002_versions::Migration),
+        ]
     }
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use ringback_core::event::{Message, MessageKind};
 use ringback_core::{Challenge, Code, Id, Refusal, Time};
-use sea_orm::{ConnectionTrait, FromQueryResult, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
 
-use crate::entity::{accounts, outbox};
+use crate::entity::outbox;
 use crate::fault::Fault;
-use crate::{Store, rows};
+use crate::session::Session;
+use crate::{Shared, Store, rows};
 
 /// A message that this process shall send before its lease ends.
 #[derive(Debug)]
@@ -60,7 +61,9 @@ impl Store {
         // Behind a pile of messages that are too old there may be one that is not.
         loop {
             let claimed = self.claim_once(most, lease).await;
-            let (taken, ready) = claimed.map_err(|fault| fault.report("claiming messages"))?;
+            let health = &self.shared.dialer.health;
+            let (taken, ready) =
+                claimed.map_err(|fault| health.report(&fault, "claiming messages"))?;
             if taken == 0 || !ready.is_empty() {
                 return Ok(ready);
             }
@@ -76,31 +79,32 @@ impl Store {
         let shared = &self.shared;
         let now = self.now();
         let most = u32::try_from(most).unwrap_or(u32::MAX);
-        let statement = shared.sql.claim(now.0, (now + lease).0, most);
-        let claimed = shared
-            .writer
-            .query_all_raw(statement)
-            .await?
-            .iter()
-            .map(|row| outbox::Model::from_query_result(row, ""))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut line = self.jobs.lock().await;
+        let taken = line.take().await?;
+        let session = &taken.session;
+        let claiming = async {
+            let statement = shared.sql.claim(now.0, (now + lease).0, most);
+            let claimed = session.query_all_raw(statement).await?;
+            let claimed = claimed
+                .iter()
+                .map(|row| outbox::Model::from_query_result(row, ""))
+                .collect::<Result<Vec<_>, _>>()?;
+            let ids = claimed.iter().map(|row| row.user_id.as_str());
+            let challenges = match claimed.is_empty() {
+                true => HashMap::new(),
+                false => open_challenges(shared, session, ids).await?,
+            };
+            Ok((claimed, challenges))
+        };
+        let claimed = taken.within(claiming).await;
+        let (claimed, challenges) = line.done(taken, claimed)?;
+        if shared.sql.backend == DbBackend::Postgres {
+            // A server that takes no writes would have refused it, even with nothing to claim.
+            shared.dialer.health.wrote();
+        }
         let taken = claimed.len();
         if taken == 0 {
             return Ok((0, Vec::new()));
-        }
-        let ids = claimed.iter().map(|row| row.user_id.as_str());
-        // None: an account that this version cannot read.
-        let mut challenges: HashMap<String, Option<Vec<Challenge>>> = HashMap::new();
-        for row in shared
-            .writer
-            .query_all_raw(shared.sql.find_accounts(ids)?)
-            .await?
-        {
-            let row = accounts::Model::from_query_result(&row, "")?;
-            let id = row.user_id.clone();
-            let account = rows::account(row, Vec::new());
-            let account = account.inspect_err(noted).ok();
-            challenges.insert(id, account.map(|account| account.challenges));
         }
         let (mut ready, mut dropped) = (Vec::new(), Vec::new());
         for row in claimed {
@@ -143,28 +147,27 @@ impl Store {
         if !dropped.is_empty() {
             metrics::counter!("ringback_messages_dropped_total").increment(dropped.len() as u64);
             let ids = dropped.iter().map(String::as_str);
-            shared
-                .writer
-                .execute_raw(shared.sql.remove_messages(ids)?)
-                .await?;
+            drop(line);
+            self.change(shared.sql.remove_messages(ids)?).await?;
         }
         Ok((taken, ready))
     }
 
     /// Writes down what became of claimed messages.
     pub async fn settle(&self, settlements: &[Settlement]) -> Result<(), Refusal> {
+        let health = &self.shared.dialer.health;
         self.settle_or_fault(settlements)
             .await
-            .map_err(|fault| fault.report("settling messages"))
+            .map_err(|fault| health.report(&fault, "settling messages"))
     }
 
+    /// Each kind of outcome by a statement of its own: none depends on another.
     async fn settle_or_fault(&self, settlements: &[Settlement]) -> Result<(), Fault> {
         let sql = &self.shared.sql;
         // In one order, so that two workers with the same messages cannot wait for each other.
         let mut settlements: Vec<&Settlement> = settlements.iter().collect();
         settlements.sort_by_key(|settlement| settlement.message);
-        let mut statements = Vec::new();
-        let mut done = Vec::new();
+        let (mut done, mut again) = (Vec::new(), Vec::new());
         for Settlement {
             message,
             attempt,
@@ -173,27 +176,24 @@ impl Store {
         {
             match outcome {
                 Settled::Done => done.push(message.to_string()),
-                Settled::Retry { at } => {
-                    let attempt = i32::try_from(*attempt).unwrap_or(i32::MAX);
-                    statements.push(sql.postpone_message(at.0, &message.to_string(), attempt));
-                }
+                Settled::Retry { at } => again.push(Postponed {
+                    id: message.to_string(),
+                    due_at: at.0,
+                    attempts: *attempt,
+                }),
             }
         }
+        let mut statements = Vec::new();
         if !done.is_empty() {
             statements.push(sql.remove_messages(done.iter().map(String::as_str))?);
         }
-        let Some(last) = statements.pop() else {
-            return Ok(());
-        };
-        if statements.is_empty() {
-            self.shared.writer.execute_raw(last).await?;
-            return Ok(());
+        if !again.is_empty() {
+            statements.push(sql.postpone_messages(serde_json::to_string(&again)?));
         }
-        let transaction = self.shared.writer.begin().await?;
-        for statement in statements.into_iter().chain([last]) {
-            transaction.execute_raw(statement).await?;
+        for statement in statements {
+            self.change(statement).await?;
         }
-        Ok(transaction.commit().await?)
+        Ok(())
     }
 
     /// Waits until a commit of this process has put a message into the outbox.
@@ -204,8 +204,47 @@ impl Store {
     /// Deletes some of the budgets that say nothing any more, and says how many.
     pub async fn purge(&self) -> Result<u64, Refusal> {
         let statement = self.shared.sql.purge_budgets(self.now().0, PURGE);
-        let result = self.shared.writer.execute_raw(statement).await;
-        let result = result.map_err(|error| Fault::from(error).report("purging budgets"))?;
-        Ok(result.rows_affected())
+        let purged = self.change(statement).await;
+        let health = &self.shared.dialer.health;
+        purged.map_err(|fault| health.report(&fault, "purging budgets"))
     }
+
+    /// A change that is a transaction of its own; says how many rows it touched.
+    async fn change(&self, statement: Statement) -> Result<u64, Fault> {
+        let mut line = self.jobs.lock().await;
+        let taken = line.take().await?;
+        let changing = async {
+            let changed = taken.session.execute_raw(statement).await?;
+            Ok(changed.rows_affected())
+        };
+        let changed = taken.within(changing).await;
+        let changed = line.done(taken, changed)?;
+        if changed > 0 {
+            self.shared.wrote(changed, false);
+        }
+        Ok(changed)
+    }
+}
+
+/// A message that is to be tried again, as a row's columns.
+#[derive(serde::Serialize)]
+struct Postponed {
+    id: String,
+    due_at: i64,
+    attempts: u32,
+}
+
+/// The challenges of some accounts, by user id; none for an account that this version cannot read.
+async fn open_challenges(
+    shared: &Shared,
+    session: &Session,
+    ids: impl Iterator<Item = &str>,
+) -> Result<HashMap<String, Option<Vec<Challenge>>>, Fault> {
+    let rows = session.query_all_raw(shared.sql.challenges(ids)?).await?;
+    let read = rows.iter().map(|row| {
+        let (id, challenges): (String, String) = row.try_get_many_by_index()?;
+        let challenges = serde_json::from_str(&challenges).map_err(Fault::from);
+        Ok((id, challenges.inspect_err(noted).ok()))
+    });
+    read.collect()
 }

@@ -47,6 +47,8 @@ pub enum AccountFilter {
     DisplayName(TextMatch),
     /// E-mail address.
     Email(TextMatch),
+    /// One of these e-mail addresses, letter by letter.
+    Emails(Vec<String>),
 }
 
 /// A condition on a text.
@@ -56,7 +58,7 @@ pub struct TextMatch {
     pub text: String,
     /// Where.
     pub place: TextPlace,
-    /// Whether `A` and `a` are the same.
+    /// Whether `A` and `a` are the same, and so on in every script.
     pub ignore_case: bool,
 }
 
@@ -73,7 +75,7 @@ pub enum TextPlace {
     End,
 }
 
-/// What accounts are ordered by.
+/// What accounts are ordered by; names and addresses without regard to case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountSort {
     /// When they were registered.

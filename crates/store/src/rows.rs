@@ -2,15 +2,19 @@
 
 use ringback_core::account::Pending;
 use ringback_core::event::{Message, MessageKind};
-use ringback_core::{Account, Budget, Event, Id, Number, Phone, PhoneState, Profile, Time};
+use ringback_core::{Account, Budget, Event, Id, Keys, Number, Phone, PhoneState, Profile, Time};
 
-use crate::entity::{accounts, budgets, events, outbox, phone_numbers};
+use crate::entity::{account_names, accounts, budgets, events, outbox, phone_numbers};
 use crate::fault::Fault;
+use crate::fold::fold;
 
 const JOINS: &str = "joins";
 const REPLACES: &str = "replaces";
 
-pub(crate) fn account_row(account: &Account) -> Result<accounts::Model, Fault> {
+/// What a budget's pseudonym stands for.
+const NUMBER: &str = "number";
+
+pub(crate) fn account_row(account: &Account, version: i64) -> Result<accounts::Model, Fault> {
     // Taken apart so that a new field cannot be forgotten here.
     let Account {
         id,
@@ -52,7 +56,21 @@ pub(crate) fn account_row(account: &Account) -> Result<accounts::Model, Fault> {
         email_verified,
         challenges: serde_json::to_string(challenges)?,
         limits: serde_json::to_string(limits)?,
+        version,
     })
+}
+
+pub(crate) fn names_row(account: &Account) -> account_names::Model {
+    let profile = &account.profile;
+    account_names::Model {
+        user_id: account.id.clone(),
+        username: fold(&profile.username),
+        given_name: fold(&profile.given_name),
+        family_name: fold(&profile.family_name),
+        nick_name: fold(&profile.nick_name),
+        display_name: fold(&profile.display_name),
+        email: fold(&profile.email),
+    }
 }
 
 pub(crate) fn account(
@@ -88,7 +106,7 @@ pub(crate) fn account(
     })
 }
 
-pub(crate) fn phone_row(account: &Account, phone: &Phone) -> phone_numbers::Model {
+pub(crate) fn phone_row(account: &Account, phone: &Phone, keys: &Keys) -> phone_numbers::Model {
     phone_numbers::Model {
         id: phone.id.to_string(),
         user_id: account.id.clone(),
@@ -106,6 +124,7 @@ pub(crate) fn phone_row(account: &Account, phone: &Phone) -> phone_numbers::Mode
         },
         created_at: phone.created_at.0,
         changed_at: phone.changed_at.0,
+        pseudonym: keys.pseudonym(&phone.number),
     }
 }
 
@@ -119,7 +138,7 @@ pub(crate) fn phone(row: phone_numbers::Model) -> Result<Phone, Fault> {
             (None, Some(JOINS)) => PhoneState::Pending(Pending::Joins),
             (None, Some(REPLACES)) => PhoneState::Pending(Pending::Replaces),
             (_, Some(other)) => {
-                return Err(Fault::Broken(format!("no number is pending as {other:?}")));
+                return Err(Fault::Failed(format!("no number is pending as {other:?}")));
             }
         },
         created_at: Time(row.created_at),
@@ -127,11 +146,21 @@ pub(crate) fn phone(row: phone_numbers::Model) -> Result<Phone, Fault> {
     })
 }
 
-pub(crate) fn budget_row(pseudonym: &str, budget: &Budget) -> Result<budgets::Model, Fault> {
+pub(crate) fn budget(row: &budgets::Model) -> Result<Budget, Fault> {
+    Ok(serde_json::from_str(&row.state)?)
+}
+
+pub(crate) fn budget_row(
+    pseudonym: &str,
+    budget: &Budget,
+    version: i64,
+) -> Result<budgets::Model, Fault> {
     Ok(budgets::Model {
         pseudonym: pseudonym.to_owned(),
         state: serde_json::to_string(budget)?,
         idle_at: budget.idle_at().map(|at| at.0),
+        version,
+        kind: NUMBER.to_owned(),
     })
 }
 
@@ -181,7 +210,7 @@ pub(crate) fn message(row: outbox::Model) -> Result<Message, Fault> {
         ("replaced", None) => MessageKind::Replaced,
         ("removed", None) => MessageKind::Removed,
         (other, _) => {
-            return Err(Fault::Broken(format!("no message is of kind {other:?}")));
+            return Err(Fault::Failed(format!("no message is of kind {other:?}")));
         }
     };
     Ok(Message {
@@ -196,5 +225,5 @@ pub(crate) fn message(row: outbox::Model) -> Result<Message, Fault> {
 }
 
 fn id(text: &str) -> Result<Id, Fault> {
-    Id::parse(text).ok_or_else(|| Fault::Broken(format!("{text:?} is no id")))
+    Id::parse(text).ok_or_else(|| Fault::Failed(format!("{text:?} is no id")))
 }

@@ -25,6 +25,9 @@ async fn opened(url: &str) -> Store {
         lane_bound: 16,
         batch: 16,
         readers: 1,
+        timeout: std::time::Duration::from_secs(5),
+        list_timeout: std::time::Duration::from_secs(5),
+        lists_per_organization: 1,
     };
     let rules = Rules {
         policy: Policy::default(),

@@ -35,6 +35,8 @@ pub struct Model {
     /// JSON: what the account has used up.
     #[sea_orm(column_type = "Text")]
     pub limits: String,
+    /// Counts the changes of the row and of the account's numbers.
+    pub version: i64,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -13,6 +13,11 @@ pub struct Model {
     pub state: String,
     /// From this time on the row says nothing; none while it holds wrong guesses.
     pub idle_at: Option<i64>,
+    /// Counts the row's changes.
+    pub version: i64,
+    /// What the pseudonym stands for: `number`.
+    #[sea_orm(column_type = "Text")]
+    pub kind: String,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

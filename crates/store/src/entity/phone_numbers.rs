@@ -21,6 +21,9 @@ pub struct Model {
     pub verified_at: Option<i64>,
     pub created_at: i64,
     pub changed_at: i64,
+    /// What the number's budget is kept under; empty in rows that were written before there was this column.
+    #[sea_orm(column_type = "Text")]
+    pub pseudonym: String,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -153,9 +153,15 @@ async fn a_full_lane_says_so(world: &World) {
         ..world.settings.clone()
     };
     let store = world.store_with(&settings).await;
-    let caller = service();
-    let results = join_all((0..10).map(|n| act(&store, &caller, &format!("user {n}"), named(""))));
-    let results = results.await;
+    let callers: Vec<_> = (0..10)
+        .map(|n| service_named(&format!("service {n}")))
+        .collect();
+    let results = callers.iter().zip(0..).map(|(caller, n): (_, u32)| {
+        let user = format!("user {n}");
+        let store = &store;
+        async move { act(store, caller, &user, named("")).await }
+    });
+    let results = join_all(results).await;
     assert!(results[..4].iter().all(Result::is_ok));
     assert!(results[4..].iter().all(|r| *r == Err(Refusal::Overloaded)));
     assert_eq!(world.count("SELECT count(*) FROM accounts").await, 4);

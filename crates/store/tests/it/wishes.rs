@@ -3,9 +3,10 @@
 use ringback_core::command::{PhoneChange, ProfileChange, SetPhone};
 use ringback_core::refusal::CodeFailure;
 use ringback_core::{
-    Action, Caller, Command, Delivery, Number, Profile, Refusal, Reply, Verification,
+    Account, Action, Caller, Command, Delivery, Number, Profile, Refusal, Reply, Verification,
 };
 use ringback_store::Store;
+use std::sync::Arc;
 
 pub const SEND: Verification = Verification::Code(Delivery::Send);
 pub const RETURN: Verification = Verification::Code(Delivery::Return);
@@ -24,6 +25,14 @@ pub fn service() -> Caller {
     }
 }
 
+/// Another such service.
+pub fn service_named(name: &str) -> Caller {
+    Caller {
+        user: name.into(),
+        ..service()
+    }
+}
+
 /// A user without rights over others.
 pub fn own(user: &str) -> Caller {
     Caller {
@@ -34,6 +43,21 @@ pub fn own(user: &str) -> Caller {
         may_write: false,
         may_delete: false,
         language: "de".into(),
+    }
+}
+
+/// What a service that may do everything sees of an account.
+pub trait FindAccount {
+    async fn find_account(&self, id: &str) -> Result<Option<Arc<Account>>, Refusal>;
+}
+
+impl FindAccount for Store {
+    async fn find_account(&self, id: &str) -> Result<Option<Arc<Account>>, Refusal> {
+        match self.read(&service(), id).await {
+            Ok(account) => Ok(Some(account)),
+            Err(Refusal::AccountNotFound) => Ok(None),
+            Err(refusal) => Err(refusal),
+        }
     }
 }
 

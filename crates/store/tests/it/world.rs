@@ -126,6 +126,9 @@ impl World {
             lane_bound: 1_024,
             batch: 64,
             readers: 3,
+            timeout: Duration::from_secs(5),
+            list_timeout: Duration::from_secs(5),
+            lists_per_organization: 2,
         };
         let rules = Rules {
             policy: Policy::default(),
@@ -223,7 +226,7 @@ impl World {
         row.try_get_by_index(0).expect(sql)
     }
 
-    /// Holds up every commit until it is dropped or rolled back.
+    /// Holds up every write until it is dropped or rolled back.
     pub async fn hold_up(&self) -> DatabaseTransaction {
         let transaction = self
             .outside()
@@ -236,7 +239,7 @@ impl World {
             .expect("must begin");
         if self.kind == Kind::Postgres {
             transaction
-                .execute_unprepared("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE")
+                .execute_unprepared("LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE")
                 .await
                 .expect("must lock");
         }

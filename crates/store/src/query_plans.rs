@@ -7,14 +7,23 @@ use sea_orm::{
 use sea_orm_migration::MigratorTrait;
 
 use crate::Settings;
-use crate::entity::{accounts, budgets, events, outbox, phone_numbers};
+use crate::changes::{Changes, TableChange};
+use crate::dial::{Dialer, Purpose};
+use crate::entity::{account_names, accounts, budgets, events, outbox, phone_numbers};
 use crate::migration::Migrator;
-use crate::sql::{Changes, Sql, Write};
+use crate::sql::Sql;
 
 /// Rows in each table: enough for a planner to prefer an index.
 const ROWS: u32 = 20_000;
 
-const TABLES: [&str; 5] = ["accounts", "phone_numbers", "budgets", "outbox", "events"];
+const TABLES: [&str; 6] = [
+    "accounts",
+    "account_names",
+    "phone_numbers",
+    "budgets",
+    "outbox",
+    "events",
+];
 
 /// Fills a table by one row for each number from 1, whose columns are these.
 fn fill(backend: DbBackend, table: &str, columns: &str) -> String {
@@ -51,8 +60,20 @@ async fn filled(database: &impl ConnectionTrait) {
         ]
         .map(text)
         .join("; ");
+    let names = "user_id = 'u' || n; ".to_owned()
+        + &[
+            "username",
+            "given_name",
+            "family_name",
+            "nick_name",
+            "display_name",
+            "email",
+        ]
+        .map(text)
+        .join("; ");
     let statements = [
         fill(backend, "accounts", &accounts),
+        fill(backend, "account_names", &names),
         fill(
             backend,
             "phone_numbers",
@@ -87,33 +108,55 @@ async fn filled(database: &impl ConnectionTrait) {
 fn statements(sql: &Sql) -> Vec<Statement> {
     let one = || std::iter::once("u1");
     let changes = Changes {
-        accounts_added: vec![account("u0")],
-        accounts_changed: vec![account("u1")],
-        accounts_removed: vec!["u2".into()],
-        phones_added: vec![phone("p0")],
-        phones_changed: vec![phone("p1")],
-        phones_removed: vec!["p2".into()],
-        budgets_added: vec![budget("b0")],
-        budgets_changed: vec![budget("b1")],
-        messages: vec![message("m0")],
-        events: vec![event("e0")],
+        accounts: TableChange {
+            added: vec![account("u0")],
+            changed: vec![account("u1")],
+            removed: vec![account("u2")],
+        },
+        states: TableChange {
+            changed: vec![account("u3").into()],
+            ..TableChange::default()
+        },
+        names: TableChange {
+            added: vec![names("u0")],
+            changed: vec![names("u1")],
+            removed: vec![names("u2")],
+        },
+        phones: TableChange {
+            added: vec![phone("p0")],
+            changed: vec![phone("p1")],
+            removed: vec![phone("p2")],
+        },
+        budgets: TableChange {
+            added: vec![budget("b0")],
+            changed: vec![budget("b1")],
+            ..TableChange::default()
+        },
+        messages: TableChange {
+            added: vec![message("m0")],
+            ..TableChange::default()
+        },
+        events: TableChange {
+            added: vec![event("e0")],
+            ..TableChange::default()
+        },
     };
+    let ids = |n: &'static str| std::iter::once(n);
     let mut all = vec![
-        sql.lock_accounts(one()).expect("must be built"),
-        sql.find_accounts(one()).expect("must be built"),
-        sql.find_whole_accounts(one()).expect("must be built"),
-        sql.find_phones(one()).expect("must be built"),
-        sql.lock_budgets(std::iter::once("b1"))
+        sql.accounts(one()).expect("must be built"),
+        sql.accounts_and_budgets(one(), ids("b1"))
             .expect("must be built"),
+        sql.challenges(one()).expect("must be built"),
+        sql.phones(one()).expect("must be built"),
         sql.claim(10, 20, 100),
-        sql.remove_messages(std::iter::once("m1"))
-            .expect("must be built"),
-        sql.postpone_message(20, "m1", 1),
+        sql.remove_messages(ids("m1")).expect("must be built"),
+        sql.postpone_messages(r#"[{"id":"m1","due_at":20,"attempts":1}]"#.into()),
         sql.purge_budgets(10, 500),
     ];
-    match sql.write(&changes).expect("must be built") {
-        Write::Counted(statement) => all.push(statement),
-        Write::Each(statements) => all.extend(statements),
+    let writes = || changes.writes().expect("must be built");
+    match sql.backend {
+        DbBackend::Postgres => all.push(sql.write_at_once(writes())),
+        _ => all.extend(writes().into_iter().map(|write| sql.write_one(write))),
     }
     all
 }
@@ -153,8 +196,17 @@ async fn finds_by_keys(database: &impl ConnectionTrait) {
 async fn check(database: &impl ConnectionTrait) {
     let backend = database.get_database_backend();
     filled(database).await;
+    if backend == DbBackend::Postgres {
+        // As on every connection that finds by keys.
+        let set = database.execute_unprepared("SET LOCAL enable_seqscan = off");
+        set.await.expect("must set");
+    }
     finds_by_keys(database).await;
     // The check itself can fail.
+    if backend == DbBackend::Postgres {
+        let set = database.execute_unprepared("SET LOCAL enable_seqscan = on");
+        set.await.expect("must set");
+    }
     let whole = Statement::from_string(backend, "SELECT count(*) FROM accounts WHERE email = ''");
     let plan = plan(database, &whole).await.join("\n");
     assert!(
@@ -193,14 +245,25 @@ async fn the_first_plan_of_an_empty_postgres_uses_an_index() {
         lane_bound: 1,
         batch: 1,
         readers: 1,
+        timeout: std::time::Duration::from_secs(5),
+        list_timeout: std::time::Duration::from_secs(5),
+        lists_per_organization: 1,
     };
-    let pools = crate::connect(&settings, DbBackend::Postgres, settings.lanes).await;
-    let [writer, _, finder] = pools.expect("must connect");
-    for database in [writer, finder] {
-        let transaction = migrated(&database).await;
-        finds_by_keys(&transaction).await;
-        transaction.rollback().await.expect("must roll back");
-    }
+    let dialer = Dialer::new(&settings).expect("an address");
+    let session = dialer.dial(Purpose::Keys).await.expect("must connect");
+    let shown = Statement::from_string(DbBackend::Postgres, "SHOW enable_seqscan");
+    let row = session.query_one_raw(shown).await.expect("must show");
+    let scans: String = row.expect("a row").try_get_by_index(0).expect("a text");
+    assert_eq!(scans, "off");
+
+    let database = connect(&postgres()).await;
+    let transaction = migrated(&database).await;
+    transaction
+        .execute_unprepared("SET LOCAL enable_seqscan = off")
+        .await
+        .expect("must set");
+    finds_by_keys(&transaction).await;
+    transaction.rollback().await.expect("must roll back");
 }
 
 fn postgres() -> String {
@@ -238,6 +301,7 @@ fn account(id: &str) -> accounts::Model {
         email_verified: false,
         challenges: "[]".into(),
         limits: "{}".into(),
+        version: 1,
     }
 }
 
@@ -252,6 +316,19 @@ fn phone(id: &str) -> phone_numbers::Model {
         verified_at: None,
         created_at: 1,
         changed_at: 1,
+        pseudonym: "b1".into(),
+    }
+}
+
+fn names(id: &str) -> account_names::Model {
+    account_names::Model {
+        user_id: id.into(),
+        username: String::new(),
+        given_name: String::new(),
+        family_name: String::new(),
+        nick_name: String::new(),
+        display_name: String::new(),
+        email: String::new(),
     }
 }
 
@@ -260,6 +337,8 @@ fn budget(pseudonym: &str) -> budgets::Model {
         pseudonym: pseudonym.into(),
         state: "{}".into(),
         idle_at: None,
+        version: 1,
+        kind: "number".into(),
     }
 }
 

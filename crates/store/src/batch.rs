@@ -1,0 +1,290 @@
+//! A batch: commands that are read for, decided and written together.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use ringback_core::{Budget, Budgets, Command, Decision, Moment, Refusal, Reply, decide};
+use sea_orm::{ConnectionTrait, DbBackend};
+
+use crate::Shared;
+use crate::changes::Changes;
+use crate::fault::Fault;
+use crate::line::Line;
+use crate::load::{Held, World};
+use crate::rows;
+use crate::session::Session;
+
+/// What a command came to.
+pub(crate) type Outcome = Result<Reply, Refusal>;
+
+/// What commands came to, and what is to be written for them.
+struct Decided {
+    outcomes: Vec<Outcome>,
+    changes: Changes,
+}
+
+/// Decides commands and writes what came of them, again as long as somebody else is faster, for as long as a
+/// statement may take.
+pub(crate) async fn commit(
+    shared: &Shared,
+    line: &mut Line,
+    commands: &[&Command],
+) -> Result<Vec<Outcome>, Fault> {
+    let until = Instant::now() + shared.dialer.limits.statement;
+    let mut tries = 0;
+    loop {
+        let attempt = match shared.sql.backend {
+            DbBackend::Postgres => optimistic(shared, line, commands).await,
+            _ => exclusive(shared, line, commands).await,
+        };
+        match attempt {
+            Err(Fault::Conflict(reason)) if Instant::now() < until => {
+                metrics::counter!("ringback_batch_conflicts_total").increment(1);
+                tracing::debug!(reason, "a batch met another writer");
+                tokio::time::sleep(pause(shared, tries)).await;
+                tries += 1;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// One question, the decisions, one guarded write. Nothing is locked meanwhile.
+async fn optimistic(
+    shared: &Shared,
+    line: &mut Line,
+    commands: &[&Command],
+) -> Result<Vec<Outcome>, Fault> {
+    let world = loop {
+        let taken = line.take().await?;
+        let loading = World::load(shared, &taken.session, commands);
+        let loaded = taken.within(loading).await;
+        if let Some(loaded) = line.read(taken, loaded) {
+            break loaded?;
+        }
+    };
+    let Decided { outcomes, changes } = decide_all(shared, commands, world)?;
+    if changes.is_empty() {
+        return Ok(outcomes);
+    }
+    let tells = !changes.messages.added.is_empty();
+    let statement = shared.sql.write_at_once(changes.writes()?);
+    let taken = line.take().await?;
+    let writing = async { Ok(taken.session.query_one_raw(statement).await?) };
+    let written = taken.within(writing).await;
+    line.done(taken, written)?;
+    shared.wrote(0, tells);
+    Ok(outcomes)
+}
+
+/// The same in one transaction that nobody else writes beside. Anything but its clean end ends the connection,
+/// so that no later batch can find itself inside a transaction that never ends.
+async fn exclusive(
+    shared: &Shared,
+    line: &mut Line,
+    commands: &[&Command],
+) -> Result<Vec<Outcome>, Fault> {
+    let taken = line.take().await?;
+    let session = &taken.session;
+    let transaction = async {
+        begin(session).await?;
+        match decide_and_write(shared, session, commands).await {
+            Ok((outcomes, 0, _)) => {
+                end(session, "ROLLBACK").await?;
+                Ok((outcomes, 0, false))
+            }
+            Ok(done) => {
+                end(session, "COMMIT").await?;
+                Ok(done)
+            }
+            Err(fault) => {
+                end(session, "ROLLBACK").await?;
+                Err(fault)
+            }
+        }
+    };
+    let done = taken.within(transaction).await;
+    let (outcomes, touched, tells) = line.done(taken, done)?;
+    if touched > 0 {
+        shared.wrote(touched, tells);
+    }
+    Ok(outcomes)
+}
+
+/// Begins a transaction. That one is open already can only be a fault of ours; it ends with the connection.
+pub(crate) async fn begin(session: &Session) -> Result<(), Fault> {
+    match session.execute_unprepared("BEGIN IMMEDIATE").await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(match Fault::from(error) {
+            Fault::Failed(text) => Fault::Unavailable(format!("cannot begin: {text}")),
+            fault => fault,
+        }),
+    }
+}
+
+/// Ends a transaction. Whatever goes wrong leaves its outcome, and the connection's state, unknown.
+pub(crate) async fn end(session: &Session, how: &str) -> Result<(), Fault> {
+    match session.execute_unprepared(how).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Fault::Unavailable(format!("{how} failed: {error}"))),
+    }
+}
+
+/// What the commands came to, how many rows were touched, and whether a message is among them.
+async fn decide_and_write(
+    shared: &Shared,
+    session: &Session,
+    commands: &[&Command],
+) -> Result<(Vec<Outcome>, u64, bool), Fault> {
+    let world = World::load(shared, session, commands).await?;
+    let Decided { outcomes, changes } = decide_all(shared, commands, world)?;
+    let tells = !changes.messages.added.is_empty();
+    let mut touched = 0;
+    for write in changes.writes()? {
+        let rows = write.rows;
+        let written = session.execute_raw(shared.sql.write_one(write)).await?;
+        if written.rows_affected() != rows {
+            return Err(Fault::Conflict("a row is not as it was read".into()));
+        }
+        touched += rows;
+    }
+    Ok((outcomes, touched, tells))
+}
+
+/// Decides the commands in turn, each on what those before it left.
+fn decide_all(shared: &Shared, commands: &[&Command], world: World) -> Result<Decided, Fault> {
+    let World {
+        mut accounts,
+        budgets: loaded,
+    } = world;
+    let mut budgets: Budgets = loaded
+        .iter()
+        .map(|(pseudonym, budget)| {
+            let budget = budget.as_ref().map(|(budget, _)| budget.clone());
+            (pseudonym.clone(), budget.unwrap_or_default())
+        })
+        .collect();
+    let mut changes = Changes::default();
+    let mut outcomes = Vec::with_capacity(commands.len());
+    for command in commands {
+        let held = accounts
+            .get_mut(command.account.as_str())
+            .ok_or_else(|| Fault::Failed("a command's account was not loaded".into()))?;
+        let decided = catch_unwind(AssertUnwindSafe(|| {
+            let at = Moment {
+                now: (shared.source.now)(),
+                seed: (shared.source.seed)(),
+                policy: &shared.rules.policy,
+                keys: &shared.rules.keys,
+            };
+            decide(&mut held.now, &mut budgets, command, &at)
+        }));
+        // The panic hook has logged it.
+        let Decision {
+            result,
+            events,
+            messages,
+        } = decided.map_err(|_| Fault::Failed("a decision panicked".into()))?;
+        changes
+            .events
+            .added
+            .extend(events.iter().map(rows::event_row));
+        let messages = messages.iter().map(rows::outbox_row);
+        changes.messages.added.extend(messages);
+        outcomes.push(result);
+    }
+    for held in accounts.into_values() {
+        note_account(shared, held, &mut changes)?;
+    }
+    for (pseudonym, budget) in &budgets {
+        let before = loaded.get(pseudonym).and_then(Option::as_ref);
+        note_budget(pseudonym, before, budget, &mut changes)?;
+    }
+    Ok(Decided { outcomes, changes })
+}
+
+fn note_account(shared: &Shared, held: Held, changes: &mut Changes) -> Result<(), Fault> {
+    let keys = &shared.rules.keys;
+    let Held { before, now } = held;
+    let phones_before = match &before {
+        Some(before) => before.phones.as_slice(),
+        None => &[],
+    };
+    let mut phones_now = Vec::new();
+    match (&before, &now) {
+        (None, None) => return Ok(()),
+        (Some(before), Some(now)) if before.account == *now => return Ok(()),
+        (None, Some(now)) => {
+            changes.accounts.added.push(rows::account_row(now, 1)?);
+            changes.names.added.push(rows::names_row(now));
+        }
+        (Some(before), None) => {
+            let row = rows::account_row(&before.account, before.version)?;
+            changes.accounts.removed.push(row);
+            changes.names.removed.push(rows::names_row(&before.account));
+        }
+        (Some(before), Some(now)) => {
+            let row = rows::account_row(now, before.version + 1)?;
+            let same_person = before.account.profile == now.profile
+                && before.account.organization == now.organization
+                && before.account.created_at == now.created_at;
+            if same_person {
+                changes.states.changed.push(row.into());
+            } else {
+                changes.accounts.changed.push(row);
+                changes.names.changed.push(rows::names_row(now));
+            }
+        }
+    }
+    if let Some(now) = &now {
+        let phones = now.phones.iter();
+        phones_now.extend(phones.map(|phone| rows::phone_row(now, phone, keys)));
+    }
+    for old in phones_before {
+        if phones_now.iter().all(|phone| phone.id != old.id) {
+            changes.phones.removed.push(old.clone());
+        }
+    }
+    for phone in phones_now {
+        match phones_before.iter().find(|old| old.id == phone.id) {
+            None => changes.phones.added.push(phone),
+            Some(old) if *old != phone => changes.phones.changed.push(phone),
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn note_budget(
+    pseudonym: &str,
+    before: Option<&(Budget, i64)>,
+    now: &Budget,
+    changes: &mut Changes,
+) -> Result<(), Fault> {
+    match before {
+        Some((before, _)) if before == now => {}
+        Some((_, version)) => {
+            let row = rows::budget_row(pseudonym, now, version + 1)?;
+            changes.budgets.changed.push(row);
+        }
+        None if *now == Budget::default() => {}
+        None => changes
+            .budgets
+            .added
+            .push(rows::budget_row(pseudonym, now, 1)?),
+    }
+    Ok(())
+}
+
+/// How long to wait after losing a race: up to a bound that doubles, at random, so that those who met once
+/// do not meet again.
+fn pause(shared: &Shared, tries: u32) -> Duration {
+    const FIRST: u64 = 1_000;
+    const LONGEST: u64 = 50_000;
+    let bound = (FIRST << tries.min(6)).min(LONGEST);
+    let seed = (shared.source.seed)();
+    let random = u64::from_be_bytes([
+        seed[0], seed[1], seed[2], seed[3], seed[4], seed[5], seed[6], seed[7],
+    ]);
+    Duration::from_micros(random % bound)
+}

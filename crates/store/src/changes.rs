@@ -1,0 +1,200 @@
+//! What a batch changes, as one list of writes: counting, parameters and statements all come from it.
+
+use serde::Serialize;
+
+use crate::entity::{account_names, accounts, budgets, events, outbox, phone_numbers};
+use crate::fault::Fault;
+
+/// Rows of one table. Those in `added` must not exist, those in `changed` and `removed` must, and where rows
+/// are guarded they must still be as they were read.
+pub(crate) struct TableChange<R> {
+    pub(crate) added: Vec<R>,
+    pub(crate) changed: Vec<R>,
+    pub(crate) removed: Vec<R>,
+}
+
+impl<R> Default for TableChange<R> {
+    fn default() -> TableChange<R> {
+        TableChange {
+            added: Vec::new(),
+            changed: Vec::new(),
+            removed: Vec::new(),
+        }
+    }
+}
+
+/// What decisions change of an account that stays the same person: nearly always all that changes.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct AccountState {
+    pub(crate) user_id: String,
+    pub(crate) version: i64,
+    pub(crate) sequence: i64,
+    pub(crate) changed_at: i64,
+    pub(crate) challenges: String,
+    pub(crate) limits: String,
+}
+
+impl AccountState {
+    /// The columns of `accounts` that this holds.
+    pub(crate) const COLUMNS: [&'static str; 6] = [
+        "user_id",
+        "version",
+        "sequence",
+        "changed_at",
+        "challenges",
+        "limits",
+    ];
+}
+
+impl From<accounts::Model> for AccountState {
+    fn from(row: accounts::Model) -> AccountState {
+        AccountState {
+            user_id: row.user_id,
+            version: row.version,
+            sequence: row.sequence,
+            changed_at: row.changed_at,
+            challenges: row.challenges,
+            limits: row.limits,
+        }
+    }
+}
+
+/// What a batch changes.
+#[derive(Default)]
+pub(crate) struct Changes {
+    pub(crate) accounts: TableChange<accounts::Model>,
+    pub(crate) states: TableChange<AccountState>,
+    pub(crate) names: TableChange<account_names::Model>,
+    pub(crate) phones: TableChange<phone_numbers::Model>,
+    pub(crate) budgets: TableChange<budgets::Model>,
+    pub(crate) messages: TableChange<outbox::Model>,
+    pub(crate) events: TableChange<events::Model>,
+}
+
+/// Which rows of which table a write is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Target {
+    Accounts,
+    States,
+    Names,
+    Phones,
+    Budgets,
+    Messages,
+    Events,
+}
+
+/// What is done with rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    Add,
+    Change,
+    Remove,
+}
+
+/// Rows that are written alike.
+#[derive(Debug)]
+pub(crate) struct Write {
+    pub(crate) target: Target,
+    pub(crate) kind: Kind,
+    /// How many.
+    pub(crate) rows: u64,
+    /// All of them, as a JSON array of objects.
+    pub(crate) json: String,
+}
+
+impl Write {
+    /// A number for the target and kind: one bit of a set.
+    pub(crate) fn bit(&self) -> u32 {
+        1 << (self.target as u32 * 3 + self.kind as u32)
+    }
+}
+
+impl Changes {
+    /// Whether there is nothing to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Changes {
+            accounts,
+            states,
+            names,
+            phones,
+            budgets,
+            messages,
+            events,
+        } = self;
+        accounts.is_empty()
+            && states.is_empty()
+            && names.is_empty()
+            && phones.is_empty()
+            && budgets.is_empty()
+            && messages.is_empty()
+            && events.is_empty()
+    }
+
+    /// The writes, always in this order.
+    pub(crate) fn writes(&self) -> Result<Vec<Write>, Fault> {
+        let mut all = Vec::with_capacity(8);
+        self.accounts.collect(Target::Accounts, &mut all)?;
+        self.states.collect(Target::States, &mut all)?;
+        self.names.collect(Target::Names, &mut all)?;
+        self.phones.collect(Target::Phones, &mut all)?;
+        self.budgets.collect(Target::Budgets, &mut all)?;
+        self.messages.collect(Target::Messages, &mut all)?;
+        self.events.collect(Target::Events, &mut all)?;
+        Ok(all)
+    }
+}
+
+impl<R: Serialize> TableChange<R> {
+    fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+    }
+
+    fn collect(&self, target: Target, all: &mut Vec<Write>) -> Result<(), Fault> {
+        let lists = [
+            (Kind::Add, &self.added),
+            (Kind::Change, &self.changed),
+            (Kind::Remove, &self.removed),
+        ];
+        for (kind, rows) in lists.into_iter().filter(|(_, rows)| !rows.is_empty()) {
+            let json = serde_json::to_string(rows)?;
+            // PostgreSQL refuses it, and SQLite would keep what PostgreSQL cannot.
+            if holds_nul(&json) {
+                return Err(Fault::Failed("a text holds a NUL".into()));
+            }
+            all.push(Write {
+                target,
+                kind,
+                rows: rows.len() as u64,
+                json,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Whether a text in some JSON holds a NUL, which is written as six characters there, behind no or an even
+/// number of backslashes.
+fn holds_nul(json: &str) -> bool {
+    json.match_indices("\\u0000").any(|(at, _)| {
+        let before = json[..at].bytes().rev();
+        before.take_while(|byte| *byte == b'\\').count() % 2 == 0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nul_is_told_from_its_spelling() {
+        let holds = |text: &str| holds_nul(&serde_json::to_string(&[text]).expect("is a text"));
+        assert!(holds("a\0b"));
+        assert!(holds("\\\0"));
+        assert!(!holds("\\u0000"));
+        assert!(!holds("\\\\u0000"));
+        assert!(holds("\\u0000\0"));
+        assert!(!holds("u0000"));
+    }
+}

@@ -1,0 +1,291 @@
+//! Makes connections: bounded in time, and only to a server that can be worked with.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
+use sea_orm::sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
+};
+use sea_orm::sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection as _, Error as SqlxError, Row, raw_sql,
+};
+use sea_orm::{ConnectionTrait, DbBackend};
+
+use crate::address::{backend, missing_directory, place};
+use crate::fault::Fault;
+use crate::health::Health;
+use crate::session::Session;
+use crate::{OpenError, Settings, files};
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Statements that find rows by their keys: lanes, lookups, messages.
+    Keys,
+    /// Lists and searches, which may read much.
+    Lists,
+}
+
+/// How long anything may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// One statement or batch, or making a connection.
+    pub(crate) statement: Duration,
+    /// One list.
+    pub(crate) list: Duration,
+}
+
+impl Limits {
+    fn of(self, purpose: Purpose) -> Duration {
+        match purpose {
+            Purpose::Keys => self.statement,
+            Purpose::Lists => self.list,
+        }
+    }
+}
+
+/// Makes connections to one database.
+pub(crate) struct Dialer {
+    pub(crate) health: Health,
+    pub(crate) limits: Limits,
+    to: Target,
+}
+
+enum Target {
+    Postgres {
+        options: Box<PgConnectOptions>,
+        /// A pooler hands our transactions to one server connection after another, so that nothing may be
+        /// set on any of them.
+        pooled: bool,
+    },
+    Sqlite(Box<SqliteConnectOptions>),
+}
+
+/// How long an open server may refuse or be starting before a store that opens gives up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Dialer {
+    /// Reads an address. Nothing is connected or made yet.
+    pub(crate) fn new(settings: &Settings) -> Result<Dialer, OpenError> {
+        let url = &settings.url;
+        // The driver quotes an address that it cannot read, password and all.
+        let unreadable = |error: SqlxError| OpenError::Connect {
+            place: place(url),
+            reason: error.to_string().replace(url.as_str(), &place(url)),
+        };
+        let limits = Limits {
+            statement: settings.timeout,
+            list: settings.list_timeout,
+        };
+        let to = match backend(url)? {
+            DbBackend::Postgres => Target::Postgres {
+                options: Box::new(
+                    PgConnectOptions::from_str(url)
+                        .map_err(unreadable)?
+                        .application_name("ringback")
+                        // A startup parameter that poolers do not know, for numbers that we do not keep.
+                        .extra_float_digits(None)
+                        .statement_cache_capacity(256)
+                        .disable_statement_logging(),
+                ),
+                pooled: false,
+            },
+            _ => Target::Sqlite(Box::new(sqlite_options(url, limits).map_err(unreadable)?)),
+        };
+        Ok(Dialer {
+            health: Health::default(),
+            limits,
+            to,
+        })
+    }
+
+    /// The same, behind a pooler or not.
+    pub(crate) fn pooled(mut self, is: bool) -> Dialer {
+        if let Target::Postgres { pooled, .. } = &mut self.to {
+            *pooled = is;
+        }
+        self
+    }
+
+    pub(crate) fn backend(&self) -> DbBackend {
+        match self.to {
+            Target::Postgres { .. } => DbBackend::Postgres,
+            Target::Sqlite(_) => DbBackend::Sqlite,
+        }
+    }
+
+    /// The file of an SQLite database.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match &self.to {
+            Target::Postgres { .. } => None,
+            Target::Sqlite(options) => Some(options.get_filename()),
+        }
+    }
+
+    /// The first connection, which says why there is none. A server that is just starting is waited for.
+    pub(crate) async fn first(&self, url: &str) -> Result<Session, OpenError> {
+        let failed = |reason: String| OpenError::Connect {
+            place: place(url),
+            reason: reason.replace(url, &place(url)),
+        };
+        if let Some(file) = self.file() {
+            if let Some(missing) = missing_directory(file) {
+                return Err(failed(format!(
+                    "the directory {} does not exist; create it",
+                    missing.display()
+                )));
+            }
+            files::create_private(file, false)
+                .map_err(|error| failed(format!("unable to open database file: {error}")))?;
+        }
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let fault = match self.try_dial(Purpose::Keys).await {
+                Ok(session) => {
+                    if let Some(file) = self.file() {
+                        files::keep_private(file).map_err(|error| {
+                            failed(format!("its files cannot be kept private: {error}"))
+                        })?;
+                    }
+                    return Ok(session);
+                }
+                Err(fault) => fault,
+            };
+            if !matches!(fault, Fault::Unavailable(_)) || Instant::now() >= until {
+                return Err(failed(match fault {
+                    Fault::Unavailable(reason) | Fault::Failed(reason) => reason,
+                    fault => fault.to_string(),
+                }));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// One connection to a database that was there before: whatever stands in the way, it is away.
+    pub(crate) async fn dial(&self, purpose: Purpose) -> Result<Session, Fault> {
+        let dialed = self.try_dial(purpose).await;
+        dialed.map_err(|fault| Fault::Unavailable(fault.to_string()))
+    }
+
+    /// One connection, within the limit of a statement, or why there is none.
+    async fn try_dial(&self, purpose: Purpose) -> Result<Session, Fault> {
+        let dialing = async {
+            match &self.to {
+                Target::Postgres { options, pooled } => {
+                    let mut connection = connected(options).await?;
+                    let settings = (!pooled).then(|| settings(purpose, self.limits));
+                    let row = raw_sql(AssertSqlSafe(
+                        settings.unwrap_or_default() + "SELECT pg_is_in_recovery()",
+                    ))
+                    .fetch_all(&mut connection)
+                    .await?;
+                    let standby = match row.last() {
+                        Some(row) => row.try_get::<bool, _>(0)?,
+                        None => false,
+                    };
+                    if standby {
+                        return Err(Fault::Unavailable(
+                            "the server is a standby, which takes no writes".into(),
+                        ));
+                    }
+                    Ok(Session::postgres(connection))
+                }
+                Target::Sqlite(options) => {
+                    let cache = match purpose {
+                        Purpose::Keys => "-8192",
+                        Purpose::Lists => "-2048",
+                    };
+                    let options = options.as_ref().clone().pragma("cache_size", cache);
+                    let connection = SqliteConnection::connect_with(&options).await?;
+                    Ok(Session::sqlite(connection).await?)
+                }
+            }
+        };
+        match tokio::time::timeout(self.limits.statement, dialing).await {
+            Ok(dialed) => dialed,
+            Err(_) => Err(Fault::Unavailable("nobody answers there in time".into())),
+        }
+    }
+
+    /// A connection that nothing was set on, to look at whoever answers there. PostgreSQL only.
+    pub(crate) async fn bare(&self) -> Result<PgConnection, Fault> {
+        match &self.to {
+            Target::Postgres { options, .. } => connected(options).await,
+            Target::Sqlite(_) => Err(Fault::Failed("SQLite has no server".into())),
+        }
+    }
+
+    /// How long one piece of work for this purpose may take.
+    pub(crate) fn limit(&self, purpose: Purpose) -> Duration {
+        self.limits.of(purpose)
+    }
+}
+
+async fn connected(options: &PgConnectOptions) -> Result<PgConnection, Fault> {
+    use std::io::ErrorKind;
+    PgConnection::connect_with(options)
+        .await
+        .map_err(|error| match &error {
+            SqlxError::Io(io) if io.kind() == ErrorKind::ConnectionRefused => {
+                Fault::Unavailable("nobody answers there".into())
+            }
+            _ => Fault::from(error),
+        })
+}
+
+/// What is set on a connection to a server, in statements before the first one. Not by options at startup,
+/// which poolers refuse.
+///
+/// - What is found by keys is always found by an index: PostgreSQL keeps the plan that it made while a table
+///   was small, and would go on reading the whole of it.
+/// - The server ends a statement a little before we stop waiting, so that we learn what became of it.
+/// - The server looks every second whether we are still there while it works for us, and notices a dead
+///   network between us when it does not. Settings that an older server does not have are passed over.
+fn settings(purpose: Purpose, limits: Limits) -> String {
+    let timeout = limits.of(purpose).mul_f64(0.9).as_millis();
+    let scans = match purpose {
+        Purpose::Keys => "off",
+        Purpose::Lists => "on",
+    };
+    format!(
+        "SET enable_seqscan = {scans}; SET statement_timeout = {timeout}; \
+         SELECT set_config(name, value, false) FROM pg_settings JOIN (VALUES \
+         ('client_connection_check_interval', '1000'), ('tcp_keepalives_idle', '15'), \
+         ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3')) AS wanted(key, value) \
+         ON key = name; "
+    )
+}
+
+fn sqlite_options(url: &str, limits: Limits) -> Result<SqliteConnectOptions, SqlxError> {
+    Ok(SqliteConnectOptions::from_str(url)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(limits.statement.mul_f64(0.8))
+        // What was deleted is overwritten: numbers do not stay in free pages.
+        .pragma("secure_delete", "on")
+        // What a statement may have to undo stays in memory. A commit waits for the log to be copied into
+        // the database when it has grown to 32 MiB; until then others do it, and a log that was copied
+        // whole is cut down to 4 MiB when it is begun anew.
+        .pragma("temp_store", "memory")
+        .pragma("wal_autocheckpoint", "8192")
+        .pragma("journal_size_limit", "4194304")
+        .disable_statement_logging())
+}
+
+/// Says which encoding a PostgreSQL database has, unless it is UTF-8.
+pub(crate) async fn other_encoding(session: &Session) -> Result<Option<String>, Fault> {
+    let statement = sea_orm::Statement::from_string(
+        DbBackend::Postgres,
+        "SELECT current_setting('server_encoding')",
+    );
+    let row = session.query_one_raw(statement).await?;
+    let encoding: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?;
+    Ok(encoding.filter(|encoding| encoding != "UTF8"))
+}
+
+/// Shared by everything that needs connections.
+pub(crate) type SharedDialer = Arc<Dialer>;

@@ -1,0 +1,129 @@
+//! One connection to a database, as sea-orm sees one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sea_orm::sea_query::Values;
+use sea_orm::sqlx::postgres::PgConnection;
+use sea_orm::sqlx::query::Query;
+use sea_orm::sqlx::sqlite::SqliteConnection;
+use sea_orm::sqlx::{AssertSqlSafe, Database, Error, Executor, IntoArguments, Postgres, Sqlite};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use sea_query_sqlx::SqlxValues;
+use tokio::sync::Mutex;
+
+/// A connection that nobody shares and no pool owns: dropping it ends it without a word to the database, so
+/// that one that has fallen silent cannot hold anybody up.
+pub(crate) struct Session {
+    backend: DbBackend,
+    connection: Mutex<Connection>,
+    /// Ends the statement that runs, on SQLite, where nobody else could.
+    stop: Option<Arc<AtomicBool>>,
+}
+
+enum Connection {
+    Postgres(PgConnection),
+    Sqlite(SqliteConnection),
+}
+
+impl Session {
+    pub(crate) fn postgres(connection: PgConnection) -> Session {
+        Session {
+            backend: DbBackend::Postgres,
+            connection: Mutex::new(Connection::Postgres(connection)),
+            stop: None,
+        }
+    }
+
+    /// SQLite's statements end when this value is dropped: it asks every some thousand steps.
+    pub(crate) async fn sqlite(mut connection: SqliteConnection) -> Result<Session, Error> {
+        const STEPS: i32 = 5_000;
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = stop.clone();
+        connection
+            .lock_handle()
+            .await?
+            .set_progress_handler(STEPS, move || !asked.load(Ordering::Relaxed));
+        Ok(Session {
+            backend: DbBackend::Sqlite,
+            connection: Mutex::new(Connection::Sqlite(connection)),
+            stop: Some(stop),
+        })
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(stop) = &self.stop {
+            stop.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn query<DB: Database>(statement: &Statement) -> Query<'_, DB, SqlxValues>
+where
+    SqlxValues: IntoArguments<DB>,
+{
+    let values = statement.values.clone();
+    let values = values.unwrap_or_else(|| Values(Vec::new()));
+    sea_orm::sqlx::query_with(AssertSqlSafe(statement.sql.as_str()), SqlxValues(values))
+}
+
+fn executed(error: Error) -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+fn queried(error: Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Session {
+    fn get_database_backend(&self) -> DbBackend {
+        self.backend
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        match &mut *self.connection.lock().await {
+            Connection::Postgres(connection) => query::<Postgres>(&statement)
+                .execute(connection)
+                .await
+                .map(ExecResult::from),
+            Connection::Sqlite(connection) => query::<Sqlite>(&statement)
+                .execute(connection)
+                .await
+                .map(ExecResult::from),
+        }
+        .map_err(executed)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &mut *self.connection.lock().await {
+            Connection::Postgres(connection) => connection.execute(sql).await.map(ExecResult::from),
+            Connection::Sqlite(connection) => connection.execute(sql).await.map(ExecResult::from),
+        }
+        .map_err(executed)
+    }
+
+    /// Reads to the end even where one row is all there is: PostgreSQL sends a statement's rows before it
+    /// commits, and only its last word says that it has.
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let rows = self.query_all_raw(statement).await?;
+        Ok(rows.into_iter().next())
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match &mut *self.connection.lock().await {
+            Connection::Postgres(connection) => query::<Postgres>(&statement)
+                .fetch_all(connection)
+                .await
+                .map(|rows| rows.into_iter().map(QueryResult::from).collect()),
+            Connection::Sqlite(connection) => query::<Sqlite>(&statement)
+                .fetch_all(connection)
+                .await
+                .map(|rows| rows.into_iter().map(QueryResult::from).collect()),
+        }
+        .map_err(queried)
+    }
+}

@@ -1,0 +1,373 @@
+//! The store: opened once, shared by everything that serves requests.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use ringback_core::rights::Right;
+use ringback_core::{Account, Caller, Command, Refusal, Reply, Time};
+use sea_orm::DbBackend;
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use crate::dial::{Dialer, Purpose, SharedDialer, other_encoding};
+use crate::fault::Fault;
+use crate::lane::{self, Job, LaneLine, Ping};
+use crate::line::Line;
+use crate::lists::Lists;
+use crate::lookup::{self, Lookup};
+use crate::pooler::{self, Between};
+use crate::share::{Place, Shares};
+use crate::{OpenError, Rules, Settings, Shared, Source, checkpoint, schema, sql};
+
+/// The memory of one installation. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) lists: Arc<Lists>,
+    /// For what is not a command: messages, purging, looking at the tables.
+    pub(crate) jobs: LaneLine,
+    settings: Arc<Settings>,
+    lanes: Arc<[Lane]>,
+    lookups: Arc<[Lookups]>,
+    readiness: Arc<Mutex<Option<Readiness>>>,
+}
+
+/// What was found when it was last looked, and when that was.
+type Readiness = (Instant, Result<(), Refusal>);
+
+struct Lane {
+    queue: mpsc::Sender<Job>,
+    shares: Arc<Shares>,
+    pings: mpsc::Sender<Ping>,
+}
+
+struct Lookups {
+    queue: mpsc::Sender<Lookup>,
+    shares: Arc<Shares>,
+}
+
+/// Queues for reads of one account, each with a connection: while one waits for the database, the other has
+/// work for the processor.
+const LOOKUPS: usize = 2;
+
+/// For so long the last answer to "can you write?" stands, however often it is asked.
+const READINESS_HOLDS: Duration = Duration::from_millis(500);
+
+impl Store {
+    /// Connects and starts the lanes. [`Store::migrate`] makes the tables.
+    ///
+    /// # Errors
+    /// When the address is none, nobody answers there within some seconds, or the database cannot be worked
+    /// with.
+    pub async fn open(
+        settings: &Settings,
+        rules: Rules,
+        source: Source,
+    ) -> Result<Store, OpenError> {
+        let dialer = ready_dialer(settings).await?;
+        let backend = dialer.backend();
+        let lanes = match (settings.lanes, backend) {
+            (0, DbBackend::Postgres) => 2,
+            (0, _) => 1,
+            (lanes, _) => lanes,
+        };
+        let (log, due) = match backend {
+            DbBackend::Sqlite => {
+                let (log, due) = checkpoint::Log::new();
+                (Some(log), Some(due))
+            }
+            _ => (None, None),
+        };
+        let shared = Arc::new(Shared {
+            dialer: dialer.clone(),
+            sql: sql::Sql::new(backend),
+            rules,
+            source,
+            batch: settings.batch.max(1),
+            messages: Default::default(),
+            log,
+        });
+        if let Some(due) = due {
+            let line = Line::new(dialer.clone(), Purpose::Keys);
+            start(checkpoint::run(line, due));
+        }
+        let line =
+            || -> LaneLine { Arc::new(Mutex::new(Line::new(dialer.clone(), Purpose::Keys))) };
+        let jobs = line();
+        let bound = settings.lane_bound.max(1);
+        let lanes = (0..lanes).map(|_| {
+            // SQLite has one writer, so all that writes shares its line and waits there in order.
+            let line = match backend {
+                DbBackend::Sqlite => jobs.clone(),
+                _ => line(),
+            };
+            Lane::start(shared.clone(), line, bound)
+        });
+        let lookups = (0..LOOKUPS).map(|_| {
+            let line = Line::new(dialer.clone(), Purpose::Keys);
+            Lookups::start(shared.clone(), line, bound)
+        });
+        Ok(Store {
+            lists: Arc::new(Lists::new(
+                dialer.clone(),
+                settings.readers.try_into().unwrap_or(usize::MAX >> 4),
+                settings.lists_per_organization,
+            )),
+            lanes: lanes.collect(),
+            lookups: lookups.collect(),
+            jobs,
+            settings: Arc::new(settings.clone()),
+            shared,
+            readiness: Arc::default(),
+        })
+    }
+
+    /// Brings the tables up to date, unless they are. Several processes may do it at once.
+    ///
+    /// # Errors
+    /// [`OpenError::Migrate`], [`OpenError::TooNew`].
+    pub async fn migrate(&self) -> Result<(), OpenError> {
+        let mut line = self.jobs.lock().await;
+        schema::migrate(&self.settings, &self.shared.dialer, &mut line).await
+    }
+
+    /// Fails unless the tables are up to date.
+    ///
+    /// # Errors
+    /// [`OpenError::Behind`], [`OpenError::TooNew`].
+    pub async fn require_tables(&self) -> Result<(), OpenError> {
+        schema::require(&mut *self.jobs.lock().await).await
+    }
+
+    /// Decides a command and commits what comes of it. A command that is still in the queue at `deadline`, or
+    /// whose future is dropped while it is, is not decided.
+    ///
+    /// # Errors
+    /// What [`ringback_core::decide`] refuses; [`Refusal::Overloaded`] when the queue, or the account's or the
+    /// caller's share of it, is full; [`Refusal::Unavailable`] when the database is away, in which case it is
+    /// not known whether the change was made.
+    pub async fn execute(
+        &self,
+        command: Command,
+        deadline: Option<Instant>,
+    ) -> Result<Reply, Refusal> {
+        // PostgreSQL keeps no NUL in a text; the APIs refuse it by name wherever it could be kept.
+        if command.account.contains('\0') {
+            return Err(Refusal::AccountNotFound);
+        }
+        let name = command.name();
+        let lane = &self.lanes[queue_of(&command.account, self.lanes.len())];
+        let result = lane.execute(command, deadline).await;
+        let outcome = match &result {
+            Ok(_) => "ok",
+            Err(Refusal::CodeRefused(failure)) => failure.code(),
+            Err(refusal) => refusal.code(),
+        };
+        metrics::counter!(metric(name), "result" => outcome).increment(1);
+        result
+    }
+
+    /// One account, whole, as far as this caller may know of it. Whoever asks for it at the same time may get
+    /// the same one.
+    ///
+    /// # Errors
+    /// [`Refusal::AccountNotFound`] also for an account that the caller must not tell from none;
+    /// [`Refusal::PermissionDenied`]; [`Refusal::Overloaded`]; [`Refusal::Unavailable`].
+    pub async fn read(&self, caller: &Caller, id: &str) -> Result<Arc<Account>, Refusal> {
+        // PostgreSQL cannot even be asked for such a text, so no account has it.
+        if id.contains('\0') {
+            return Err(Refusal::AccountNotFound);
+        }
+        let lookups = &self.lookups[queue_of(id, self.lookups.len())];
+        let place = lookups
+            .shares
+            .enter(id, [&caller.user, &caller.organization])
+            .ok_or(Refusal::Overloaded)?;
+        let found = lookups.find(id, Some(place)).await?;
+        let account = found.ok_or(Refusal::AccountNotFound)?;
+        caller.capacity(&account.id, &account.organization, Right::Read)?;
+        Ok(account)
+    }
+
+    /// Whether the database takes writes and answers reads, through the connections that requests use. Asked
+    /// often, it looks about twice a second.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`].
+    pub async fn ping(&self) -> Result<(), Refusal> {
+        let mut last = self.readiness.lock().await;
+        if let Some((at, result)) = last
+            .as_ref()
+            .filter(|(at, _)| at.elapsed() < READINESS_HOLDS)
+        {
+            tracing::trace!(age = ?at.elapsed(), "readiness is known");
+            return result.clone();
+        }
+        let writes = join_all(self.lanes.iter().map(Lane::ping));
+        let reads = join_all(self.lookups.iter().map(|lookups| lookups.find("", None)));
+        let (writes, reads) = tokio::join!(writes, reads);
+        let reads = reads.into_iter().map(|read| read.map(|_| ()));
+        let all: Result<(), Refusal> = writes.into_iter().chain(reads).collect();
+        *last = Some((Instant::now(), all.clone()));
+        all
+    }
+
+    /// The current time, from the clock that decisions are made by.
+    pub fn now(&self) -> Time {
+        (self.shared.source.now)()
+    }
+
+    /// A new user id: 32 hexadecimal digits that cannot be guessed.
+    pub fn fresh_id(&self) -> String {
+        let seed = (self.shared.source.seed)();
+        seed[..16]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
+    /// What decisions depend on.
+    pub fn rules(&self) -> &Rules {
+        &self.shared.rules
+    }
+}
+
+impl Lane {
+    fn start(shared: Arc<Shared>, line: LaneLine, bound: usize) -> Lane {
+        let (queue, waiting) = mpsc::channel(bound);
+        let (pings, asked) = mpsc::channel(1);
+        start(lane::run(shared, line, waiting, asked));
+        Lane {
+            queue,
+            shares: Shares::of(bound),
+            pings,
+        }
+    }
+
+    async fn execute(&self, command: Command, deadline: Option<Instant>) -> Result<Reply, Refusal> {
+        let caller = [command.caller.user.as_str(), &command.caller.organization];
+        let place = self
+            .shares
+            .enter(&command.account, caller)
+            .ok_or(Refusal::Overloaded)?;
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            command,
+            deadline,
+            queued_at: Instant::now(),
+            place,
+            reply,
+        };
+        sent(self.queue.try_send(job))?;
+        answer.await.unwrap_or(Err(Refusal::Unavailable))
+    }
+
+    async fn ping(&self) -> Result<(), Refusal> {
+        let (reply, answer) = oneshot::channel();
+        sent(self.pings.try_send(reply))?;
+        answer.await.unwrap_or(Err(Refusal::Unavailable))
+    }
+}
+
+impl Lookups {
+    fn start(shared: Arc<Shared>, line: Line, bound: usize) -> Lookups {
+        let (queue, waiting) = mpsc::channel(bound);
+        start(lookup::run(shared, line, waiting));
+        Lookups {
+            queue,
+            shares: Shares::of(bound),
+        }
+    }
+
+    async fn find(&self, id: &str, place: Option<Place>) -> Result<Option<Arc<Account>>, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let lookup = Lookup {
+            id: id.to_owned(),
+            place,
+            reply,
+        };
+        sent(self.queue.try_send(lookup))?;
+        answer.await.unwrap_or(Err(Refusal::Unavailable))
+    }
+}
+
+fn sent<T>(sent: Result<(), mpsc::error::TrySendError<T>>) -> Result<(), Refusal> {
+    sent.map_err(|error| match error {
+        mpsc::error::TrySendError::Full(_) => Refusal::Overloaded,
+        mpsc::error::TrySendError::Closed(_) => Refusal::Unavailable,
+    })
+}
+
+fn start(work: impl Future<Output = ()> + Send + 'static) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "lanes, lookups and the log are the store's few tasks"
+    )]
+    tokio::spawn(work);
+}
+
+/// A dialer that has reached its database, knows what sits between, and can work with it.
+async fn ready_dialer(settings: &Settings) -> Result<SharedDialer, OpenError> {
+    let dialer = Dialer::new(settings)?;
+    let failed = |fault: Fault| OpenError::Connect {
+        place: crate::address::place(&settings.url),
+        reason: match fault {
+            Fault::Unavailable(reason) | Fault::Failed(reason) => reason,
+            fault => fault.to_string(),
+        },
+    };
+    if dialer.backend() != DbBackend::Postgres {
+        dialer.first(&settings.url).await?;
+        return Ok(Arc::new(dialer));
+    }
+    // Until it is known what sits between, nothing is set on a connection.
+    let dialer = dialer.pooled(true);
+    let session = dialer.first(&settings.url).await?;
+    if let Some(encoding) = other_encoding(&session).await.map_err(failed)? {
+        return Err(OpenError::Encoding { encoding });
+    }
+    let between = pooler::look(&dialer).await.map_err(failed)?;
+    if between == Between::Pooler {
+        tracing::info!(
+            "a pooler in transaction mode sits before the database: set enable_seqscan and \
+             statement_timeout for the role, see docs/OPERATING.md"
+        );
+    }
+    Ok(Arc::new(dialer.pooled(between == Between::Pooler)))
+}
+
+/// Brings the tables of a database up to date without opening a store on it.
+///
+/// # Errors
+/// As of [`Store::open`] and [`Store::migrate`].
+pub async fn migrate(settings: &Settings) -> Result<(), OpenError> {
+    let dialer = ready_dialer(settings).await?;
+    let mut line = Line::new(dialer.clone(), Purpose::Keys);
+    schema::migrate(settings, &dialer, &mut line).await
+}
+
+/// Which of so many queues an account's commands or lookups wait in.
+fn queue_of(account: &str, queues: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    account.hash(&mut hasher);
+    (hasher.finish() % queues as u64) as usize
+}
+
+/// The counter of a command, as metrics name it.
+fn metric(command: &'static str) -> &'static str {
+    match command {
+        "register" => "ringback_register_total",
+        "update" => "ringback_update_total",
+        "set" => "ringback_set_total",
+        "resend" => "ringback_resend_total",
+        "verify" => "ringback_verify_total",
+        "remove" => "ringback_remove_total",
+        "add" => "ringback_add_total",
+        "preverify" => "ringback_preverify_total",
+        "change" => "ringback_change_total",
+        "request_removal" => "ringback_request_removal_total",
+        "make_primary" => "ringback_make_primary_total",
+        _ => "ringback_delete_total",
+    }
+}
