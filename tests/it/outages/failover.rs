@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::cluster::{Cluster, Stop};
 use super::forwarder::Forwarder;
-use super::load::{Ask, Calls, Load, healthy, ready, tells_one_outage, users};
+use super::load::{Ask, Calls, Load, comes_back, goes_away, is_away, tells_one_outage, users};
 use crate::process::harness::{Server, Setup, until};
 
 /// Callers that register without a pause.
@@ -89,16 +89,11 @@ async fn a_crash_of_the_primary_loses_nothing_on_postgres() {
     // Gone in the middle of its work. Whoever watches notices, and moves the address.
     pair.first.stop(Stop::Immediate).await;
     pair.address.refuse();
-    until("to be seen as away", async || {
-        (!ready(&server).await).then_some(())
-    })
-    .await;
-    assert!(!healthy(&server).await);
+    goes_away(&server).await;
     pair.promote().await;
     let moved = pair.move_address();
     acknowledged(&load, ENOUGH).await;
-    until("readiness", async || ready(&server).await.then_some(())).await;
-    assert!(healthy(&server).await);
+    comes_back(&server).await;
 
     let calls = load.end().await;
     pair.lost_nothing("crash", &calls, moved).await;
@@ -117,13 +112,9 @@ async fn a_switchover_loses_nothing_on_postgres() {
     pair.first.follow(&pair.second);
     pair.first.run().await;
     let before = users(&pair.first.url("numbers")).await.len();
-    until("to be seen as away", async || {
-        (!ready(&server).await).then_some(())
-    })
-    .await;
+    goes_away(&server).await;
     for _ in 0..5 {
-        assert!(!ready(&server).await, "ready with nothing but a standby");
-        assert!(!healthy(&server).await);
+        is_away(&server).await;
     }
     pair.promote().await;
     let after = users(&pair.second.url("numbers")).await.len();
@@ -131,8 +122,7 @@ async fn a_switchover_loses_nothing_on_postgres() {
     // Connections to the old primary are not closed: it is still there, and still takes no writes.
     let moved = pair.move_address();
     acknowledged(&load, ENOUGH).await;
-    until("readiness", async || ready(&server).await.then_some(())).await;
-    assert!(healthy(&server).await);
+    comes_back(&server).await;
 
     let calls = load.end().await;
     pair.lost_nothing("switchover", &calls, moved).await;

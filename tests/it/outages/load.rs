@@ -14,7 +14,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::process::harness::{Answer, Server, admin, call, number};
+use crate::process::harness::{Answer, Server, admin, call, number, until};
 
 /// How long a caller that was refused lets pass before it calls again.
 const PACE: Duration = Duration::from_millis(20);
@@ -255,7 +255,7 @@ pub async fn ready(server: &Server) -> bool {
 }
 
 /// Whether gRPC's health service says that it serves.
-pub async fn healthy(server: &Server) -> bool {
+async fn healthy(server: &Server) -> bool {
     let endpoint = Endpoint::from_shared(server.base.clone()).expect("an address");
     let channel = endpoint.connect().await.expect("a connection");
     let request = HealthCheckRequest {
@@ -263,6 +263,30 @@ pub async fn healthy(server: &Server) -> bool {
     };
     let answer = HealthClient::new(channel).check(request).await;
     answer.expect("a state").into_inner().status() == ServingStatus::Serving
+}
+
+/// Asserts that it says everywhere that it cannot serve.
+pub async fn is_away(server: &Server) {
+    assert!(!ready(server).await, "/readyz of one that cannot write");
+    assert!(
+        !healthy(server).await,
+        "the health of one that cannot write"
+    );
+}
+
+/// Waits until it says that it cannot serve.
+pub async fn goes_away(server: &Server) {
+    until("to be seen as away", async || {
+        (!ready(server).await).then_some(())
+    })
+    .await;
+    is_away(server).await;
+}
+
+/// Waits until it says that it can serve.
+pub async fn comes_back(server: &Server) {
+    until("readiness", async || ready(server).await.then_some(())).await;
+    assert!(healthy(server).await, "the health of one that is ready");
 }
 
 /// Lines of the log that are warnings or errors.

