@@ -8,5 +8,6 @@ mod forwarder;
 mod load;
 mod pooler;
 mod silence;
+#[cfg(target_os = "linux")]
 mod sqlite_faults;
 mod upgrade;

@@ -128,8 +128,7 @@ async fn transaction_mode_works_or_is_refused_on_postgres() {
             "transaction",
             "PgBouncer 1.21",
             "max_prepared_statements",
-            "session",
-            "direct",
+            "session mode",
         ]);
     }
 }
