@@ -8,6 +8,7 @@ mod flows;
 mod frontegg;
 mod house;
 mod lists;
+mod outages;
 mod phones;
 mod process;
 mod reachfive;

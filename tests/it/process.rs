@@ -2,10 +2,10 @@
 
 mod crash;
 mod data_directory;
-mod harness;
+pub mod harness;
 mod leaks;
 mod races;
-mod receiver;
+pub mod receiver;
 mod refused;
 mod stops;
 mod tls;

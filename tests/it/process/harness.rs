@@ -159,9 +159,15 @@ pub struct Program {
 impl Program {
     /// Starts `ringback ARGUMENTS [--config FILE]`.
     pub fn start(arguments: &[&str], setup: Option<&Setup>) -> Program {
+        Program::start_through(&[], arguments, setup)
+    }
+
+    /// The same through a launcher, a command that becomes the one after it, such as `env`.
+    pub fn start_through(launcher: &[&str], arguments: &[&str], setup: Option<&Setup>) -> Program {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ringback"));
-        command.args(arguments);
+        let words = [launcher, &[env!("CARGO_BIN_EXE_ringback")], arguments].concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         // What whoever runs the tests has set for their own ringback is not meant here.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("RINGBACK_") {
@@ -182,6 +188,11 @@ impl Program {
             .spawn()
             .expect("starting ringback");
         Program { child, directory }
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     fn read(&self, name: &str) -> String {
@@ -278,7 +289,11 @@ impl Server {
 
     /// `ringback serve` with more arguments.
     pub async fn start_with(arguments: &[&str], setup: &Setup) -> Server {
-        let mut program = Program::start(arguments, Some(setup));
+        Server::serving(Program::start(arguments, Some(setup))).await
+    }
+
+    /// A `ringback serve` that was started, once it serves.
+    pub async fn serving(mut program: Program) -> Server {
         let base = until("the address that serve listens on", async || {
             assert!(program.running(), "ended: {}", program.printed());
             let printed = program.printed();

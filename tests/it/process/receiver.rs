@@ -1,6 +1,5 @@
 //! A receiver of webhooks that answers, or takes messages and never says a word.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -8,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// A receiver on a free port. It ends with this value.
@@ -20,7 +20,7 @@ pub struct Receiver {
 
 #[derive(Clone, Default)]
 struct Post {
-    answers: Arc<AtomicBool>,
+    answers: watch::Sender<bool>,
     taken: Arc<Mutex<Vec<Taken>>>,
 }
 
@@ -61,9 +61,9 @@ impl Receiver {
         receiver
     }
 
-    /// From now on messages are answered.
+    /// From now on messages are answered, and so are those that still wait for it.
     pub fn answer(&self) {
-        self.post.answers.store(true, Ordering::SeqCst);
+        self.post.answers.send_replace(true);
     }
 
     /// What has come in by now, oldest first.
@@ -95,8 +95,8 @@ async fn take(State(post): State<Post>, headers: HeaderMap, body: String) -> Sta
         .lock()
         .expect("no panic while locked")
         .push(taken);
-    if !post.answers.load(Ordering::SeqCst) {
-        std::future::pending::<()>().await;
-    }
+    let mut answers = post.answers.subscribe();
+    // The sender lives as long as the receiver, and the caller waits no longer than that.
+    let _ = answers.wait_for(|answers| *answers).await;
     StatusCode::NO_CONTENT
 }
