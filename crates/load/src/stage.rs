@@ -3,19 +3,16 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use serde::Serialize;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
+use crate::aside::Aside;
 use crate::ask::Wire;
 use crate::line::Door;
-use crate::process::Process;
 use crate::run::{Figures, Plan, run};
 use crate::scenario::Scenario;
 use crate::seed::{Base, Having};
@@ -152,33 +149,21 @@ async fn deliveries(
 }
 
 /// The bare echo, as a process of its own like the server.
-pub(crate) struct EchoServer {
-    child: Child,
-    address: SocketAddr,
-}
+pub(crate) struct EchoServer(Aside);
 
 impl EchoServer {
     pub(crate) async fn start() -> anyhow::Result<EchoServer> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["echo", "--listen", "127.0.0.1:0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let said = child.stdout.take().context("the echo has no output")?;
-        let line = BufReader::new(said).lines().next_line().await?;
-        let address = line.context("the echo does not start")?.parse()?;
-        Ok(EchoServer { child, address })
+        Aside::start(&["echo"]).await.map(EchoServer)
     }
 
     pub(crate) async fn measure(&self, plan: Plan) -> anyhow::Result<Figures> {
-        let door = Door::new(self.address, Wire::Grpc, "none")?;
-        let process = self.child.id().map(Process::new);
-        run(plan, door, &Arc::new(Supply::new(0..0, 0)), process).await
+        let door = Door::new(self.0.address, Wire::Grpc, "none")?;
+        let supply = Arc::new(Supply::new(0..0, 0));
+        run(plan, door, &supply, self.0.process()).await
     }
 
-    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
-        Ok(self.child.kill().await?)
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        self.0.stop().await
     }
 }
 
