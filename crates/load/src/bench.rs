@@ -16,7 +16,7 @@ use crate::run::{Figures, Plan};
 use crate::scenario::Scenario;
 use crate::seed::Base;
 use crate::server::Setup;
-use crate::stage::{self, EchoServer, Outcome, enough};
+use crate::stage::{self, EchoServer, Load, Outcome, enough};
 use pgbench::{Pgbench, Yard};
 
 /// Users with numbers in every database, unless it is the size that is measured.
@@ -317,8 +317,14 @@ impl Bench {
 
     async fn measure(&mut self, house: &House, spot: Spot) -> anyhow::Result<()> {
         let plan = self.plan(spot.scenario, spot.connections);
-        let outcome =
-            stage::measure(&house.setup, plan, spot.wire, enough(&plan), spot.accounts).await;
+        let load = Load {
+            plan,
+            wire: spot.wire,
+            pool: enough(&plan),
+            known: spot.accounts,
+            servers: 1,
+        };
+        let outcome = stage::measure(&house.setup, load).await;
         let outcome = outcome.with_context(|| format!("{spot:?}"))?;
         self.say(format!(
             "{} {} {} {}: {}/s",

@@ -17,8 +17,10 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-use crate::line::fetch;
+use crate::ask::Wire;
+use crate::line::{Door, fetch};
 use crate::process::Process;
+use crate::run::Target;
 use crate::supply::unix_seconds;
 
 const ISSUER: &str = "ringback-load";
@@ -59,7 +61,7 @@ pub(crate) struct Server {
     /// Memory right after that, in MiB.
     pub(crate) idle_mib: f64,
     /// A token that may do everything.
-    pub(crate) token: String,
+    token: String,
 }
 
 impl Setup {
@@ -121,7 +123,7 @@ impl Setup {
 
     async fn start_once(&self) -> anyhow::Result<Server> {
         let (address, metrics) = (free_port()?, free_port()?);
-        let log = self.directory().join("server.log");
+        let log = self.directory().join(format!("{}.log", address.port()));
         let mut command = self.command("serve", address, metrics)?;
         let file = File::create(&log)?;
         command.stdout(file.try_clone()?).stderr(file);
@@ -162,7 +164,8 @@ impl Setup {
         listen: SocketAddr,
         metrics: SocketAddr,
     ) -> anyhow::Result<Command> {
-        let config = self.directory().join("ringback.toml");
+        // Several servers of one setup may run, each with ports of its own.
+        let config = self.directory().join(format!("{}.toml", listen.port()));
         fs::write(&config, self.config(listen, metrics))?;
         let mut command = Command::new(&self.program);
         command
@@ -212,12 +215,13 @@ listen = "{metrics}"
 }
 
 impl Server {
-    /// The process, for its figures.
-    pub(crate) fn process(&self) -> anyhow::Result<Process> {
-        self.child
-            .id()
-            .map(Process::new)
-            .context("the server has ended")
+    /// The server as a load's target, for one language.
+    pub(crate) fn target(&self, wire: Wire) -> anyhow::Result<Target> {
+        let process = self.child.id().map(Process::new);
+        Ok(Target {
+            door: Door::new(self.address, wire, &self.token)?,
+            process: Some(process.context("the server has ended")?),
+        })
     }
 
     /// One of the server's own counters, summed over its labels.
