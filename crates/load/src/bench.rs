@@ -12,7 +12,7 @@ use anyhow::Context;
 use crate::ask::Wire;
 use crate::overload::{Flood, Overload, overload};
 use crate::report::{TITLES, Table, cells, two, whole};
-use crate::run::{Figures, Plan};
+use crate::run::{Figures, PAUSE, Plan};
 use crate::scenario::Scenario;
 use crate::seed::Base;
 use crate::server::Setup;
@@ -276,7 +276,7 @@ impl Bench {
         let flood = Flood {
             connections: FLOOD,
             seconds: self.measure,
-            pause: Duration::from_millis(100),
+            pause: PAUSE,
         };
         let found = overload(&house.setup, flood).await?;
         self.found
@@ -378,7 +378,7 @@ impl Bench {
             connections,
             warmup: self.warmup,
             measure: self.measure,
-            pause: None,
+            pause: scenario.is_bounded().then_some(PAUSE),
         }
     }
 

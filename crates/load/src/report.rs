@@ -59,7 +59,7 @@ impl Table {
 }
 
 /// The titles that [`cells`] fills.
-pub(crate) const TITLES: [&str; 10] = [
+pub(crate) const TITLES: [&str; 11] = [
     "per second",
     "requests/s",
     "p50 ms",
@@ -69,6 +69,7 @@ pub(crate) const TITLES: [&str; 10] = [
     "server CPU s/1,000",
     "server peak MiB",
     "own CPU",
+    "refused",
     "wrong",
 ];
 
@@ -89,6 +90,7 @@ pub(crate) fn cells(figures: &Figures) -> Vec<String> {
             .server_peak_mib
             .map_or_else(none, |mib| format!("{mib:.1}")),
         format!("{:.0} %", figures.own_cpu * 100.0),
+        whole(figures.refusals as f64),
         figures.failures.to_string(),
     ]
 }

@@ -19,6 +19,9 @@ use crate::supply::Supply;
 /// An answer that is not here so long after the end never comes.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// What a refused caller waits; the server asks for a second.
+pub(crate) const PAUSE: Duration = Duration::from_millis(100);
+
 /// How hard and how long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
@@ -42,6 +45,8 @@ pub(crate) struct Figures {
     /// Answers that said "too much", where that is what was wanted.
     pub(crate) refusals: u64,
     pub(crate) refusal_latency: Latency,
+    /// Refusals of what the server had begun and gave up.
+    pub(crate) late: u64,
     /// How long after the start of the whole the first operation was done, in milliseconds.
     pub(crate) first_done_ms: f64,
     /// Processor seconds of the servers for 1,000 operations.
@@ -103,6 +108,7 @@ struct Tally {
     samples: Vec<u32>,
     requests: u64,
     refusals: Vec<u32>,
+    late: u64,
     first_done: Option<Instant>,
     failures: BTreeMap<String, u64>,
     exhausted: Option<Instant>,
@@ -210,6 +216,7 @@ pub(crate) async fn run_and_tell(
         latency: Latency::of(whole.samples),
         refusals: whole.refusals.len() as u64,
         refusal_latency: Latency::of(whole.refusals),
+        late: whole.late,
         first_done_ms: whole
             .first_done
             .map_or(f64::NAN, |at| (at - start).as_secs_f64() * 1_000.0),
@@ -250,7 +257,19 @@ async fn drive(plan: Plan, mut line: Line, supply: &Supply, window: Window, tall
         }
         let result = plan.scenario.once(&mut line, supply, &mut place).await;
         let done = Instant::now();
+        let refused = match &result {
+            Err(Miss::Overloaded) => true,
+            Err(Miss::Late) => plan.scenario.is_bounded(),
+            _ => false,
+        };
         match (result, plan.pause) {
+            (Err(miss), Some(pause)) if refused => {
+                if window.holds(done) {
+                    tally.refusals.push(micros(done - started));
+                    tally.late += u64::from(miss == Miss::Late);
+                }
+                sleep_until((done + pause).into()).await;
+            }
             (Ok(Lap { took, requests }), _) => {
                 tally.first_done.get_or_insert(done);
                 if window.holds(done) {
@@ -258,13 +277,8 @@ async fn drive(plan: Plan, mut line: Line, supply: &Supply, window: Window, tall
                     tally.requests += u64::from(requests);
                 }
             }
-            (Err(Miss::Overloaded), Some(pause)) => {
-                if window.holds(done) {
-                    tally.refusals.push(micros(done - started));
-                }
-                sleep_until((done + pause).into()).await;
-            }
-            (Err(Miss::Overloaded), None) => tally.failed("refused: overloaded"),
+            (Err(Miss::Overloaded), _) => tally.failed("refused: overloaded"),
+            (Err(Miss::Late), _) => tally.failed("refused: it took longer than it may"),
             (Err(Miss::Wrong(reason)), _) => tally.failed(&reason),
             (Err(Miss::Broken(reason)), _) => {
                 tally.failed(&reason);
@@ -291,6 +305,7 @@ impl Tally {
         self.samples.extend(other.samples);
         self.requests += other.requests;
         self.refusals.extend(other.refusals);
+        self.late += other.late;
         self.first_done = [self.first_done, other.first_done]
             .into_iter()
             .flatten()

@@ -11,7 +11,7 @@ use crate::ask::Wire;
 use crate::line::Door;
 use crate::process::Process;
 use crate::report::{TITLES, Table, cells, whole};
-use crate::run::{Figures, Plan, Target, register};
+use crate::run::{Figures, PAUSE, Plan, Target, register};
 use crate::scenario::Scenario;
 use crate::server::Setup;
 use crate::stage::{self, Delivered, EchoServer, Load, enough, people};
@@ -41,7 +41,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "FILE", default_value = "target/release/ringback")]
     server: PathBuf,
     /// A running server instead, such as http://127.0.0.1:8080; without --database-url its users are
-    /// registered through it, and get, list and search need a database that `seed` filled
+    /// registered through it, and get, list, search, users and filter need a database that `seed` filled
     #[arg(long, value_name = "URL", requires = "token")]
     url: Option<String>,
     /// A token of that server with role IAM_OWNER
@@ -146,7 +146,7 @@ impl RunArguments {
             connections: self.connections,
             warmup: seconds("--warmup", self.warmup)?,
             measure,
-            pause: None,
+            pause: self.scenario.is_bounded().then_some(PAUSE),
         })
     }
 
