@@ -1,6 +1,8 @@
 //! The figures that were promised, beside those that were found.
 
-use super::{BUSY, Database, FEW, Found, MANY, Spot, middle};
+use super::found::{Found, middle};
+use super::spot::{Database, Spot};
+use super::{BUSY, FEW, MANY};
 use crate::ask::Wire;
 use crate::overload::Overload;
 use crate::report::{Table, two};
