@@ -1,17 +1,17 @@
 //! The benchmark: every scenario on both databases, beside what they are compared with.
 
+mod far;
 mod found;
 mod parts;
 mod pgbench;
 mod ratios;
 mod spot;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use crate::ask::Wire;
 use crate::report::whole;
 use crate::run::{PAUSE, Plan};
 use crate::scenario::Scenario;
@@ -19,6 +19,7 @@ use crate::seed::Base;
 use crate::server::Setup;
 use crate::stage::{self, EchoServer, Load, enough};
 use found::Found;
+use parts::Part;
 use pgbench::Pgbench;
 use spot::{Database, Spot};
 
@@ -42,13 +43,20 @@ pub(crate) struct BenchArguments {
     /// The program pgbench
     #[arg(long, value_name = "FILE", default_value = "pgbench")]
     pgbench: PathBuf,
-    /// Less of everything: under three minutes
+    /// Less of everything: under three and a half minutes
     #[arg(long)]
     quick: bool,
+    /// One part alone
+    #[arg(long, value_name = "PART", value_enum)]
+    only: Option<Part>,
+    /// An older program, to be measured in turns where the database is far away
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
 }
 
 struct Bench {
     program: PathBuf,
+    before: Option<PathBuf>,
     postgres: String,
     pgbench: Pgbench,
     warmup: Duration,
@@ -71,6 +79,11 @@ pub(crate) async fn run(arguments: BenchArguments) -> anyhow::Result<bool> {
         |quick, full| Duration::from_millis(if arguments.quick { quick } else { full });
     let mut bench = Bench {
         program: stage::program(&arguments.server)?,
+        before: arguments
+            .before
+            .as_deref()
+            .map(stage::program)
+            .transpose()?,
         postgres: arguments.postgres,
         pgbench: Pgbench::new(arguments.pgbench),
         warmup: milliseconds(500, 1_000),
@@ -80,38 +93,24 @@ pub(crate) async fn run(arguments: BenchArguments) -> anyhow::Result<bool> {
         databases: 0,
         found: Found::default(),
     };
-    if bench.quick {
-        bench.short().await?;
-    } else {
-        bench.long().await?;
+    match arguments.only {
+        Some(part) => bench.only(part).await?,
+        None if bench.quick => bench.short().await?,
+        None => bench.long().await?,
     }
-    bench.starts().await?;
-    bench.overloads().await?;
     bench.found.print();
     eprintln!("took {:.0} s", bench.began.elapsed().as_secs_f64());
     Ok(bench.found.report_faults() == 0)
 }
 
 impl Bench {
-    fn spot(&self, scenario: Scenario, wire: Wire, database: Database, connections: usize) -> Spot {
-        Spot {
-            scenario,
-            wire,
-            database,
-            connections,
-            accounts: FEW,
-            lasting: false,
-        }
-    }
-
     async fn grpc(
         &mut self,
         scenario: Scenario,
         database: Database,
         connections: usize,
     ) -> anyhow::Result<()> {
-        self.at(self.spot(scenario, Wire::Grpc, database, connections))
-            .await
+        self.at(Spot::plain(scenario, database, connections)).await
     }
 
     /// Measures on a database of its own.
@@ -128,7 +127,7 @@ impl Bench {
             wire: spot.wire,
             pool: enough(&plan),
             known: spot.accounts,
-            servers: 1,
+            servers: spot.servers(),
         };
         let outcome = stage::measure(&house.setup, load).await;
         let outcome = outcome.with_context(|| format!("{spot:?}"))?;
@@ -136,7 +135,7 @@ impl Bench {
             "{} {} {} {}: {}/s",
             spot.scenario.name(),
             spot.wire.name(),
-            spot.database.name(),
+            spot.names()[0],
             spot.connections,
             whole(outcome.figures.operations_per_second)
         ));
@@ -189,9 +188,15 @@ impl Bench {
     }
 
     async fn house(&mut self, database: Database) -> anyhow::Result<House> {
+        let program = self.program.clone();
+        self.house_of(&program, database).await
+    }
+
+    /// With servers of this program.
+    async fn house_of(&mut self, program: &Path, database: Database) -> anyhow::Result<House> {
         if database == Database::Sqlite {
             return Ok(House {
-                setup: Setup::new(&self.program, None)?,
+                setup: Setup::new(program, None)?,
                 name: None,
             });
         }
@@ -202,7 +207,7 @@ impl Bench {
             .postgres
             .rsplit_once('/')
             .context("--postgres names no database")?;
-        let setup = Setup::new(&self.program, Some(&format!("{server}/{name}")))?;
+        let setup = Setup::new(program, Some(&format!("{server}/{name}")))?;
         Ok(House {
             setup,
             name: Some(name),

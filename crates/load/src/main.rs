@@ -7,6 +7,7 @@ mod bench;
 mod delay;
 mod echo;
 mod line;
+mod lists;
 mod overload;
 mod process;
 mod proto;

@@ -45,7 +45,7 @@ pub(crate) struct Figures {
     /// Answers that said "too much", where that is what was wanted.
     pub(crate) refusals: u64,
     pub(crate) refusal_latency: Latency,
-    /// Refusals of what the server had begun and gave up.
+    /// Answers that said "it takes too long", likewise: the server had begun and gave up.
     pub(crate) late: u64,
     /// How long after the start of the whole the first operation was done, in milliseconds.
     pub(crate) first_done_ms: f64,
@@ -265,8 +265,10 @@ async fn drive(plan: Plan, mut line: Line, supply: &Supply, window: Window, tall
         match (result, plan.pause) {
             (Err(miss), Some(pause)) if refused => {
                 if window.holds(done) {
-                    tally.refusals.push(micros(done - started));
-                    tally.late += u64::from(miss == Miss::Late);
+                    match miss {
+                        Miss::Late => tally.late += 1,
+                        _ => tally.refusals.push(micros(done - started)),
+                    }
                 }
                 sleep_until((done + pause).into()).await;
             }

@@ -40,6 +40,8 @@ pub(crate) struct Setup {
     directory: TempDir,
     /// Where the data is.
     pub(crate) database: String,
+    /// The same as its servers reach it, where they reach it in another way.
+    reached: Option<String>,
     secrets: Secrets,
     lanes: Option<usize>,
 }
@@ -73,6 +75,7 @@ impl Setup {
             program: program.to_owned(),
             database: database.map_or_else(file, str::to_owned),
             directory,
+            reached: None,
             secrets: Secrets {
                 code_key: random_key()?,
                 pseudonym_key: random_key()?,
@@ -85,6 +88,12 @@ impl Setup {
     /// With so many lanes, whatever the database.
     pub(crate) fn with_lanes(mut self, lanes: usize) -> Setup {
         self.lanes = Some(lanes);
+        self
+    }
+
+    /// With servers that reach the database at another address. Whoever prepares it does so directly.
+    pub(crate) fn reaching(mut self, database: String) -> Setup {
+        self.reached = Some(database);
         self
     }
 
@@ -185,7 +194,7 @@ impl Setup {
             pseudonym_key,
             token_secret,
         } = &self.secrets;
-        let database = &self.database;
+        let database = self.reached.as_ref().unwrap_or(&self.database);
         let lanes = self
             .lanes
             .map(|lanes| format!("lanes = {lanes}"))

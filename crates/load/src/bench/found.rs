@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::FLOOD;
 use super::pgbench::Yard;
 use super::spot::{Database, Spot};
+use crate::lists::Lists;
 use crate::overload::Overload;
 use crate::report::{TITLES, Table, cells, two, whole};
-use crate::run::Figures;
+use crate::run::{Figures, Latency};
 use crate::stage::Outcome;
 
 /// Everything that was found; a spot that was measured more than once has all its outcomes.
@@ -19,18 +20,29 @@ pub(crate) struct Found {
     /// Milliseconds to readiness on an existing SQLite database.
     pub(crate) starts: Vec<f64>,
     pub(crate) overloads: BTreeMap<Database, Vec<Overload>>,
+    pub(crate) lists: BTreeMap<Database, Vec<Lists>>,
+    /// Questions that are no work, over the network.
+    pub(crate) round_trips: Vec<Latency>,
 }
 
 impl Found {
     /// Prints every table.
     pub(super) fn print(&self) {
-        println!("{}", self.ratios().markdown());
-        println!("{}", self.scenarios().markdown());
-        println!("{}", self.yardsticks().markdown());
+        // A part alone leaves some of them empty.
+        for table in [self.ratios(), self.scenarios(), self.yardsticks()] {
+            if table.has_rows() {
+                println!("{}", table.markdown());
+            }
+        }
         for (database, overloads) in &self.overloads {
             if let Some(overload) = middle(overloads, Overload::kept) {
                 let table = overload.table(FLOOD);
                 println!("Overload, {}:\n\n{table}", database.name());
+            }
+        }
+        for (database, lists) in &self.lists {
+            if let Some(lists) = middle(lists, Lists::kept) {
+                println!("Lists, {}:\n\n{}", database.name(), lists.table());
             }
         }
     }
@@ -49,11 +61,12 @@ impl Found {
             let Some(outcome) = middle(outcomes, |o| o.figures.operations_per_second) else {
                 continue;
             };
+            let [database, accounts] = spot.names();
             let names = [
                 spot.scenario.name().to_owned(),
                 spot.wire.name().to_owned(),
-                spot.database.name().to_owned(),
-                whole(spot.accounts as f64) + if spot.lasting { ", kept" } else { "" },
+                database,
+                accounts,
                 spot.connections.to_string(),
             ];
             table.row(names.into_iter().chain(cells(&outcome.figures)));
@@ -85,6 +98,15 @@ impl Found {
                 ]);
             }
         }
+        if let Some(round_trip) = middle(&self.round_trips, |latency| latency.p50) {
+            table.row([
+                "round trip to PostgreSQL, 1 ms away".to_owned(),
+                "1".to_owned(),
+                whole(1_000.0 / round_trip.p50),
+                two(round_trip.p50),
+                two(round_trip.p99),
+            ]);
+        }
         table
     }
 
@@ -107,13 +129,14 @@ impl Found {
             eprintln!("wrong: echo: {:?}", figures.reasons);
             faults += figures.failures;
         }
-        faults
-            + self
-                .overloads
-                .values()
-                .flatten()
-                .map(Overload::failures)
-                .sum::<u64>()
+        for lists in self.lists.values().flatten() {
+            for reason in lists.reasons() {
+                eprintln!("wrong: {reason}");
+            }
+            faults += lists.failures();
+        }
+        let overloads = self.overloads.values().flatten();
+        faults + overloads.map(Overload::failures).sum::<u64>()
     }
 }
 
