@@ -1,5 +1,7 @@
 //! Replies, read and checked: an answer that is fast and wrong counts as none.
 
+mod users;
+
 use prost::Message;
 use serde::Deserialize;
 
@@ -11,8 +13,12 @@ use crate::proto::zitadel::user::v2::{
     AddHumanUserResponse, GetUserByIdResponse, SetPhoneResponse, VerifyPhoneResponse, user,
 };
 
+pub(crate) use users::{filtered, users};
+
 /// Status of a code that is not right (gRPC's INVALID_ARGUMENT).
 const INVALID_ARGUMENT: i32 = 3;
+/// Status of what took longer than it may (gRPC's DEADLINE_EXCEEDED).
+const DEADLINE_EXCEEDED: i32 = 4;
 /// Status of what is too much (gRPC's RESOURCE_EXHAUSTED).
 const RESOURCE_EXHAUSTED: i32 = 8;
 
@@ -21,6 +27,8 @@ const RESOURCE_EXHAUSTED: i32 = 8;
 pub(crate) enum Miss {
     /// The server has more waiting than it can do soon, and said so.
     Overloaded,
+    /// The server gave up, because it took longer than it may.
+    Late,
     /// Another answer than the right one.
     Wrong(String),
     /// No answer: the connection is gone.
@@ -230,6 +238,7 @@ fn succeeded(reply: &Reply) -> Result<(), Miss> {
     match reply.code {
         0 => Ok(()),
         RESOURCE_EXHAUSTED if reply.text.contains("RINGBACK-overloaded") => Err(Miss::Overloaded),
+        DEADLINE_EXCEEDED => Err(Miss::Late),
         code => Err(wrong(format!("status {code}: {}", reply.text))),
     }
 }
@@ -321,6 +330,7 @@ mod tests {
             verified(&said(8, "limit (RINGBACK-limited)", "")),
             Err(Miss::Wrong(_))
         ));
+        assert_eq!(verified(&said(4, "too late", "")), Err(Miss::Late));
         assert_eq!(code_refused(&said(3, "no (COMMAND-eis9R)", "")), Ok(()));
         assert!(code_refused(&said(3, "something else", "")).is_err());
         assert!(code_refused(&said(0, "", "{}")).is_err());

@@ -1,5 +1,7 @@
 //! Requests, in each of the forms that a wire wants.
 
+mod users;
+
 use clap::ValueEnum;
 use http::Method;
 use prost::Message;
@@ -12,7 +14,9 @@ use crate::proto::zitadel::user::v2::{
     set_phone_request,
 };
 
-/// How many numbers a page of a search has.
+pub(crate) use users::FILTERED_BY;
+
+/// How many numbers or users a page of a list has.
 pub(crate) const PAGE: u32 = 100;
 
 /// Which language is spoken with the server.
@@ -65,6 +69,10 @@ pub(crate) enum Ask<'a> {
     List { user: &'a str },
     /// Reads the page of numbers after `page_token`.
     Search { page_token: &'a str },
+    /// Reads the page of users from place `offset` on.
+    Users { offset: u64 },
+    /// Reads the first page of those users that a filter finds.
+    Filter,
     /// Asks the yardstick.
     Echo { text: &'a str },
 }
@@ -81,6 +89,7 @@ impl Ask<'_> {
             Ask::Get { .. } => "/zitadel.user.v2.UserService/GetUserByID",
             Ask::List { .. } => "/ringback.phone.v1.PhoneService/ListUserPhones",
             Ask::Search { .. } => "/ringback.phone.v1.PhoneService/SearchPhones",
+            Ask::Users { .. } | Ask::Filter => "/zitadel.user.v2.UserService/ListUsers",
             Ask::Echo { .. } => "/ringback.load.v1.EchoService/Echo",
         }
     }
@@ -96,6 +105,7 @@ impl Ask<'_> {
             Ask::Get { user } => (Method::GET, format!("/v2/users/{user}")),
             Ask::List { user } => (Method::GET, format!("/v2/users/{user}/phone")),
             Ask::Search { .. } => (Method::POST, "/v2/phones/search".to_owned()),
+            Ask::Users { .. } | Ask::Filter => (Method::POST, "/v2/users".to_owned()),
             Ask::Echo { .. } => (Method::POST, self.method().to_owned()),
         }
     }
@@ -137,6 +147,8 @@ impl Ask<'_> {
                 };
                 put(out, &request);
             }
+            Ask::Users { offset } => put(out, &users::page(offset)),
+            Ask::Filter => put(out, &users::filter()),
             Ask::Echo { text } => {
                 let text = text.to_owned();
                 put(out, &EchoRequest { text });
@@ -163,6 +175,8 @@ impl Ask<'_> {
             Ask::Search { page_token } => {
                 format!(r#"{{"pageSize":{PAGE},"pageToken":"{page_token}"}}"#)
             }
+            Ask::Users { offset } => users::page_json(*offset),
+            Ask::Filter => users::filter_json(),
             Ask::Echo { text } => format!(r#"{{"text":"{text}"}}"#),
         }
     }
@@ -221,6 +235,8 @@ mod tests {
             Ask::Get { user: "u" },
             Ask::List { user: "u" },
             Ask::Search { page_token: "t" },
+            Ask::Users { offset: 100 },
+            Ask::Filter,
             Ask::Echo { text: "t" },
         ] {
             let value: serde_json::Value = serde_json::from_str(&ask.json()).unwrap();

@@ -1,23 +1,27 @@
 //! The benchmark: every scenario on both databases, beside what they are compared with.
 
+mod far;
+mod found;
+mod parts;
 mod pgbench;
 mod ratios;
+mod spot;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use crate::ask::Wire;
-use crate::overload::{Flood, Overload, overload};
-use crate::report::{TITLES, Table, cells, two, whole};
-use crate::run::{Figures, Plan};
+use crate::report::whole;
+use crate::run::{PAUSE, Plan};
 use crate::scenario::Scenario;
 use crate::seed::Base;
 use crate::server::Setup;
-use crate::stage::{self, EchoServer, Outcome, enough};
-use pgbench::{Pgbench, Yard};
+use crate::stage::{self, EchoServer, Load, enough};
+use found::Found;
+use parts::Part;
+use pgbench::Pgbench;
+use spot::{Database, Spot};
 
 /// Users with numbers in every database, unless it is the size that is measured.
 const FEW: u64 = 10_000;
@@ -39,54 +43,20 @@ pub(crate) struct BenchArguments {
     /// The program pgbench
     #[arg(long, value_name = "FILE", default_value = "pgbench")]
     pgbench: PathBuf,
-    /// Less of everything: under three minutes
+    /// Less of everything: under three and a half minutes
     #[arg(long)]
     quick: bool,
-}
-
-/// Which database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Database {
-    Postgres,
-    Sqlite,
-}
-
-impl Database {
-    fn name(self) -> &'static str {
-        match self {
-            Database::Postgres => "PostgreSQL",
-            Database::Sqlite => "SQLite",
-        }
-    }
-}
-
-const DATABASES: [Database; 2] = [Database::Postgres, Database::Sqlite];
-
-/// What one row of the table is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Spot {
-    pub(crate) scenario: Scenario,
-    pub(crate) wire: Wire,
-    pub(crate) database: Database,
-    pub(crate) connections: usize,
-    pub(crate) accounts: u64,
-    /// Whether the database stays over several measurements, instead of being new for each.
-    pub(crate) lasting: bool,
-}
-
-/// Everything that was found; a spot that was measured more than once has all its outcomes.
-#[derive(Default)]
-pub(crate) struct Found {
-    pub(crate) spots: BTreeMap<Spot, Vec<Outcome>>,
-    pub(crate) by_hand: BTreeMap<usize, Vec<Yard>>,
-    pub(crate) echo: BTreeMap<usize, Vec<Figures>>,
-    /// Milliseconds to readiness on an existing SQLite database.
-    pub(crate) starts: Vec<f64>,
-    pub(crate) overloads: BTreeMap<Database, Vec<Overload>>,
+    /// One part alone
+    #[arg(long, value_name = "PART", value_enum)]
+    only: Option<Part>,
+    /// An older program, to be measured in turns where the database is far away
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
 }
 
 struct Bench {
     program: PathBuf,
+    before: Option<PathBuf>,
     postgres: String,
     pgbench: Pgbench,
     warmup: Duration,
@@ -109,6 +79,11 @@ pub(crate) async fn run(arguments: BenchArguments) -> anyhow::Result<bool> {
         |quick, full| Duration::from_millis(if arguments.quick { quick } else { full });
     let mut bench = Bench {
         program: stage::program(&arguments.server)?,
+        before: arguments
+            .before
+            .as_deref()
+            .map(stage::program)
+            .transpose()?,
         postgres: arguments.postgres,
         pgbench: Pgbench::new(arguments.pgbench),
         warmup: milliseconds(500, 1_000),
@@ -118,194 +93,24 @@ pub(crate) async fn run(arguments: BenchArguments) -> anyhow::Result<bool> {
         databases: 0,
         found: Found::default(),
     };
-    if bench.quick {
-        bench.short().await?;
-    } else {
-        bench.long().await?;
+    match arguments.only {
+        Some(part) => bench.only(part).await?,
+        None if bench.quick => bench.short().await?,
+        None => bench.long().await?,
     }
-    bench.starts().await?;
-    bench.overloads().await?;
-    let found = &bench.found;
-    println!("{}", found.ratios().markdown());
-    println!("{}", found.scenarios().markdown());
-    println!("{}", found.yardsticks().markdown());
-    for (database, overloads) in &found.overloads {
-        let Some(overload) = middle(overloads, Overload::kept) else {
-            continue;
-        };
-        println!(
-            "Overload, {}:\n\n{}",
-            database.name(),
-            overload.table(FLOOD)
-        );
-    }
+    bench.found.print();
     eprintln!("took {:.0} s", bench.began.elapsed().as_secs_f64());
-    Ok(found.report_faults() == 0)
+    Ok(bench.found.report_faults() == 0)
 }
 
 impl Bench {
-    async fn short(&mut self) -> anyhow::Result<()> {
-        for _ in 0..2 {
-            self.compared().await?;
-        }
-        self.compared_too().await?;
-        for connections in [16, 256] {
-            for database in DATABASES {
-                self.grpc(Scenario::Flow, database, connections).await?;
-            }
-        }
-        self.grpc(Scenario::Flow, Database::Sqlite, 1).await
-    }
-
-    async fn long(&mut self) -> anyhow::Result<()> {
-        const ALL: [Scenario; 7] = [
-            Scenario::Flow,
-            Scenario::Set,
-            Scenario::Send,
-            Scenario::Wrong,
-            Scenario::Get,
-            Scenario::List,
-            Scenario::Search,
-        ];
-        for connections in [1, 16, BUSY, 256] {
-            for scenario in ALL {
-                for database in DATABASES {
-                    self.grpc(scenario, database, connections).await?;
-                }
-                match scenario {
-                    Scenario::Flow => self.by_hand(connections).await?,
-                    Scenario::Get => self.echo(connections).await?,
-                    _ => {}
-                }
-            }
-        }
-        for _ in 0..3 {
-            self.compared().await?;
-            self.compared_too().await?;
-        }
-        for wire in [Wire::GrpcWeb, Wire::ConnectProto] {
-            self.at(self.spot(Scenario::Flow, wire, Database::Postgres, BUSY))
-                .await?;
-        }
-        for wire in [Wire::Connect, Wire::Json] {
-            self.at(self.spot(Scenario::Flow, wire, Database::Sqlite, BUSY))
-                .await?;
-        }
-        self.sizes().await
-    }
-
-    /// What the main ratios are made of, one after the other, so that whatever slows the machine down for
-    /// a while meets all of it.
-    async fn compared(&mut self) -> anyhow::Result<()> {
-        self.grpc(Scenario::Flow, Database::Postgres, BUSY).await?;
-        self.by_hand(BUSY).await?;
-        self.grpc(Scenario::Flow, Database::Sqlite, BUSY).await?;
-        for wire in [Wire::Json, Wire::Connect] {
-            self.at(self.spot(Scenario::Flow, wire, Database::Postgres, BUSY))
-                .await?;
-        }
-        self.grpc(Scenario::Flow, Database::Postgres, 1).await?;
-        self.by_hand(1).await
-    }
-
-    /// The rest of them.
-    async fn compared_too(&mut self) -> anyhow::Result<()> {
-        for database in DATABASES {
-            for scenario in [Scenario::Set, Scenario::Send] {
-                self.grpc(scenario, database, BUSY).await?;
-            }
-        }
-        self.grpc(Scenario::Get, Database::Postgres, BUSY).await?;
-        self.echo(BUSY).await?;
-        self.grpc(Scenario::Get, Database::Sqlite, BUSY).await
-    }
-
-    /// The same load on a small and on a large database, alternating.
-    async fn sizes(&mut self) -> anyhow::Result<()> {
-        for database in DATABASES {
-            let (few, many) = (self.house(database).await?, self.house(database).await?);
-            for _ in 0..3 {
-                for scenario in [Scenario::Flow, Scenario::Get] {
-                    for (house, accounts) in [(&few, FEW), (&many, MANY)] {
-                        let spot = Spot {
-                            accounts,
-                            lasting: true,
-                            ..self.spot(scenario, Wire::Grpc, database, BUSY)
-                        };
-                        self.measure(house, spot).await?;
-                    }
-                }
-            }
-            few.close(&self.postgres).await?;
-            many.close(&self.postgres).await?;
-        }
-        Ok(())
-    }
-
-    async fn starts(&mut self) -> anyhow::Result<()> {
-        let house = self.house(Database::Sqlite).await?;
-        house.setup.migrate().await?;
-        stage::people(&house.setup.database, Scenario::Get, 0, FEW).await?;
-        for _ in 0..5 {
-            let server = house.setup.start().await?;
-            self.found
-                .starts
-                .push(server.started_in.as_secs_f64() * 1_000.0);
-            server.stop().await?;
-        }
-        house.close(&self.postgres).await
-    }
-
-    async fn overloads(&mut self) -> anyhow::Result<()> {
-        let (rounds, databases) = match self.quick {
-            true => (1, &DATABASES[1..]),
-            false => (3, &DATABASES[..]),
-        };
-        for _ in 0..rounds {
-            for database in databases {
-                self.overload(*database).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn overload(&mut self, database: Database) -> anyhow::Result<()> {
-        self.say(format!("overload, {}", database.name()));
-        let mut house = self.house(database).await?;
-        house.setup = house.setup.with_lanes(1);
-        let flood = Flood {
-            connections: FLOOD,
-            seconds: self.measure,
-            pause: Duration::from_millis(100),
-        };
-        let found = overload(&house.setup, flood).await?;
-        self.found
-            .overloads
-            .entry(database)
-            .or_default()
-            .push(found);
-        house.close(&self.postgres).await
-    }
-
-    fn spot(&self, scenario: Scenario, wire: Wire, database: Database, connections: usize) -> Spot {
-        Spot {
-            scenario,
-            wire,
-            database,
-            connections,
-            accounts: FEW,
-            lasting: false,
-        }
-    }
-
     async fn grpc(
         &mut self,
         scenario: Scenario,
         database: Database,
         connections: usize,
     ) -> anyhow::Result<()> {
-        self.at(self.spot(scenario, Wire::Grpc, database, connections))
-            .await
+        self.at(Spot::plain(scenario, database, connections)).await
     }
 
     /// Measures on a database of its own.
@@ -317,14 +122,20 @@ impl Bench {
 
     async fn measure(&mut self, house: &House, spot: Spot) -> anyhow::Result<()> {
         let plan = self.plan(spot.scenario, spot.connections);
-        let outcome =
-            stage::measure(&house.setup, plan, spot.wire, enough(&plan), spot.accounts).await;
+        let load = Load {
+            plan,
+            wire: spot.wire,
+            pool: enough(&plan),
+            known: spot.accounts,
+            servers: spot.servers(),
+        };
+        let outcome = stage::measure(&house.setup, load).await;
         let outcome = outcome.with_context(|| format!("{spot:?}"))?;
         self.say(format!(
             "{} {} {} {}: {}/s",
             spot.scenario.name(),
             spot.wire.name(),
-            spot.database.name(),
+            spot.names()[0],
             spot.connections,
             whole(outcome.figures.operations_per_second)
         ));
@@ -372,14 +183,20 @@ impl Bench {
             connections,
             warmup: self.warmup,
             measure: self.measure,
-            pause: None,
+            pause: scenario.is_bounded().then_some(PAUSE),
         }
     }
 
     async fn house(&mut self, database: Database) -> anyhow::Result<House> {
+        let program = self.program.clone();
+        self.house_of(&program, database).await
+    }
+
+    /// With servers of this program.
+    async fn house_of(&mut self, program: &Path, database: Database) -> anyhow::Result<House> {
         if database == Database::Sqlite {
             return Ok(House {
-                setup: Setup::new(&self.program, None)?,
+                setup: Setup::new(program, None)?,
                 name: None,
             });
         }
@@ -390,7 +207,7 @@ impl Bench {
             .postgres
             .rsplit_once('/')
             .context("--postgres names no database")?;
-        let setup = Setup::new(&self.program, Some(&format!("{server}/{name}")))?;
+        let setup = Setup::new(program, Some(&format!("{server}/{name}")))?;
         Ok(House {
             setup,
             name: Some(name),
@@ -415,106 +232,4 @@ async fn administer(postgres: &str, sql: &str) -> anyhow::Result<()> {
     let mut base = Base::open(postgres).await?;
     base.execute(sql).await?;
     base.close().await
-}
-
-impl Found {
-    fn scenarios(&self) -> Table {
-        let mut titles = vec![
-            "scenario",
-            "protocol",
-            "database",
-            "accounts",
-            "connections",
-        ];
-        titles.extend(TITLES);
-        let mut table = Table::new(&titles);
-        for (spot, outcomes) in &self.spots {
-            let Some(outcome) = middle(outcomes, |o| o.figures.operations_per_second) else {
-                continue;
-            };
-            let names = [
-                spot.scenario.name().to_owned(),
-                spot.wire.name().to_owned(),
-                spot.database.name().to_owned(),
-                whole(spot.accounts as f64) + if spot.lasting { ", kept" } else { "" },
-                spot.connections.to_string(),
-            ];
-            table.row(names.into_iter().chain(cells(&outcome.figures)));
-        }
-        table
-    }
-
-    fn yardsticks(&self) -> Table {
-        let mut table = Table::new(&["yardstick", "connections", "per second", "p50 ms", "p99 ms"]);
-        for (connections, yards) in &self.by_hand {
-            if let Some(yard) = middle(yards, |yard| yard.per_second) {
-                table.row([
-                    "flow by hand (pgbench)".to_owned(),
-                    connections.to_string(),
-                    whole(yard.per_second),
-                    two(yard.latency.p50),
-                    two(yard.latency.p99),
-                ]);
-            }
-        }
-        for (connections, echoes) in &self.echo {
-            if let Some(figures) = middle(echoes, |figures| figures.operations_per_second) {
-                table.row([
-                    "bare gRPC echo".to_owned(),
-                    connections.to_string(),
-                    whole(figures.operations_per_second),
-                    two(figures.latency.p50),
-                    two(figures.latency.p99),
-                ]);
-            }
-        }
-        table
-    }
-
-    /// Says on standard error what was wrong, and how much of it there was.
-    fn report_faults(&self) -> u64 {
-        let mut faults = 0;
-        for (spot, outcomes) in &self.spots {
-            for outcome in outcomes.iter().filter(|outcome| outcome.faults() > 0) {
-                let (reasons, delivered) = (&outcome.figures.reasons, outcome.delivered);
-                eprintln!("wrong: {spot:?}: {reasons:?} {delivered:?}");
-                faults += outcome.faults();
-            }
-        }
-        for figures in self
-            .echo
-            .values()
-            .flatten()
-            .filter(|figures| figures.failures > 0)
-        {
-            eprintln!("wrong: echo: {:?}", figures.reasons);
-            faults += figures.failures;
-        }
-        faults
-            + self
-                .overloads
-                .values()
-                .flatten()
-                .map(Overload::failures)
-                .sum::<u64>()
-    }
-}
-
-/// The outcome in the middle.
-fn middle<T>(all: &[T], by: impl Fn(&T) -> f64) -> Option<&T> {
-    let mut sorted: Vec<&T> = all.iter().collect();
-    sorted.sort_by(|a, b| by(a).total_cmp(&by(b)));
-    sorted.get(sorted.len() / 2).copied()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_middle_is_neither_the_best_nor_the_worst() {
-        assert_eq!(middle(&[3.0, 1.0, 2.0], |v| *v), Some(&2.0));
-        assert_eq!(middle(&[1.0], |v| *v), Some(&1.0));
-        assert_eq!(middle(&[] as &[f64], |v| *v), None);
-    }
 }

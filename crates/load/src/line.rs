@@ -334,6 +334,7 @@ fn unary(wire: Wire, status: StatusCode, body: Bytes) -> Reply {
     let failure: Failure = serde_json::from_slice(&body).unwrap_or_else(unknown);
     let named = |name: &str| match name {
         "invalid_argument" => 3,
+        "deadline_exceeded" => 4,
         "resource_exhausted" => 8,
         _ => 2,
     };

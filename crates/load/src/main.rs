@@ -1,10 +1,13 @@
 //! The load generator's command line: one measurement, a flood, the yardstick, seeding, or all of the benchmark.
 
 mod answer;
+mod aside;
 mod ask;
 mod bench;
+mod delay;
 mod echo;
 mod line;
+mod lists;
 mod overload;
 mod process;
 mod proto;
@@ -17,7 +20,7 @@ mod single;
 mod stage;
 mod supply;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -77,6 +80,18 @@ enum Command {
         #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
         listen: SocketAddr,
     },
+    /// A network between this machine and itself: hands on every connection, each way so much later
+    Delay {
+        /// Whom to hand on to, such as 127.0.0.1:5432
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        to: SocketAddr,
+        /// Where to listen
+        #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+        /// How much later
+        #[arg(long, value_name = "MILLISECONDS", default_value_t = 1)]
+        milliseconds: u64,
+    },
     /// Everything beside its yardsticks, as tables (scripts/bench runs it)
     Bench(BenchArguments),
 }
@@ -111,6 +126,19 @@ async fn act(command: Command) -> anyhow::Result<bool> {
         Command::Run(arguments) => single::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await,
         Command::Echo { listen } => echo::serve(listen).await.map(|()| true),
+        Command::Delay {
+            to,
+            listen,
+            milliseconds,
+        } => {
+            let listener = TcpListener::bind(listen)?;
+            println!("{}", listener.local_addr()?);
+            // Linux wakes sleepers up to 50 µs late, unless it is told otherwise; its word is enough.
+            drop(std::fs::write("/proc/self/timerslack_ns", "1"));
+            // Nothing else runs here that it could hold up.
+            delay::serve(&listener, to, Duration::from_millis(milliseconds))?;
+            Ok(true)
+        }
         Command::Overload {
             server,
             database_url,

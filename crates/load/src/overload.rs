@@ -8,7 +8,6 @@ use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::ask::Wire;
-use crate::line::Door;
 use crate::process::Process;
 use crate::report::{Table, two, whole};
 use crate::run::{Figures, Plan, run, run_and_tell};
@@ -129,15 +128,14 @@ pub(crate) async fn overload(setup: &Setup, flood: Flood) -> anyhow::Result<Over
     let server = setup.start().await?;
     let fresh = people(&setup.database, Scenario::Set, pool, 0).await?;
     let supply = Arc::new(Supply::new(fresh, 0));
-    let door = Door::new(server.address, Wire::Grpc, &server.token)?;
-    let process = Some(server.process()?);
-    let calm = run(calm, door.clone(), &supply, process).await?;
-    let best = run(best, door.clone(), &supply, process).await?;
+    let targets = [server.target(Wire::Grpc)?];
+    let calm = run(calm, &targets, &supply).await?;
+    let best = run(best, &targets, &supply).await?;
     let closed = Notify::new();
-    let flooding = run_and_tell(full, door.clone(), &supply, process, &closed);
+    let flooding = run_and_tell(full, &targets, &supply, &closed);
     let recovering = async {
         closed.notified().await;
-        run(after, door.clone(), &supply, process).await
+        run(after, &targets, &supply).await
     };
     let (flood, after) = tokio::join!(flooding, recovering);
     let (flood, after) = (flood?, after?);

@@ -19,6 +19,11 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
+    /// Whether there is anything below the titles.
+    pub(crate) fn has_rows(&self) -> bool {
+        self.rows.len() > 1
+    }
+
     /// The table in Markdown: the first column to the left, figures to the right.
     pub(crate) fn markdown(&self) -> String {
         let columns = self.rows.first().map_or(0, Vec::len);
@@ -59,7 +64,7 @@ impl Table {
 }
 
 /// The titles that [`cells`] fills.
-pub(crate) const TITLES: [&str; 10] = [
+pub(crate) const TITLES: [&str; 11] = [
     "per second",
     "requests/s",
     "p50 ms",
@@ -69,6 +74,7 @@ pub(crate) const TITLES: [&str; 10] = [
     "server CPU s/1,000",
     "server peak MiB",
     "own CPU",
+    "refused",
     "wrong",
 ];
 
@@ -89,6 +95,7 @@ pub(crate) fn cells(figures: &Figures) -> Vec<String> {
             .server_peak_mib
             .map_or_else(none, |mib| format!("{mib:.1}")),
         format!("{:.0} %", figures.own_cpu * 100.0),
+        whole((figures.refusals + figures.late) as f64),
         figures.failures.to_string(),
     ]
 }
@@ -131,10 +138,12 @@ mod tests {
     #[test]
     fn tables_are_aligned() {
         let mut table = Table::new(&["what", "n"]);
+        assert!(!table.has_rows());
         table.row(["a".to_owned(), "12".to_owned()]);
         assert_eq!(
             table.markdown(),
             "| what |   n |\n| ---- | --: |\n| a    |  12 |\n"
         );
+        assert!(table.has_rows());
     }
 }

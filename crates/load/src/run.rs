@@ -19,6 +19,9 @@ use crate::supply::Supply;
 /// An answer that is not here so long after the end never comes.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// What a refused caller waits; the server asks for a second.
+pub(crate) const PAUSE: Duration = Duration::from_millis(100);
+
 /// How hard and how long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
@@ -42,13 +45,15 @@ pub(crate) struct Figures {
     /// Answers that said "too much", where that is what was wanted.
     pub(crate) refusals: u64,
     pub(crate) refusal_latency: Latency,
+    /// Answers that said "it takes too long", likewise: the server had begun and gave up.
+    pub(crate) late: u64,
     /// How long after the start of the whole the first operation was done, in milliseconds.
     pub(crate) first_done_ms: f64,
-    /// Processor seconds of the server for 1,000 operations.
+    /// Processor seconds of the servers for 1,000 operations.
     pub(crate) server_cpu_per_thousand: Option<f64>,
-    /// Processors that the server kept busy.
+    /// Processors that the servers kept busy.
     pub(crate) server_cpus: Option<f64>,
-    /// The server's peak memory since its start, in MiB.
+    /// The peak memory of the largest server since its start, in MiB.
     pub(crate) server_peak_mib: Option<f64>,
     /// The part of one processor that the generator kept busy; near 1 it is what was measured.
     pub(crate) own_cpu: f64,
@@ -103,34 +108,46 @@ struct Tally {
     samples: Vec<u32>,
     requests: u64,
     refusals: Vec<u32>,
+    late: u64,
     first_done: Option<Instant>,
     failures: BTreeMap<String, u64>,
     exhausted: Option<Instant>,
 }
 
+/// A server under load.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) door: Door,
+    /// Its process, where its figures are wanted.
+    pub(crate) process: Option<Process>,
+}
+
 /// Runs a plan. Fails when not even the connections can be made; what goes wrong later is counted.
 pub(crate) async fn run(
     plan: Plan,
-    door: Door,
+    targets: &[Target],
     supply: &Arc<Supply>,
-    server: Option<Process>,
 ) -> anyhow::Result<Figures> {
-    run_and_tell(plan, door, supply, server, &Notify::new()).await
+    run_and_tell(plan, targets, supply, &Notify::new()).await
 }
 
 /// [`run`], which tells when the last operations have begun: the end of the load, though not of its answers.
 pub(crate) async fn run_and_tell(
     plan: Plan,
-    door: Door,
+    targets: &[Target],
     supply: &Arc<Supply>,
-    server: Option<Process>,
     closed: &Notify,
 ) -> anyhow::Result<Figures> {
-    let door = Arc::new(door);
+    // Each target has its share of the connections.
     let mut lines = Vec::with_capacity(plan.connections);
-    for _ in 0..plan.connections {
+    let doors: Vec<Arc<Door>> = targets
+        .iter()
+        .map(|target| Arc::new(target.door.clone()))
+        .collect();
+    for door in doors.iter().cycle().take(plan.connections) {
         lines.push(Line::open(door.clone()).await?);
     }
+    let processes: Vec<Process> = targets.iter().filter_map(|target| target.process).collect();
     let start = Instant::now();
     let window = Window {
         open: start + plan.warmup,
@@ -156,12 +173,12 @@ pub(crate) async fn run_and_tell(
     }
     sleep_until(window.open.into()).await;
     let own_before = Process::own().cpu()?;
-    let server_before = server.map(Process::cpu).transpose()?;
+    let servers_before = cpu(&processes)?;
     let counted_from = Instant::now();
     sleep_until(window.close.into()).await;
     closed.notify_one();
     let own = Process::own().cpu()?.saturating_sub(own_before);
-    let spent = server.map(Process::cpu).transpose()?;
+    let spent = cpu(&processes)?;
     let counted = counted_from.elapsed();
 
     let mut whole = Tally::default();
@@ -188,7 +205,7 @@ pub(crate) async fn run_and_tell(
     }
     let seconds = (close - window.open).as_secs_f64();
     let operations = whole.samples.len() as u64;
-    let cpus = server_before
+    let cpus = servers_before
         .zip(spent)
         .map(|(before, after)| after.saturating_sub(before).as_secs_f64() / counted.as_secs_f64());
     Ok(Figures {
@@ -199,17 +216,36 @@ pub(crate) async fn run_and_tell(
         latency: Latency::of(whole.samples),
         refusals: whole.refusals.len() as u64,
         refusal_latency: Latency::of(whole.refusals),
+        late: whole.late,
         first_done_ms: whole
             .first_done
             .map_or(f64::NAN, |at| (at - start).as_secs_f64() * 1_000.0),
         server_cpu_per_thousand: cpus
             .map(|cpus| cpus * seconds * 1_000.0 / operations.max(1) as f64),
         server_cpus: cpus,
-        server_peak_mib: server.map(Process::peak_memory).transpose()?,
+        server_peak_mib: peak_memory(&processes)?,
         own_cpu: own.as_secs_f64() / counted.as_secs_f64(),
         failures: whole.failures.values().sum(),
         reasons: whole.failures,
     })
+}
+
+/// Processor time of all of them; `None` without any.
+fn cpu(processes: &[Process]) -> anyhow::Result<Option<Duration>> {
+    let each: Vec<Duration> = processes
+        .iter()
+        .map(|process| process.cpu())
+        .collect::<Result<_, _>>()?;
+    Ok((!each.is_empty()).then(|| each.iter().sum()))
+}
+
+/// Of the one that had most.
+fn peak_memory(processes: &[Process]) -> anyhow::Result<Option<f64>> {
+    let each: Vec<f64> = processes
+        .iter()
+        .map(|process| process.peak_memory())
+        .collect::<Result<_, _>>()?;
+    Ok(each.into_iter().reduce(f64::max))
 }
 
 async fn drive(plan: Plan, mut line: Line, supply: &Supply, window: Window, tally: &mut Tally) {
@@ -221,7 +257,21 @@ async fn drive(plan: Plan, mut line: Line, supply: &Supply, window: Window, tall
         }
         let result = plan.scenario.once(&mut line, supply, &mut place).await;
         let done = Instant::now();
+        let refused = match &result {
+            Err(Miss::Overloaded) => true,
+            Err(Miss::Late) => plan.scenario.is_bounded(),
+            _ => false,
+        };
         match (result, plan.pause) {
+            (Err(miss), Some(pause)) if refused => {
+                if window.holds(done) {
+                    match miss {
+                        Miss::Late => tally.late += 1,
+                        _ => tally.refusals.push(micros(done - started)),
+                    }
+                }
+                sleep_until((done + pause).into()).await;
+            }
             (Ok(Lap { took, requests }), _) => {
                 tally.first_done.get_or_insert(done);
                 if window.holds(done) {
@@ -229,13 +279,8 @@ async fn drive(plan: Plan, mut line: Line, supply: &Supply, window: Window, tall
                     tally.requests += u64::from(requests);
                 }
             }
-            (Err(Miss::Overloaded), Some(pause)) => {
-                if window.holds(done) {
-                    tally.refusals.push(micros(done - started));
-                }
-                sleep_until((done + pause).into()).await;
-            }
-            (Err(Miss::Overloaded), None) => tally.failed("refused: overloaded"),
+            (Err(Miss::Overloaded), _) => tally.failed("refused: overloaded"),
+            (Err(Miss::Late), _) => tally.failed("refused: it took longer than it may"),
             (Err(Miss::Wrong(reason)), _) => tally.failed(&reason),
             (Err(Miss::Broken(reason)), _) => {
                 tally.failed(&reason);
@@ -262,6 +307,7 @@ impl Tally {
         self.samples.extend(other.samples);
         self.requests += other.requests;
         self.refusals.extend(other.refusals);
+        self.late += other.late;
         self.first_done = [self.first_done, other.first_done]
             .into_iter()
             .flatten()

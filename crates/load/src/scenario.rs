@@ -29,6 +29,10 @@ pub(crate) enum Scenario {
     List,
     /// Reads pages of 100 numbers, one after the other
     Search,
+    /// Reads a page of 100 users, anywhere in the order in which they were made
+    Users,
+    /// Reads the first 100 users of a filter that no index answers
+    Filter,
     /// Asks `ringback-load echo`
     Echo,
     /// Registers users; other scenarios prepare with it
@@ -53,6 +57,8 @@ impl Scenario {
             Scenario::Get => "get",
             Scenario::List => "list",
             Scenario::Search => "search",
+            Scenario::Users => "users",
+            Scenario::Filter => "filter",
             Scenario::Echo => "echo",
             Scenario::Register => "register",
         }
@@ -65,6 +71,8 @@ impl Scenario {
             Scenario::Get
             | Scenario::List
             | Scenario::Search
+            | Scenario::Users
+            | Scenario::Filter
             | Scenario::Echo
             | Scenario::Register => false,
         }
@@ -72,7 +80,12 @@ impl Scenario {
 
     /// Whether it reads users that were there before, with their numbers.
     pub(crate) fn uses_known(self) -> bool {
-        matches!(self, Scenario::Get | Scenario::List | Scenario::Search)
+        self == Scenario::Get || self == Scenario::List || self.is_bounded()
+    }
+
+    /// Whether the server may refuse some of it, because it bounds how much of that there is at once.
+    pub(crate) fn is_bounded(self) -> bool {
+        matches!(self, Scenario::Search | Scenario::Users | Scenario::Filter)
     }
 
     /// Does it once. `place` is where this connection is in the pages of a search.
@@ -145,6 +158,17 @@ impl Scenario {
                 let reply = line.ask(Ask::Search { page_token: place }).await?;
                 // After the last page the token is empty, which asks for the first one.
                 *place = answer::searched(&reply, PAGE as usize)?;
+            }
+            Scenario::Users => {
+                let known = supply.known();
+                let places = known.saturating_sub(PAGE.into()) + 1;
+                let offset = supply.any_known() % places;
+                let reply = line.ask(Ask::Users { offset }).await?;
+                answer::users(&reply, offset, known)?;
+            }
+            Scenario::Filter => {
+                let seeded = supply.known_filtered();
+                answer::filtered(&line.ask(Ask::Filter).await?, seeded)?;
             }
             Scenario::Echo => {
                 answer::echoed(&line.ask(Ask::Echo { text: ECHO }).await?, ECHO)?;

@@ -17,8 +17,10 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-use crate::line::fetch;
+use crate::ask::Wire;
+use crate::line::{Door, fetch};
 use crate::process::Process;
+use crate::run::Target;
 use crate::supply::unix_seconds;
 
 const ISSUER: &str = "ringback-load";
@@ -38,6 +40,8 @@ pub(crate) struct Setup {
     directory: TempDir,
     /// Where the data is.
     pub(crate) database: String,
+    /// The same as its servers reach it, where they reach it in another way.
+    reached: Option<String>,
     secrets: Secrets,
     lanes: Option<usize>,
 }
@@ -59,7 +63,7 @@ pub(crate) struct Server {
     /// Memory right after that, in MiB.
     pub(crate) idle_mib: f64,
     /// A token that may do everything.
-    pub(crate) token: String,
+    token: String,
 }
 
 impl Setup {
@@ -71,6 +75,7 @@ impl Setup {
             program: program.to_owned(),
             database: database.map_or_else(file, str::to_owned),
             directory,
+            reached: None,
             secrets: Secrets {
                 code_key: random_key()?,
                 pseudonym_key: random_key()?,
@@ -83,6 +88,12 @@ impl Setup {
     /// With so many lanes, whatever the database.
     pub(crate) fn with_lanes(mut self, lanes: usize) -> Setup {
         self.lanes = Some(lanes);
+        self
+    }
+
+    /// With servers that reach the database at another address. Whoever prepares it does so directly.
+    pub(crate) fn reaching(mut self, database: String) -> Setup {
+        self.reached = Some(database);
         self
     }
 
@@ -121,7 +132,7 @@ impl Setup {
 
     async fn start_once(&self) -> anyhow::Result<Server> {
         let (address, metrics) = (free_port()?, free_port()?);
-        let log = self.directory().join("server.log");
+        let log = self.directory().join(format!("{}.log", address.port()));
         let mut command = self.command("serve", address, metrics)?;
         let file = File::create(&log)?;
         command.stdout(file.try_clone()?).stderr(file);
@@ -162,7 +173,8 @@ impl Setup {
         listen: SocketAddr,
         metrics: SocketAddr,
     ) -> anyhow::Result<Command> {
-        let config = self.directory().join("ringback.toml");
+        // Several servers of one setup may run, each with ports of its own.
+        let config = self.directory().join(format!("{}.toml", listen.port()));
         fs::write(&config, self.config(listen, metrics))?;
         let mut command = Command::new(&self.program);
         command
@@ -182,7 +194,7 @@ impl Setup {
             pseudonym_key,
             token_secret,
         } = &self.secrets;
-        let database = &self.database;
+        let database = self.reached.as_ref().unwrap_or(&self.database);
         let lanes = self
             .lanes
             .map(|lanes| format!("lanes = {lanes}"))
@@ -212,12 +224,13 @@ listen = "{metrics}"
 }
 
 impl Server {
-    /// The process, for its figures.
-    pub(crate) fn process(&self) -> anyhow::Result<Process> {
-        self.child
-            .id()
-            .map(Process::new)
-            .context("the server has ended")
+    /// The server as a load's target, for one language.
+    pub(crate) fn target(&self, wire: Wire) -> anyhow::Result<Target> {
+        let process = self.child.id().map(Process::new);
+        Ok(Target {
+            door: Door::new(self.address, wire, &self.token)?,
+            process: Some(process.context("the server has ended")?),
+        })
     }
 
     /// One of the server's own counters, summed over its labels.

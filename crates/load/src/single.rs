@@ -11,10 +11,10 @@ use crate::ask::Wire;
 use crate::line::Door;
 use crate::process::Process;
 use crate::report::{TITLES, Table, cells, whole};
-use crate::run::{Figures, Plan, register};
+use crate::run::{Figures, PAUSE, Plan, Target, register};
 use crate::scenario::Scenario;
 use crate::server::Setup;
-use crate::stage::{self, Delivered, EchoServer, enough, people};
+use crate::stage::{self, Delivered, EchoServer, Load, enough, people};
 use crate::supply::{self, Supply};
 
 /// From here on the generator has no processor left to measure with.
@@ -41,7 +41,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "FILE", default_value = "target/release/ringback")]
     server: PathBuf,
     /// A running server instead, such as http://127.0.0.1:8080; without --database-url its users are
-    /// registered through it, and get, list and search need a database that `seed` filled
+    /// registered through it, and get, list, search, users and filter need a database that `seed` filled
     #[arg(long, value_name = "URL", requires = "token")]
     url: Option<String>,
     /// A token of that server with role IAM_OWNER
@@ -96,7 +96,14 @@ pub(crate) async fn run(arguments: RunArguments) -> anyhow::Result<bool> {
             let program = stage::program(&arguments.server)?;
             let setup = Setup::new(&program, arguments.database_url.as_deref())?;
             let wire = arguments.protocol;
-            let outcome = stage::measure(&setup, plan, wire, pool, arguments.accounts).await?;
+            let load = Load {
+                plan,
+                wire,
+                pool,
+                known: arguments.accounts,
+                servers: 1,
+            };
+            let outcome = stage::measure(&setup, load).await?;
             (outcome.figures.clone(), Some(outcome))
         }
     };
@@ -139,14 +146,17 @@ impl RunArguments {
             connections: self.connections,
             warmup: seconds("--warmup", self.warmup)?,
             measure,
-            pause: None,
+            pause: self.scenario.is_bounded().then_some(PAUSE),
         })
     }
 
     /// Measures a server that somebody else started.
     async fn drive(&self, url: &str, plan: Plan, pool: u64) -> anyhow::Result<Figures> {
         let token = self.token.as_deref().unwrap_or_default();
-        let door = Door::new(stage::address_of(url)?, self.protocol, token)?;
+        let target = Target {
+            door: Door::new(stage::address_of(url)?, self.protocol, token)?,
+            process: self.pid.map(Process::new),
+        };
         let users = plan.scenario.uses_fresh() || plan.scenario.uses_known();
         let fresh = match (&self.database_url, plan.scenario) {
             (Some(database), _) if users => {
@@ -154,14 +164,14 @@ impl RunArguments {
             }
             (_, scenario) if scenario.uses_fresh() => {
                 let fresh = supply::fresh(pool);
-                register(door.clone(), fresh.clone()).await?;
+                register(target.door.clone(), fresh.clone()).await?;
                 fresh
             }
             (_, Scenario::Register) => supply::fresh(pool),
             _ => 0..0,
         };
         let supply = Arc::new(Supply::new(fresh, self.accounts));
-        crate::run::run(plan, door, &supply, self.pid.map(Process::new)).await
+        crate::run::run(plan, &[target], &supply).await
     }
 }
 

@@ -3,20 +3,17 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use serde::Serialize;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
+use crate::aside::Aside;
 use crate::ask::Wire;
 use crate::line::Door;
-use crate::process::Process;
-use crate::run::{Figures, Plan, run};
+use crate::run::{Figures, Plan, Target, run};
 use crate::scenario::Scenario;
 use crate::seed::{Base, Having};
 use crate::server::{Server, Setup};
@@ -89,37 +86,58 @@ pub(crate) async fn people(
     Ok(fresh)
 }
 
-/// Starts a server of this setup, measures, and stops it.
-pub(crate) async fn measure(
-    setup: &Setup,
-    plan: Plan,
-    wire: Wire,
-    pool: u64,
-    known: u64,
-) -> anyhow::Result<Outcome> {
-    let server = setup.start().await?;
-    let fresh = people(&setup.database, plan.scenario, pool, known).await?;
-    let supply = Arc::new(Supply::new(fresh, known));
-    let door = Door::new(server.address, wire, &server.token)?;
+/// What is to be measured, and on what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) plan: Plan,
+    pub(crate) wire: Wire,
+    /// Users without numbers.
+    pub(crate) pool: u64,
+    /// Users with numbers.
+    pub(crate) known: u64,
+    /// How many servers share the database and the connections.
+    pub(crate) servers: usize,
+}
+
+/// Starts servers of this setup, measures, and stops them.
+pub(crate) async fn measure(setup: &Setup, load: Load) -> anyhow::Result<Outcome> {
+    // The first makes the tables.
+    let mut servers = vec![setup.start().await?];
+    while servers.len() < load.servers {
+        servers.push(setup.start().await?);
+    }
+    let targets: Vec<Target> = servers
+        .iter()
+        .map(|server| server.target(load.wire))
+        .collect::<Result<_, _>>()?;
+    let scenario = load.plan.scenario;
+    let fresh = people(&setup.database, scenario, load.pool, load.known).await?;
+    let supply = Arc::new(Supply::new(fresh, load.known));
     let began = Instant::now();
-    let figures = run(plan, door, &supply, Some(server.process()?)).await?;
-    let delivered = match plan.scenario {
-        Scenario::Send => Some(deliveries(&server, &supply.used(), began).await?),
+    let figures = run(load.plan, &targets, &supply).await?;
+    let delivered = match scenario {
+        Scenario::Send => Some(deliveries(&servers, &supply.used(), began).await?),
         _ => None,
     };
+    let slowest = servers.iter().map(|server| server.started_in).max();
     let outcome = Outcome {
         figures,
         delivered,
-        ready_in_ms: server.started_in.as_secs_f64() * 1_000.0,
-        idle_mib: server.idle_mib,
+        ready_in_ms: slowest.unwrap_or_default().as_secs_f64() * 1_000.0,
+        idle_mib: servers
+            .iter()
+            .map(|server| server.idle_mib)
+            .fold(0.0, f64::max),
     };
-    server.stop().await?;
+    for server in servers {
+        server.stop().await?;
+    }
     Ok(outcome)
 }
 
 /// Waits until every message is out, and looks whether each came once.
 async fn deliveries(
-    server: &Server,
+    servers: &[Server],
     used: &Range<u64>,
     began: Instant,
 ) -> anyhow::Result<Delivered> {
@@ -127,9 +145,12 @@ async fn deliveries(
     let stopped = Instant::now();
     let mut sent;
     loop {
-        sent = server
-            .counter("ringback_messages_total", r#"result="sent""#)
-            .await?;
+        sent = 0;
+        for server in servers {
+            sent += server
+                .counter("ringback_messages_total", r#"result="sent""#)
+                .await?;
+        }
         if sent >= wanted || stopped.elapsed() > DRAIN {
             break;
         }
@@ -139,7 +160,10 @@ async fn deliveries(
     let per_second = sent as f64 / began.elapsed().as_secs_f64();
     let mut not_once = 0;
     for n in used.clone().rev().take(LOOKED_UP as usize) {
-        let messages = server.messages_to(&supply::number(n)).await?;
+        let mut messages = 0;
+        for server in servers {
+            messages += server.messages_to(&supply::number(n)).await?;
+        }
         not_once += u64::from(messages != 1);
     }
     Ok(Delivered {
@@ -152,33 +176,23 @@ async fn deliveries(
 }
 
 /// The bare echo, as a process of its own like the server.
-pub(crate) struct EchoServer {
-    child: Child,
-    address: SocketAddr,
-}
+pub(crate) struct EchoServer(Aside);
 
 impl EchoServer {
     pub(crate) async fn start() -> anyhow::Result<EchoServer> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["echo", "--listen", "127.0.0.1:0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let said = child.stdout.take().context("the echo has no output")?;
-        let line = BufReader::new(said).lines().next_line().await?;
-        let address = line.context("the echo does not start")?.parse()?;
-        Ok(EchoServer { child, address })
+        Aside::start(&["echo"]).await.map(EchoServer)
     }
 
     pub(crate) async fn measure(&self, plan: Plan) -> anyhow::Result<Figures> {
-        let door = Door::new(self.address, Wire::Grpc, "none")?;
-        let process = self.child.id().map(Process::new);
-        run(plan, door, &Arc::new(Supply::new(0..0, 0)), process).await
+        let target = Target {
+            door: Door::new(self.0.address, Wire::Grpc, "none")?,
+            process: self.0.process(),
+        };
+        run(plan, &[target], &Arc::new(Supply::new(0..0, 0))).await
     }
 
-    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
-        Ok(self.child.kill().await?)
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        self.0.stop().await
     }
 }
 

@@ -1,8 +1,11 @@
 //! Users and numbers without end, all made from one counter.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::ask::FILTERED_BY;
 
 /// How many different ids there are.
 pub(crate) const IDS: u64 = 10_000_000_000;
@@ -58,6 +61,7 @@ pub(crate) struct Supply {
     next: AtomicU64,
     known: u64,
     drawn: AtomicU64,
+    filtered: OnceLock<u64>,
 }
 
 impl Supply {
@@ -68,6 +72,7 @@ impl Supply {
             fresh,
             known,
             drawn: AtomicU64::new(0),
+            filtered: OnceLock::new(),
         }
     }
 
@@ -81,6 +86,18 @@ impl Supply {
     pub(crate) fn used(&self) -> Range<u64> {
         let next = self.next.load(Ordering::Relaxed);
         self.fresh.start..next.min(self.fresh.end)
+    }
+
+    /// How many seeded users there are.
+    pub(crate) fn known(&self) -> u64 {
+        self.known
+    }
+
+    /// How many of them the filter finds.
+    pub(crate) fn known_filtered(&self) -> u64 {
+        let finds = |n: &u64| user(*n).contains(FILTERED_BY);
+        let count = || (0..self.known).filter(finds).count() as u64;
+        *self.filtered.get_or_init(count)
     }
 
     /// Any of the seeded users.
@@ -125,6 +142,13 @@ mod tests {
         assert_eq!(supply.next_fresh(), Some(8));
         assert_eq!(supply.next_fresh(), None);
         assert_eq!(supply.used(), 7..9);
+    }
+
+    #[test]
+    fn what_the_filter_finds_is_counted() {
+        // 0000000000, 0618033989, 1236067978
+        assert_eq!(Supply::new(0..0, 3).known_filtered(), 1);
+        assert_eq!(Supply::new(0..0, 0).known_filtered(), 0);
     }
 
     #[test]

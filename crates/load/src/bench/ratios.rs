@@ -1,87 +1,115 @@
 //! The figures that were promised, beside those that were found.
 
-use super::{BUSY, Database, FEW, Found, MANY, Spot, middle};
+use super::found::{Found, middle};
+use super::spot::{Case, Database, Spot};
+use super::{BUSY, FEW, MANY};
 use crate::ask::Wire;
+use crate::lists::Lists;
 use crate::overload::Overload;
 use crate::report::{Table, two};
 use crate::scenario::Scenario;
 use crate::stage::Outcome;
+use Asked::{AtLeast, AtMost, Nothing};
+use Database::{Postgres, Sqlite};
+use Scenario::{Flow, Get, Send, Set};
 
 /// What is asked of a figure.
 #[derive(Clone, Copy)]
 enum Asked {
     AtLeast(f64),
     AtMost(f64),
+    /// It is only told.
+    Nothing,
 }
 
 impl Asked {
-    fn holds(self, found: f64) -> bool {
+    fn holds(self, found: f64) -> Option<bool> {
         match self {
-            Asked::AtLeast(bound) => found >= bound,
-            Asked::AtMost(bound) => found <= bound,
+            AtLeast(bound) => Some(found >= bound),
+            AtMost(bound) => Some(found <= bound),
+            Nothing => None,
         }
     }
 
     fn text(self) -> String {
         match self {
-            Asked::AtLeast(bound) => format!("≥ {bound}"),
-            Asked::AtMost(bound) => format!("≤ {bound}"),
+            AtLeast(bound) => format!("≥ {bound}"),
+            AtMost(bound) => format!("≤ {bound}"),
+            Nothing => "–".to_owned(),
         }
+    }
+}
+
+/// The table under construction.
+struct Rows(Table);
+
+impl Rows {
+    /// Adds a figure, if it was found.
+    fn add(&mut self, what: impl Into<String>, found: Option<f64>, asked: Asked) {
+        let Some(found) = found else {
+            return;
+        };
+        let holds = match asked.holds(found) {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "–",
+        };
+        self.0
+            .row([what.into(), two(found), asked.text(), holds.to_owned()]);
     }
 }
 
 impl Found {
     /// Found against asked, for everything that this run measured.
     pub(super) fn ratios(&self) -> Table {
-        use Asked::{AtLeast, AtMost};
-        use Database::{Postgres, Sqlite};
-        use Scenario::{Flow, Get, Send, Set};
+        let mut rows = Rows(Table::new(&["what", "found", "asked", "holds"]));
+        self.by_hand_rows(&mut rows);
+        self.wire_rows(&mut rows);
+        self.delivery_rows(&mut rows);
+        self.network_rows(&mut rows);
+        self.process_rows(&mut rows);
+        self.size_rows(&mut rows);
+        self.overload_rows(&mut rows);
+        self.list_rows(&mut rows);
+        rows.0
+    }
 
-        let mut table = Table::new(&["what", "found", "asked", "holds"]);
-        let mut row = |what: String, found: Option<f64>, asked: Asked| {
-            if let Some(found) = found {
-                let holds = if asked.holds(found) { "yes" } else { "no" };
-                table.row([what, two(found), asked.text(), holds.to_owned()]);
-            }
-        };
-        let spot = |scenario, wire, database, connections| Spot {
-            scenario,
-            wire,
-            database,
-            connections,
-            accounts: FEW,
-            lasting: false,
-        };
-        let busy = |scenario, wire, database| self.speeds(&spot(scenario, wire, database, BUSY));
+    fn by_hand_rows(&self, rows: &mut Rows) {
         let by_hand = |connections| self.by_hand.get(&connections).into_iter().flatten();
-        let flow = busy(Flow, Wire::Grpc, Postgres);
-        row(
-            "flow, PostgreSQL, 64 connections: ÷ by hand".to_owned(),
-            over(
-                &flow,
-                &by_hand(BUSY)
-                    .map(|yard| yard.per_second)
-                    .collect::<Vec<_>>(),
-            ),
-            AtLeast(1.2),
+        let yards: Vec<f64> = by_hand(1).map(|yard| yard.latency.p50).collect();
+        let alone = self.figures(&Spot::plain(Flow, Postgres, 1), |outcome| {
+            outcome.figures.latency.p50
+        });
+        rows.add(
+            "flow, PostgreSQL, 1 connection: p50 ÷ by hand",
+            over(&alone, &yards),
+            AtMost(4.0),
         );
-        row(
-            "flow, 64 connections: SQLite ÷ PostgreSQL".to_owned(),
-            over(&busy(Flow, Wire::Grpc, Sqlite), &flow),
+        for (connections, asked) in [(16, 0.8), (BUSY, 1.6), (256, 3.5)] {
+            let yards: Vec<f64> = by_hand(connections).map(|yard| yard.per_second).collect();
+            let flow = self.speeds(&Spot::plain(Flow, Postgres, connections));
+            rows.add(
+                format!("flow, PostgreSQL, {connections} connections: ÷ by hand"),
+                over(&flow, &yards),
+                AtLeast(asked),
+            );
+        }
+    }
+
+    fn wire_rows(&self, rows: &mut Rows) {
+        let busy = |scenario, database| Spot::plain(scenario, database, BUSY);
+        let flow = |database, wire| self.speeds(&busy(Flow, database).over(wire));
+        rows.add(
+            "flow, 64 connections: SQLite ÷ PostgreSQL",
+            over(&flow(Sqlite, Wire::Grpc), &flow(Postgres, Wire::Grpc)),
             AtLeast(0.8),
         );
         for database in [Postgres, Sqlite] {
+            let name = database.name();
             for wire in [Wire::Json, Wire::Connect] {
-                row(
-                    format!(
-                        "flow, {}, 64 connections: {} ÷ gRPC",
-                        database.name(),
-                        wire.name()
-                    ),
-                    over(
-                        &busy(Flow, wire, database),
-                        &busy(Flow, Wire::Grpc, database),
-                    ),
+                rows.add(
+                    format!("flow, {name}, 64 connections: {} ÷ gRPC", wire.name()),
+                    over(&flow(database, wire), &flow(database, Wire::Grpc)),
                     AtLeast(0.75),
                 );
             }
@@ -89,84 +117,103 @@ impl Found {
         let echo = self.echo.get(&BUSY).into_iter().flatten();
         let echo: Vec<f64> = echo.map(|figures| figures.operations_per_second).collect();
         for database in [Postgres, Sqlite] {
-            row(
+            rows.add(
                 format!("get, {}, 64 connections: ÷ bare echo", database.name()),
-                over(&busy(Get, Wire::Grpc, database), &echo),
+                over(&self.speeds(&busy(Get, database)), &echo),
                 AtLeast(0.35),
             );
         }
-        let alone = spot(Flow, Wire::Grpc, Postgres, 1);
-        row(
-            "flow, PostgreSQL, 1 connection: p50 ÷ by hand".to_owned(),
-            over(
-                &self.figures(&alone, |outcome| outcome.figures.latency.p50),
-                &by_hand(1).map(|yard| yard.latency.p50).collect::<Vec<_>>(),
-            ),
-            AtMost(3.0),
-        );
+    }
+
+    fn delivery_rows(&self, rows: &mut Rows) {
+        // What is accepted and not delivered is not sustained.
+        let sustained = |outcome: &Outcome| {
+            let delivered = outcome
+                .delivered
+                .map_or(0.0, |delivered| delivered.per_second);
+            outcome.figures.operations_per_second.min(delivered)
+        };
         for database in [Postgres, Sqlite] {
-            // What is accepted and not delivered is not sustained.
-            let sustained = |outcome: &Outcome| {
-                let delivered = outcome
-                    .delivered
-                    .map_or(0.0, |delivered| delivered.per_second);
-                outcome.figures.operations_per_second.min(delivered)
-            };
-            let sent = self.figures(&spot(Send, Wire::Grpc, database, BUSY), sustained);
-            row(
-                format!(
-                    "send with delivery, {}, 64 connections: ÷ set",
-                    database.name()
-                ),
-                over(&sent, &busy(Set, Wire::Grpc, database)),
+            let name = database.name();
+            let sent = self.figures(&Spot::plain(Send, database, BUSY), sustained);
+            rows.add(
+                format!("send with delivery, {name}, 64 connections: ÷ set"),
+                over(&sent, &self.speeds(&Spot::plain(Set, database, BUSY))),
                 AtLeast(0.6),
             );
         }
-        let peaks = self
-            .spots
-            .iter()
-            .filter(|(spot, _)| spot.connections == 256);
-        let peaks = peaks.flat_map(|(_, outcomes)| outcomes);
-        row(
-            "peak memory at 256 connections, MiB".to_owned(),
-            largest(peaks.filter_map(|outcome| outcome.figures.server_peak_mib)),
-            AtMost(80.0),
+    }
+
+    /// PostgreSQL at a distance, and shared.
+    fn network_rows(&self, rows: &mut Rows) {
+        let alone = self.figures(
+            &Spot::plain(Set, Postgres, 1).in_case(Case::Far),
+            |outcome| outcome.figures.latency.p50,
         );
-        row(
-            "memory after start, MiB".to_owned(),
-            largest(
-                self.spots
-                    .values()
-                    .flatten()
-                    .map(|outcome| outcome.idle_mib),
-            ),
-            AtMost(30.0),
+        rows.add(
+            "set, PostgreSQL 1 ms away, 1 connection: p50 ms",
+            middle(&alone, |ms| *ms).copied(),
+            AtMost(6.0),
         );
-        row(
-            "start to ready on an existing SQLite database, ms".to_owned(),
+        let flow = |case| self.speeds(&Spot::plain(Flow, Postgres, BUSY).in_case(case));
+        rows.add(
+            "flow, PostgreSQL 1 ms away, 64 connections: ÷ before",
+            over(&flow(Case::Far), &flow(Case::FarBefore)),
+            AtLeast(2.0),
+        );
+        rows.add(
+            "flow, PostgreSQL, 64 connections: two servers ÷ one",
+            over(&flow(Case::Servers(2)), &flow(Case::Servers(1))),
+            AtLeast(0.9),
+        );
+    }
+
+    /// What the program takes, whatever it does. The older program is not asked.
+    fn process_rows(&self, rows: &mut Rows) {
+        let ours = || {
+            let spots = self.spots.iter();
+            spots.filter(|(spot, _)| spot.case != Case::FarBefore)
+        };
+        let largest = |found: &mut dyn Iterator<Item = f64>| found.reduce(f64::max);
+        let mut peaks = ours()
+            .filter(|(spot, _)| spot.connections == 256)
+            .flat_map(|(_, outcomes)| outcomes)
+            .filter_map(|outcome| outcome.figures.server_peak_mib);
+        rows.add(
+            "peak memory at 256 connections, MiB",
+            largest(&mut peaks),
+            AtMost(60.0),
+        );
+        let mut idle = ours()
+            .flat_map(|(_, outcomes)| outcomes)
+            .map(|outcome| outcome.idle_mib);
+        rows.add("memory after start, MiB", largest(&mut idle), AtMost(30.0));
+        rows.add(
+            "start to ready on an existing SQLite database, ms",
             middle(&self.starts, |ms| *ms).copied(),
             AtMost(300.0),
         );
+    }
+
+    fn size_rows(&self, rows: &mut Rows) {
         for database in [Postgres, Sqlite] {
+            let name = database.name();
             for scenario in [Flow, Get] {
                 let at = |accounts| {
-                    self.speeds(&Spot {
-                        accounts,
-                        lasting: true,
-                        ..spot(scenario, Wire::Grpc, database, BUSY)
-                    })
+                    let spot = Spot::plain(scenario, database, BUSY).in_case(Case::Kept);
+                    self.speeds(&Spot { accounts, ..spot })
                 };
-                row(
-                    format!(
-                        "{}, {}, 64 connections: 1,000,000 ÷ 10,000 accounts",
-                        scenario.name(),
-                        database.name()
-                    ),
+                let scenario = scenario.name();
+                rows.add(
+                    format!("{scenario}, {name}, 64 connections: 1,000,000 ÷ 10,000 accounts"),
                     over(&at(MANY), &at(FEW)),
                     AtLeast(0.85),
                 );
             }
         }
+    }
+
+    fn overload_rows(&self, rows: &mut Rows) {
         for (database, overloads) in &self.overloads {
             let name = database.name();
             let among = |of: fn(&Overload) -> f64| {
@@ -174,28 +221,40 @@ impl Found {
                 middle(&found, |found| *found).copied()
             };
             let refused = overloads.iter().all(|found| found.flood.refusals > 0);
-            row(
+            rows.add(
                 format!("overload, {name}: refused within, p50 ms"),
                 among(|found| found.flood.refusal_latency.p50).filter(|_| refused),
                 AtMost(50.0),
             );
-            row(
+            rows.add(
                 format!("overload, {name}: ÷ best throughput"),
                 among(Overload::kept),
                 AtLeast(0.8),
             );
-            row(
+            rows.add(
                 format!("overload, {name}: first answer to a new caller after its end, ms"),
                 among(|found| found.after.first_done_ms),
                 AtMost(1_000.0),
             );
-            row(
+            rows.add(
                 format!("overload, {name}: right after ÷ before"),
                 among(Overload::recovered),
                 AtLeast(0.8),
             );
         }
-        table
+    }
+
+    fn list_rows(&self, rows: &mut Rows) {
+        for (database, lists) in &self.lists {
+            rows.add(
+                format!(
+                    "flow, {}, 64 connections: beside lists ÷ alone",
+                    database.name()
+                ),
+                middle(lists, Lists::kept).map(Lists::kept),
+                Nothing,
+            );
+        }
     }
 
     /// A figure of everything that was measured there, in its order.
@@ -219,20 +278,5 @@ fn over(found: &[f64], by: &[f64]) -> Option<f64> {
     Some((ratios[below] + ratios[above]) / 2.0)
 }
 
-fn largest(all: impl Iterator<Item = f64>) -> Option<f64> {
-    all.reduce(f64::max)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::over;
-
-    #[test]
-    fn ratios_are_of_neighbours() {
-        assert_eq!(over(&[], &[1.0]), None);
-        assert_eq!(over(&[3.0], &[2.0]), Some(1.5));
-        // A machine that is ten times slower for a while changes nothing.
-        assert_eq!(over(&[2.0, 20.0, 3.0], &[1.0, 10.0, 1.0]), Some(2.0));
-        assert_eq!(over(&[1.0, 3.0], &[9.0, 1.0, 1.0]), Some(2.0));
-    }
-}
+mod tests;

@@ -1,0 +1,123 @@
+//! What is measured, told apart: each spot has a row of its own.
+
+use super::FEW;
+use crate::ask::Wire;
+use crate::report::whole;
+use crate::scenario::Scenario;
+
+/// Which database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Database {
+    Postgres,
+    Sqlite,
+}
+
+impl Database {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Database::Postgres => "PostgreSQL",
+            Database::Sqlite => "SQLite",
+        }
+    }
+}
+
+pub(super) const DATABASES: [Database; 2] = [Database::Postgres, Database::Sqlite];
+
+/// What is special about a measurement. Those that are compared are told apart from all others, so that each
+/// is compared with its neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Case {
+    /// Nothing: one server, beside a database that is new for each measurement.
+    Plain,
+    /// The database stays over several measurements.
+    Kept,
+    /// The database is a millisecond away.
+    Far,
+    /// The same, and the server is the older program.
+    FarBefore,
+    /// So many servers share the database and the connections, measured in turns.
+    Servers(usize),
+}
+
+/// What one row of the table is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Spot {
+    pub(crate) scenario: Scenario,
+    pub(crate) wire: Wire,
+    pub(crate) database: Database,
+    pub(crate) connections: usize,
+    pub(crate) accounts: u64,
+    pub(crate) case: Case,
+}
+
+impl Spot {
+    /// gRPC, with nothing special.
+    pub(super) fn plain(scenario: Scenario, database: Database, connections: usize) -> Spot {
+        Spot {
+            scenario,
+            wire: Wire::Grpc,
+            database,
+            connections,
+            accounts: FEW,
+            case: Case::Plain,
+        }
+    }
+
+    /// The same in another language.
+    pub(super) fn over(self, wire: Wire) -> Spot {
+        Spot { wire, ..self }
+    }
+
+    /// The same with something special.
+    pub(super) fn in_case(self, case: Case) -> Spot {
+        Spot { case, ..self }
+    }
+
+    /// How many servers there are.
+    pub(super) fn servers(self) -> usize {
+        match self.case {
+            Case::Servers(servers) => servers,
+            Case::Plain | Case::Kept | Case::Far | Case::FarBefore => 1,
+        }
+    }
+
+    /// The database and the accounts in it, as the table calls them.
+    pub(super) fn names(self) -> [String; 2] {
+        let special = match self.case {
+            Case::Plain | Case::Kept => "",
+            Case::Far => ", 1 ms away",
+            Case::FarBefore => ", 1 ms away, before",
+            Case::Servers(1) => ", one server",
+            Case::Servers(_) => ", two servers",
+        };
+        let kept = match self.case {
+            Case::Kept => ", kept",
+            Case::Plain | Case::Far | Case::FarBefore | Case::Servers(_) => "",
+        };
+        [
+            self.database.name().to_owned() + special,
+            whole(self.accounts as f64) + kept,
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_cases_share_a_row() {
+        let spot = Spot::plain(Scenario::Flow, Database::Postgres, 64);
+        let cases = [
+            Case::Plain,
+            Case::Kept,
+            Case::Far,
+            Case::FarBefore,
+            Case::Servers(1),
+            Case::Servers(2),
+        ];
+        let mut names = cases.map(|case| spot.in_case(case).names());
+        names.sort();
+        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+    }
+}
