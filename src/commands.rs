@@ -184,8 +184,8 @@ fn in_words(found: &Inspection) -> String {
         pooled,
     } = found;
     let tables = match (missing, version) {
-        (true, _) => "not there yet, it is made at the first start".to_owned(),
-        (false, 0) => "no tables yet, they are made at the first start".to_owned(),
+        (true, _) => "not there yet, the first start makes it".to_owned(),
+        (false, 0) => "no tables yet, the first start makes them".to_owned(),
         (false, version) if version < known => {
             format!("tables of version {version}, which the next start brings to {known}")
         }

@@ -155,6 +155,9 @@ impl Base {
                 {id_of_user} || '@example.com', false, '[]',
                 '{{\"sends\":[],\"sets\":[],\"failures\":{{\"count\":0,\"last_at\":0}}}}'
             FROM {series} WHERE true ON CONFLICT DO NOTHING;
+            INSERT INTO account_names (user_id, username, given_name, family_name, nick_name, display_name, email)
+            SELECT {id_of_user}, {id_of_user}, 'ann', 'example', '', 'ann example', {id_of_user} || '@example.com'
+            FROM {series} WHERE true ON CONFLICT DO NOTHING;
             INSERT INTO events (id, user_id, organization_id, sequence, at, actor, kind)
             SELECT {event_id}, {id_of_user}, 'default', 1, {time}, 'load', 'account.registered'
             FROM {series} WHERE true ON CONFLICT DO NOTHING;"

@@ -12,7 +12,7 @@ use sea_orm::sqlx::sqlite::{
 use sea_orm::sqlx::{
     AssertSqlSafe, ConnectOptions, Connection as _, Error as SqlxError, Row, raw_sql,
 };
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::DbBackend;
 
 use crate::address::{backend, missing_directory, place};
 use crate::fault::Fault;
@@ -277,14 +277,14 @@ fn sqlite_options(url: &str, limits: Limits) -> Result<SqliteConnectOptions, Sql
 }
 
 /// Says which encoding a PostgreSQL database has, unless it is UTF-8.
-pub(crate) async fn other_encoding(session: &Session) -> Result<Option<String>, Fault> {
-    let statement = sea_orm::Statement::from_string(
-        DbBackend::Postgres,
-        "SELECT current_setting('server_encoding')",
-    );
-    let row = session.query_one_raw(statement).await?;
-    let encoding: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?;
-    Ok(encoding.filter(|encoding| encoding != "UTF8"))
+pub(crate) async fn other_encoding(dialer: &Dialer) -> Result<Option<String>, Fault> {
+    let mut connection = dialer.bare().await?;
+    // Not prepared: it is not known yet whether something sits between that would mix that up.
+    let row = raw_sql("SELECT current_setting('server_encoding')")
+        .fetch_one(&mut connection)
+        .await?;
+    let encoding: String = row.try_get(0)?;
+    Ok(Some(encoding).filter(|encoding| encoding != "UTF8"))
 }
 
 /// Shared by everything that needs connections.

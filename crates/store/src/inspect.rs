@@ -72,11 +72,11 @@ pub async fn inspect(settings: &Settings) -> Result<Inspection, OpenError> {
         Some(file) => read_only(file).await.map_err(failed)?,
         None => {
             let session = dialer.first(&settings.url).await?;
-            let between = pooler::look(&dialer).await.map_err(failed)?;
-            found.pooled = between == Between::Pooler;
-            if let Some(encoding) = other_encoding(&session).await.map_err(failed)? {
+            if let Some(encoding) = other_encoding(&dialer).await.map_err(failed)? {
                 return Err(OpenError::Encoding { encoding });
             }
+            let between = pooler::look(&dialer).await.map_err(failed)?;
+            found.pooled = between == Between::Pooler;
             session
         }
     };

@@ -52,7 +52,7 @@ struct Lookups {
 const LOOKUPS: usize = 2;
 
 /// For so long the last answer to "can you write?" stands, however often it is asked.
-const READINESS_HOLDS: Duration = Duration::from_millis(500);
+const READINESS_HOLDS: Duration = Duration::from_millis(50);
 
 impl Store {
     /// Connects and starts the lanes. [`Store::migrate`] makes the tables.
@@ -190,26 +190,26 @@ impl Store {
         Ok(account)
     }
 
-    /// Whether the database takes writes and answers reads, through the connections that requests use. Asked
-    /// often, it looks about twice a second.
+    /// Whether the database takes writes and answers reads, through the connections that requests use. Those
+    /// who ask at the same time are told by one look.
     ///
     /// # Errors
     /// [`Refusal::Unavailable`].
     pub async fn ping(&self) -> Result<(), Refusal> {
+        let asked = Instant::now();
         let mut last = self.readiness.lock().await;
-        if let Some((at, result)) = last
-            .as_ref()
-            .filter(|(at, _)| at.elapsed() < READINESS_HOLDS)
-        {
-            tracing::trace!(age = ?at.elapsed(), "readiness is known");
-            return result.clone();
+        let started = Instant::now();
+        match last.as_ref() {
+            // Looked after it was asked, or just before.
+            Some((at, result)) if *at + READINESS_HOLDS >= asked => return result.clone(),
+            Some(_) | None => {}
         }
         let writes = join_all(self.lanes.iter().map(Lane::ping));
         let reads = join_all(self.lookups.iter().map(|lookups| lookups.find("", None)));
         let (writes, reads) = tokio::join!(writes, reads);
         let reads = reads.into_iter().map(|read| read.map(|_| ()));
         let all: Result<(), Refusal> = writes.into_iter().chain(reads).collect();
-        *last = Some((Instant::now(), all.clone()));
+        *last = Some((started, all.clone()));
         all
     }
 
@@ -323,8 +323,8 @@ async fn ready_dialer(settings: &Settings) -> Result<SharedDialer, OpenError> {
     }
     // Until it is known what sits between, nothing is set on a connection.
     let dialer = dialer.pooled(true);
-    let session = dialer.first(&settings.url).await?;
-    if let Some(encoding) = other_encoding(&session).await.map_err(failed)? {
+    drop(dialer.first(&settings.url).await?);
+    if let Some(encoding) = other_encoding(&dialer).await.map_err(failed)? {
         return Err(OpenError::Encoding { encoding });
     }
     let between = pooler::look(&dialer).await.map_err(failed)?;

@@ -23,9 +23,12 @@ macro_rules! on_both {
 
 mod accounts;
 mod away;
+mod fairness;
+mod faults;
 mod lanes;
 mod lists;
 mod matches;
+mod model;
 mod numbers;
 mod opening;
 mod outbox;

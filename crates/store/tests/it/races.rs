@@ -18,6 +18,7 @@ on_both!(threads: 2;
     wrong_guesses_count_for_a_number_over_accounts_and_stores,
     wrong_guesses_add_up_when_the_budget_is_new,
     one_of_two_registrations_wins,
+    nobody_starves_among_eight_on_one_account,
     many_new_accounts_and_numbers_over_two_stores,
 );
 
@@ -46,6 +47,29 @@ async fn sequences_are_unique_over_two_stores(world: &World) {
     assert_eq!(sequences.last(), Some(&201));
     assert_eq!(world.count("SELECT count(*) FROM events").await, 201);
     assert_eq!(world.count("SELECT count(*) FROM phone_numbers").await, 1);
+}
+
+/// Eight stores are eight processes: each has a lane of its own for the one account.
+async fn nobody_starves_among_eight_on_one_account(world: &World) {
+    let mut stores = Vec::new();
+    for _ in 0..8 {
+        stores.push(world.store().await);
+    }
+    does(&stores[0], "ann", named("")).await;
+    // One after the other at each store, so that each has to win against the seven others every time.
+    let each = stores
+        .iter()
+        .zip(0..)
+        .map(|(store, nth): (_, u32)| async move {
+            for n in 0..25 {
+                does(store, "ann", rename(&format!("name {nth} {n}"))).await;
+            }
+        });
+    join_all(each).await;
+    let distinct = "SELECT count(DISTINCT sequence) FROM events WHERE user_id = 'ann'";
+    assert_eq!(world.count(distinct).await, 201);
+    let last = "SELECT CAST(sequence AS bigint) FROM accounts";
+    assert_eq!(world.count(last).await, 201);
 }
 
 async fn wrong_guesses_at_once_are_looked_at_five_times(world: &World) {
