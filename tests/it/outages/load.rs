@@ -274,7 +274,7 @@ pub async fn is_away(server: &Server) {
     );
 }
 
-/// Waits until it says that it cannot serve.
+/// Waits until it says that it cannot serve: an answer stands for a moment.
 pub async fn goes_away(server: &Server) {
     until("to be seen as away", async || {
         (!ready(server).await).then_some(())
