@@ -1,10 +1,12 @@
-//! The load generator's command line: one measurement, a flood, the yardstick, seeding, or all of the benchmark.
+//! The load generator's command line: one measurement, a flood, the yardstick, seeding, the cost of a number, or
+//! all of the benchmark.
 
 mod answer;
 mod ask;
 mod bench;
 mod echo;
 mod line;
+mod numbers;
 mod overload;
 mod process;
 mod proto;
@@ -18,6 +20,7 @@ mod stage;
 mod supply;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,6 +29,7 @@ use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
 use crate::bench::BenchArguments;
+use crate::numbers::Cost;
 use crate::overload::{Flood, overload};
 use crate::report::two;
 use crate::seed::{Base, Having};
@@ -76,6 +80,12 @@ enum Command {
         /// Where to listen
         #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
         listen: SocketAddr,
+    },
+    /// How long the reading of one phone number takes
+    Numbers {
+        /// How often each number of the mix is read
+        #[arg(long, value_name = "N", default_value = "100000")]
+        rounds: NonZeroU32,
     },
     /// Everything beside its yardsticks, as tables (scripts/bench runs it)
     Bench(BenchArguments),
@@ -134,6 +144,10 @@ async fn act(command: Command) -> anyhow::Result<bool> {
                 two(found.recovered())
             );
             Ok(found.failures() == 0)
+        }
+        Command::Numbers { rounds } => {
+            print!("{}", Cost::measure(rounds.get())?.table());
+            Ok(true)
         }
         Command::Seed {
             database_url,
