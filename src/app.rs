@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use rand::Rng;
-use ringback_core::{Time, number};
+use ringback_core::Time;
 use ringback_sms::{Inbox, Route, Webhook, WebhookSettings};
 use ringback_store::{Rules, Settings, Source, Store};
 use secrecy::ExposeSecret;
@@ -78,7 +78,6 @@ impl App {
         config.check()?;
         let tls = Tls::open(&config.tls)?;
         // Off the path of the first request; it takes tens of milliseconds.
-        number::warm_up();
         let clock = source.now.clone();
         let store = open(config, source).await?;
         tables.make_ready(&store).await?;

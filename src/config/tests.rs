@@ -222,6 +222,7 @@ fn a_wrong_type_is_named_and_not_shown() {
             "hunter2",
             "numbers.validation",
         ),
+        ("RINGBACK_NUMBERS__KINDS", "voip,hunter2", "numbers.kinds.1"),
         ("RINGBACK_SERVER__LISTEN", "hunter2", "server.listen"),
         ("RINGBACK_METRICS__LISTEN", "hunter2", "metrics.listen"),
         ("RINGBACK_SMS__ROUTES", "inbox,hunter2", "sms.routes.1"),

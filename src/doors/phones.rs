@@ -466,6 +466,7 @@ pub fn status(refusal: &Refusal) -> Status {
         | Refusal::TooManyNumbers
         | Refusal::CodeAbsent => (Code::FailedPrecondition, None),
         Refusal::NumberInvalid(_)
+        | Refusal::NumberKindNotServed(_)
         | Refusal::CodeRefused(_)
         | Refusal::FieldInvalid { .. }
         | Refusal::Unsupported { .. } => (Code::InvalidArgument, None),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ringback_core::Refusal;
 use ringback_core::limit::Limit;
-use ringback_core::number::NumberError;
+use ringback_core::number::{NumberError, NumberKind};
 use ringback_core::refusal::CodeFailure;
 use serde_json::{Value, json};
 
@@ -110,6 +110,7 @@ fn every_refusal_has_a_snapshot() {
         number(NumberError::NotInternational),
         number(NumberError::Length),
         number(NumberError::Nonexistent),
+        Refusal::NumberKindNotServed(NumberKind::PremiumRate),
         Refusal::CodeAbsent,
         Refusal::CodeRefused(CodeFailure::Wrong),
         limited(Limit::CoolDown),
@@ -140,7 +141,7 @@ fn every_refusal_has_a_snapshot() {
         let text = std::fs::read_to_string(&file).expect(name);
         harmless(name, &text);
     }
-    assert_eq!(kinds.len(), 27);
+    assert_eq!(kinds.len(), 28);
 }
 
 /// Which row meets a refusal; a new one does not compile until it has one.
@@ -164,6 +165,7 @@ fn row_of(refusal: &Refusal) -> Option<&'static str> {
         Refusal::NumberInvalid(NumberError::NotInternational) => "number_not_international",
         Refusal::NumberInvalid(NumberError::Length) => "number_length",
         Refusal::NumberInvalid(NumberError::Nonexistent) => "number_nonexistent",
+        Refusal::NumberKindNotServed(_) => "number_kind_not_served",
         Refusal::CodeAbsent => "code_absent",
         Refusal::CodeRefused(_) => "code_refused",
         Refusal::Limited {
@@ -326,6 +328,7 @@ async fn which_number(database: Database) {
         ("number_not_international", "079 123 45 67"),
         ("number_length", "+4179"),
         ("number_nonexistent", "+41111111111"),
+        ("number_kind_not_served", "+41900123456"),
     ] {
         row(name, async |wire, user| {
             let set = json!({"userId": user, "phone": phone});

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use crate::keys::keyed;
+use crate::typed::{folded, parts_groups};
 
 /// What a code is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,11 +38,11 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Brings a guess as people type it into the form of a code, or `None` when it cannot be one.
+    /// Brings a guess as people type it into the form of a code, or `None` when it cannot be one. It is
+    /// folded as numbers are: digits of every script, and no invisible characters, spaces and dashes.
     pub fn normalise(self, guess: &str) -> Option<String> {
-        let symbols: String = guess
-            .chars()
-            .filter(|c| !c.is_whitespace() && *c != '-')
+        let symbols: String = folded(guess)
+            .filter(|c| !parts_groups(*c))
             .map(|c| c.to_ascii_uppercase())
             .collect();
         let fits = symbols.len() == usize::from(self.length)
@@ -167,9 +168,36 @@ mod tests {
         assert_eq!(SIX.normalise(" 123-456 ").as_deref(), Some("123456"));
         assert_eq!(SIX.normalise("12345"), None);
         assert_eq!(SIX.normalise("12345a"), None);
-        assert_eq!(SIX.normalise("１２３４５６"), None);
+        assert_eq!(SIX.normalise("12345²"), None);
+        assert_eq!(SIX.normalise(""), None);
         assert_eq!(LETTERS.normalise("abcd2345").as_deref(), Some("ABCD2345"));
+        assert_eq!(
+            LETTERS.normalise("\u{200E}ａｂｃｄ–२३४५").as_deref(),
+            Some("ABCD2345")
+        );
         assert_eq!(LETTERS.normalise("abcd2340"), None);
+    }
+
+    #[test]
+    fn a_code_is_the_same_in_every_script() {
+        for guess in [
+            "١٢٣٤٥٦",
+            "۱۲۳۴۵۶",
+            "１２３４５６",
+            "๑๒๓๔๕๖",
+            "१२३४५६",
+            "𞥑𞥒𞥓𞥔𞥕𞥖",
+            "1️⃣2️⃣3️⃣4️⃣5️⃣6️⃣",
+            "\u{200E}123456\u{200F}",
+            "\u{FEFF}123\u{200B}456",
+            "123–456",
+            "123\u{00A0}456",
+            "123\u{202F}456\u{3000}",
+            "[123 456]",
+            "123.456\r\n",
+        ] {
+            assert_eq!(SIX.normalise(guess).as_deref(), Some("123456"), "{guess:?}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod number;
 pub mod policy;
 pub mod refusal;
 pub mod rights;
+mod typed;
 
 pub use account::{Account, Phone, PhoneState, Profile};
 pub use challenge::Challenge;

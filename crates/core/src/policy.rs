@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::{Alphabet, Shape};
 use crate::limit::Window;
-use crate::number::{NumberRules, Validation, is_region};
+use crate::number::{NumberKind, NumberRules, Validation, is_region};
 
 /// Every figure that a decision depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -155,6 +155,7 @@ impl Default for NumberRules {
         NumberRules {
             validation: Validation::Valid,
             default_region: String::new(),
+            kinds: NumberKind::DEFAULT.to_vec(),
             most_per_account: 5,
         }
     }
@@ -184,6 +185,12 @@ impl Policy {
             return fail(
                 "numbers.default_region",
                 "is no country code; use two letters such as \"CH\", or \"\" for none",
+            );
+        }
+        if numbers.kinds.is_empty() {
+            return fail(
+                "numbers.kinds",
+                "must list at least one kind, such as \"mobile\"",
             );
         }
         if !(1..=100).contains(&numbers.most_per_account) {
@@ -277,6 +284,7 @@ mod tests {
             key_of(|p| p.numbers.default_region = "Swiss".into()),
             "numbers.default_region"
         );
+        assert_eq!(key_of(|p| p.numbers.kinds.clear()), "numbers.kinds");
         assert_eq!(
             key_of(|p| p.limits.lock_at_failures = 5),
             "limits.lock_at_failures"

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::limit::Limit;
-use crate::number::NumberError;
+use crate::number::{NumberError, NumberKind};
 
 /// Why a request was refused. [`Refusal::code`] is stable; the text is for logs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +47,9 @@ pub enum Refusal {
     /// The text is no number that we take.
     #[error(transparent)]
     NumberInvalid(#[from] NumberError),
+    /// A code would have to be sent to a number of a kind that `numbers.kinds` does not list.
+    #[error("no codes are sent to {0} numbers; use a number of another kind")]
+    NumberKindNotServed(NumberKind),
     /// There is no challenge whose code could be sent again.
     #[error("no code to send again")]
     CodeAbsent,
@@ -137,6 +140,7 @@ impl Refusal {
             Refusal::PhoneUnverified => "phone_unverified",
             Refusal::TooManyNumbers => "too_many_numbers",
             Refusal::NumberInvalid(error) => error.code(),
+            Refusal::NumberKindNotServed(_) => "number_kind_not_served",
             Refusal::CodeAbsent => "code_absent",
             Refusal::CodeRefused(_) => "code_refused",
             Refusal::Limited { .. } => "limited",

@@ -1,4 +1,5 @@
-//! The load generator's command line: one measurement, a flood, the yardstick, seeding, or all of the benchmark.
+//! The load generator's command line: one measurement, a flood, the yardstick, seeding, the cost of a number, or
+//! all of the benchmark.
 
 mod answer;
 mod aside;
@@ -8,6 +9,7 @@ mod delay;
 mod echo;
 mod line;
 mod lists;
+mod numbers;
 mod overload;
 mod process;
 mod proto;
@@ -21,6 +23,7 @@ mod stage;
 mod supply;
 
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,6 +32,7 @@ use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
 use crate::bench::BenchArguments;
+use crate::numbers::Cost;
 use crate::overload::{Flood, overload};
 use crate::report::two;
 use crate::seed::{Base, Having};
@@ -91,6 +95,12 @@ enum Command {
         /// How much later
         #[arg(long, value_name = "MILLISECONDS", default_value_t = 1)]
         milliseconds: u64,
+    },
+    /// How long the reading of one phone number takes
+    Numbers {
+        /// How often each number of the mix is read
+        #[arg(long, value_name = "N", default_value = "100000")]
+        rounds: NonZeroU32,
     },
     /// Everything beside its yardsticks, as tables (scripts/bench runs it)
     Bench(BenchArguments),
@@ -162,6 +172,10 @@ async fn act(command: Command) -> anyhow::Result<bool> {
                 two(found.recovered())
             );
             Ok(found.failures() == 0)
+        }
+        Command::Numbers { rounds } => {
+            print!("{}", Cost::measure(rounds.get())?.table());
+            Ok(true)
         }
         Command::Seed {
             database_url,

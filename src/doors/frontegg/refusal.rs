@@ -137,6 +137,10 @@ pub(super) fn reply(refusal: &Refusal) -> Response {
             let texts = ["Phone number must be valid".to_owned(), reason.to_string()];
             error(StatusCode::BAD_REQUEST, Some(NUMBER_INVALID), texts)
         }
+        Refusal::NumberKindNotServed(_) => {
+            let texts = [refusal.to_string()];
+            error(StatusCode::BAD_REQUEST, Some(NUMBER_INVALID), texts)
+        }
         Refusal::CodeAbsent => {
             let text = ["there is no code to send again; ask for a new one"];
             error(StatusCode::BAD_REQUEST, none, text)
@@ -241,6 +245,7 @@ fn wait(mut response: Response, retry_after: Duration) -> Response {
 #[cfg(test)]
 mod tests {
     use axum::body::to_bytes;
+    use ringback_core::number::NumberKind;
     use ringback_core::refusal::CodeFailure;
     use serde_json::{Map, Value, json};
 
@@ -270,6 +275,7 @@ mod tests {
             Refusal::NumberInvalid(NumberError::NotInternational),
             Refusal::NumberInvalid(NumberError::Length),
             Refusal::NumberInvalid(NumberError::Nonexistent),
+            Refusal::NumberKindNotServed(NumberKind::PremiumRate),
             Refusal::CodeAbsent,
             Refusal::CodeRefused(CodeFailure::Locked),
             limited(Limit::CoolDown),

@@ -2,7 +2,7 @@
 
 use ringback_core::account::{AccountLimits, Profile};
 use ringback_core::limit::Limit;
-use ringback_core::number::NumberError;
+use ringback_core::number::{NumberError, NumberKind};
 use ringback_core::refusal::CodeFailure;
 
 use super::*;
@@ -228,6 +228,10 @@ fn every_refusal_has_its_code_and_its_stable_name() {
         (Refusal::TooManyNumbers, Code::FailedPrecondition),
         (
             Refusal::NumberInvalid(NumberError::Length),
+            Code::InvalidArgument,
+        ),
+        (
+            Refusal::NumberKindNotServed(NumberKind::TollFree),
             Code::InvalidArgument,
         ),
         (Refusal::CodeAbsent, Code::FailedPrecondition),

@@ -280,6 +280,10 @@ fn reply(refusal: &Refusal) -> Problem {
             let detail = Detail::invalid(PHONE_NUMBER, error.to_string());
             Problem::request(error.to_string(), NUMBER).detailed(vec![detail])
         }
+        Refusal::NumberKindNotServed(_) => {
+            let detail = Detail::invalid(PHONE_NUMBER, refusal.to_string());
+            Problem::request(refusal.to_string(), NUMBER).detailed(vec![detail])
+        }
         Refusal::CodeAbsent => {
             let text = "no phone number of the user waits to be verified";
             Problem::new(StatusCode::BAD_REQUEST, "invalid_state", text, NUMBER)
@@ -343,7 +347,7 @@ fn reply(refusal: &Refusal) -> Problem {
 mod tests {
     use super::*;
     use ringback_core::limit::Limit;
-    use ringback_core::number::NumberError;
+    use ringback_core::number::{NumberError, NumberKind};
     use ringback_core::refusal::CodeFailure;
 
     fn told(problem: Problem) -> serde_json::Value {
@@ -383,6 +387,7 @@ mod tests {
             Refusal::PhoneUnverified,
             Refusal::TooManyNumbers,
             Refusal::NumberInvalid(NumberError::Length),
+            Refusal::NumberKindNotServed(NumberKind::PremiumRate),
             Refusal::CodeAbsent,
             Refusal::CodeRefused(CodeFailure::Wrong),
             Refusal::Limited {

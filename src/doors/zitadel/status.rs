@@ -116,6 +116,9 @@ pub fn status_of(refusal: &Refusal, missing: Missing) -> Status {
             "PHONE-so0wa",
             &format!("Phone is invalid: {reason}"),
         ),
+        Refusal::NumberKindNotServed(_) => {
+            ours(Code::InvalidArgument, &refusal.to_string(), None, None)
+        }
         Refusal::CodeAbsent => zitadels(
             Code::FailedPrecondition,
             "PHONE-5xrra88eq8",
@@ -235,6 +238,7 @@ fn whole_seconds(wait: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use ringback_core::number::NumberKind;
     use ringback_core::refusal::CodeFailure;
 
     use super::*;
@@ -352,6 +356,12 @@ mod tests {
                 Code::InvalidArgument,
                 "PHONE-so0wa",
                 "Phone is invalid: the phone number is too short or too long",
+            ),
+            (
+                Refusal::NumberKindNotServed(NumberKind::PremiumRate),
+                Code::InvalidArgument,
+                "RINGBACK-number_kind_not_served",
+                "no codes are sent to premium-rate numbers; use a number of another kind",
             ),
             (
                 Refusal::CodeAbsent,

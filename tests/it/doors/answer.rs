@@ -108,7 +108,9 @@ fn zitadel(answer: &Answer) -> Option<Kind> {
         (403, "AUTH-AWfge") => Kind::Denied,
         (404, "COMMAND-ieJ2e" | "QUERY-Dfbg2") => Kind::NoUser,
         (400, "COMMAND-ieJ2e") => Kind::NoNumber,
-        (400, "PHONE-so0wa" | "PHONE-Zt0NV") => Kind::NumberInvalid,
+        (400, "PHONE-so0wa" | "PHONE-Zt0NV" | "RINGBACK-number_kind_not_served") => {
+            Kind::NumberInvalid
+        }
         (400, "COMMAND-Uch5e") => Kind::NumberUnchanged,
         (400, "COMMAND-eis9R") => Kind::CodeRefused,
         (400, "PHONE-5xrra88eq8") => Kind::NothingToSend,

@@ -1,5 +1,7 @@
 //! Numbers: many spellings of one.
 
+use ringback_core::number::NumberKind;
+
 use super::{Door, Kind, User};
 use crate::app::TestApp;
 use crate::database::Database;
@@ -8,6 +10,8 @@ use crate::flows::SPELLINGS;
 crate::at_each_door! {
     spellings_of_a_number_are_one_number,
     a_national_number_needs_a_region,
+    a_code_is_read_in_every_script,
+    no_code_goes_to_a_kind_of_number_that_is_not_served,
 }
 
 const NUMBER: &str = "+41791234567";
@@ -65,4 +69,44 @@ async fn a_national_number_needs_a_region(door: Door, database: Database) {
     ann.submit(&question, &code).await.expect("verified");
     let held = ann.held().await.expect("read");
     assert_eq!(held, [(NUMBER.to_owned(), true)]);
+}
+
+async fn a_code_is_read_in_every_script(door: Door, database: Database) {
+    let app = TestApp::start(database).await;
+    // Arabic-Indic, Devanagari, full-width and Adlam.
+    for (index, zero) in [0x0660, 0x0966, 0xFF10, 0x1E950].into_iter().enumerate() {
+        let (user, number) = (User::new(&app, door, &format!("ann-{index}")), app.number());
+        let question = user.set(&number).await.expect("set");
+        let code = app.code(&number).await;
+        let digits = code.bytes().map(|digit| zero + u32::from(digit - b'0'));
+        let digits: Vec<char> = digits.filter_map(char::from_u32).collect();
+        let (left, right) = digits.split_at(3);
+        let (left, right) = (String::from_iter(left), String::from_iter(right));
+        let typed = format!("\u{200e}{left}\u{200b} – {right}\u{feff}");
+        user.submit(&question, &typed).await.expect("verified");
+        assert_eq!(user.held().await.expect("read"), [(number, true)]);
+    }
+}
+
+async fn no_code_goes_to_a_kind_of_number_that_is_not_served(door: Door, database: Database) {
+    let fixed = TestApp::start_with(database.another().await, |config| {
+        config.numbers.kinds.push(NumberKind::FixedLine);
+    });
+    let (mobile, fixed) = (TestApp::start(database).await, fixed.await);
+    for (number, kind) in [
+        ("+41900123456", "premium-rate"),
+        ("+41212345678", "fixed-line"),
+    ] {
+        let refused = User::new(&mobile, door, "ann").set(number).await;
+        let refused = refused.expect_err("not served");
+        assert_eq!(refused.kind, Kind::NumberInvalid);
+        let told = format!("no codes are sent to {kind} numbers");
+        assert!(refused.look().2.contains(&told), "{:?}", refused.look());
+    }
+    assert_eq!(mobile.database.dump().await, "", "nothing is kept");
+
+    let ann = User::new(&fixed, door, "ann");
+    let question = ann.set("+41 21 234 56 78").await.expect("set");
+    let code = fixed.code("+41212345678").await;
+    ann.submit(&question, &code).await.expect("verified");
 }

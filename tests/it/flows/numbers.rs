@@ -14,7 +14,7 @@ crate::on_both! {
     validation_says_how_much_a_number_must_prove,
 }
 
-pub const SPELLINGS: [&str; 7] = [
+pub const SPELLINGS: [&str; 10] = [
     "+41 79 123 45 67",
     "0041791234567",
     "tel:+41-79-123-45-67",
@@ -22,6 +22,9 @@ pub const SPELLINGS: [&str; 7] = [
     "+٤١٧٩١٢٣٤٥٦٧",
     "\u{202a}+41 79 123 45 67",
     "\u{feff}+41791234567",
+    "[+41] 79–123–45–67",
+    "+𞥔𞥑𞥗𞥙𞥑𞥒𞥓𞥔𞥕𞥖𞥗",
+    "tel:0791234567;phone-context=+41",
 ];
 
 async fn spellings_of_a_number_are_one_number(database: Database) {

@@ -120,6 +120,7 @@ async fn which_number(database: Database) {
         ("number_not_international", "079 123 45 67"),
         ("number_length", "+4179"),
         ("number_nonexistent", "+41111111111"),
+        ("number_kind_not_served", "+41900123456"),
     ] {
         let body = json!({"phoneNumber": number});
         let created = ann.post("/v1", body.clone()).await;

@@ -105,6 +105,8 @@ async fn what_is_refused(database: Database) {
         assert_eq!(kept(&updating), kept(&verifying), "{name}");
         keep(name, updating);
     }
+    let premium = update(app, "ann", "+41900123456").await;
+    keep("number_kind_not_served", premium);
     snapshot("reachfive_refused", &told);
     assert_eq!(shown(app, "ann").await, (Some(number), Some(true)));
 }

@@ -209,12 +209,17 @@ impl Turn<'_> {
         Err(CodeFailure::Wrong)
     }
 
-    /// What a message to the number has to wait for. Spends nothing.
+    /// What a code sent to the number has to wait for. Refuses a kind of number that is not served. Spends
+    /// nothing.
     pub(super) fn send_waits(
         &self,
         account: &Account,
         number: &Number,
     ) -> Result<Vec<(Limit, Duration)>, Refusal> {
+        let kind = number.kind();
+        if !self.at.policy.numbers.kinds.contains(&kind) {
+            return Err(Refusal::NumberKindNotServed(kind));
+        }
         let (now, limits) = (self.at.now, &self.at.policy.limits);
         let pseudonym = self.at.keys.pseudonym(number);
         let budget = self.budgets.get(&pseudonym).ok_or(Refusal::Internal)?;

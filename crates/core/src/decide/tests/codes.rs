@@ -62,6 +62,25 @@ fn a_code_keeps_its_shape_when_the_policy_changes() {
 }
 
 #[test]
+fn a_code_may_be_typed_in_another_script() {
+    let world = World::new().with_code("ann", ONE);
+    let code = world.code("ann");
+    let from = |zero: u32| -> String {
+        let digits = code.bytes().map(|digit| zero + u32::from(digit - b'0'));
+        digits.filter_map(char::from_u32).collect()
+    };
+    // Arabic-Indic, Thai, Devanagari, full-width and Adlam.
+    let scripts = [0x0660, 0x0E50, 0x0966, 0xFF10, 0x1E950].map(from);
+    let copied = ["\u{FEFF}", "\u{200E}", "\u{200B}", "\u{2013} "].map(|sign| {
+        let (left, right) = code.split_at(3);
+        format!("{sign}{left}{sign}{right}")
+    });
+    for typed in scripts.iter().chain(&copied) {
+        world.clone().does(&own("ann"), "ann", guess(typed));
+    }
+}
+
+#[test]
 fn a_wrong_code_costs_a_guess_and_counts_for_account_and_number() {
     let mut world = World::new().with_code("ann", ONE);
     let wrong = world.wrong("ann");
@@ -74,7 +93,7 @@ fn a_wrong_code_costs_a_guess_and_counts_for_account_and_number() {
 #[test]
 fn a_code_of_the_wrong_shape_costs_nothing_and_is_no_event() {
     let mut world = World::new().with_code("ann", ONE);
-    for typed in ["", "12345", "1234567", "12345a", "１２３４５６"] {
+    for typed in ["", "12345", "1234567", "12345a", "12345²", "１２３４５"] {
         let refusal = world.refuses(&own("ann"), "ann", guess(typed));
         assert_eq!(refusal, Refusal::CodeRefused(CodeFailure::Shape));
     }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod changes;
+mod kinds;
 mod removal;
 mod rules;
 
