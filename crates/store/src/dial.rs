@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sea_orm::DbBackend;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
@@ -12,7 +13,6 @@ use sea_orm::sqlx::sqlite::{
 use sea_orm::sqlx::{
     AssertSqlSafe, ConnectOptions, Connection as _, Error as SqlxError, Row, raw_sql,
 };
-use sea_orm::DbBackend;
 
 use crate::address::{backend, missing_directory, place};
 use crate::fault::Fault;
