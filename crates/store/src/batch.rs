@@ -71,9 +71,9 @@ async fn optimistic(
     let statement = shared.sql.write_at_once(changes.writes()?);
     let taken = line.take().await?;
     let writing = async { Ok(taken.session.query_one_raw(statement).await?) };
-    let written = taken.within(writing).await;
+    let (epoch, written) = (taken.epoch, taken.within(writing).await);
     line.done(taken, written)?;
-    shared.wrote(0, tells);
+    shared.wrote(epoch, 0, tells);
     Ok(outcomes)
 }
 
@@ -103,10 +103,10 @@ async fn exclusive(
             }
         }
     };
-    let done = taken.within(transaction).await;
+    let (epoch, done) = (taken.epoch, taken.within(transaction).await);
     let (outcomes, touched, tells) = line.done(taken, done)?;
     if touched > 0 {
-        shared.wrote(touched, tells);
+        shared.wrote(epoch, touched, tells);
     }
     Ok(outcomes)
 }

@@ -1,6 +1,7 @@
 //! Whether the database can be reached and written to: said once, and known to every connection.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use ringback_core::Refusal;
 
@@ -11,7 +12,8 @@ use crate::fault::Fault;
 pub(crate) struct Health {
     /// Connections that were made in an earlier epoch are not used any more.
     epoch: AtomicU64,
-    away: AtomicBool,
+    /// While the database is away: what is made from this epoch on may show that it is back.
+    away_until: Mutex<Option<u64>>,
 }
 
 impl Health {
@@ -34,11 +36,20 @@ impl Health {
         }
     }
 
-    /// Something was written, so the database is there.
-    pub(crate) fn wrote(&self) {
-        if self.away.load(Ordering::Relaxed) && self.away.swap(false, Ordering::SeqCst) {
+    /// Something was written over a connection of this epoch, so the database is there; unless the
+    /// connection is older than the outage, when it was only the last to get through.
+    pub(crate) fn wrote(&self, epoch: u64) {
+        let mut away = self.away_until();
+        if away.is_some_and(|first| epoch >= first) {
+            *away = None;
             tracing::info!("the database can be reached again");
         }
+    }
+
+    fn away_until(&self) -> std::sync::MutexGuard<'_, Option<u64>> {
+        self.away_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Logs a fault once, where it was met, and says what the caller is told. That the database is away is
@@ -46,10 +57,13 @@ impl Health {
     pub(crate) fn report(&self, fault: &Fault, doing: &str) -> Refusal {
         match fault {
             Fault::Unavailable(reason) => {
-                if self.away.swap(true, Ordering::SeqCst) {
-                    tracing::debug!(doing, reason, "the database is still away");
-                } else {
-                    tracing::warn!(doing, reason, "the database is away");
+                let now = self.epoch();
+                let mut away = self.away_until();
+                let before = *away;
+                *away = Some(now.max(before.unwrap_or(0)));
+                match before {
+                    Some(_) => tracing::debug!(doing, reason, "the database is still away"),
+                    None => tracing::warn!(doing, reason, "the database is away"),
                 }
             }
             Fault::TooSlow(reason) => tracing::warn!(doing, reason, "a statement was ended"),
@@ -65,6 +79,19 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A log that flaps tells nobody anything.
+    #[test]
+    fn what_is_older_than_an_outage_does_not_end_it() {
+        let health = Health::default();
+        let old = health.epoch();
+        health.lost(old);
+        health.report(&Fault::Unavailable("shut down".into()), "testing");
+        health.wrote(old);
+        assert!(health.away_until().is_some());
+        health.wrote(health.epoch());
+        assert!(health.away_until().is_none());
+    }
 
     #[test]
     fn one_failure_ends_one_epoch() {

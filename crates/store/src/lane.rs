@@ -72,7 +72,7 @@ async fn serve(shared: &Shared, line: &LaneLine, jobs: &mut Vec<Job>) {
     metrics::histogram!("ringback_batch_commands").record(batch.len() as f64);
     let commands: Vec<&Command> = batch.iter().map(|job| &job.command).collect();
     let mut line = line.lock().await;
-    let outcomes = match commit(shared, &mut line, &commands).await {
+    let outcomes = match bounded(shared, commit(shared, &mut line, &commands)).await {
         Ok(outcomes) => outcomes,
         Err(Fault::Failed(reason)) if commands.len() > 1 => {
             tracing::warn!(reason, "a batch failed; doing its commands one by one");
@@ -88,6 +88,18 @@ async fn serve(shared: &Shared, line: &LaneLine, jobs: &mut Vec<Job>) {
         drop(job.place);
         // A caller that has gone meanwhile does not want to know.
         let _ = job.reply.send(outcome);
+    }
+}
+
+/// Waits for work of several steps, each of which has a limit of its own, for as long as two may take.
+pub(crate) async fn bounded<T>(
+    shared: &Shared,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let limit = shared.dialer.limits.statement * 2;
+    match tokio::time::timeout(limit, work).await {
+        Ok(done) => done,
+        Err(_) => Err(Fault::Unavailable(format!("not done within {limit:?}"))),
     }
 }
 
@@ -126,7 +138,7 @@ async fn one_by_one(shared: &Shared, line: &mut Line, commands: &[&Command]) -> 
             outcomes.push(Err(Refusal::Unavailable));
             continue;
         }
-        let outcome = match commit(shared, line, &[command]).await {
+        let outcome = match bounded(shared, commit(shared, line, &[command])).await {
             Ok(mut single) => single.pop().unwrap_or(Err(Refusal::Internal)),
             Err(fault) => {
                 away = matches!(fault, Fault::Unavailable(_));
@@ -154,14 +166,14 @@ async fn touch(shared: &Shared, line: &LaneLine) -> Result<(), Refusal> {
                 rows => Err(Fault::Failed(format!("liveness has {rows} rows"))),
             }
         };
-        let touched = taken.within(touch).await;
+        let (epoch, touched) = (taken.epoch, taken.within(touch).await);
         if let Some(touched) = line.read(taken, touched) {
-            break touched;
+            break touched.map(|()| epoch);
         }
     };
     match touched {
-        Ok(()) => {
-            shared.wrote(1, false);
+        Ok(epoch) => {
+            shared.wrote(epoch, 1, false);
             Ok(())
         }
         // Somebody else touches it, which proves as much.

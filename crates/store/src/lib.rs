@@ -162,9 +162,9 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Something was committed: so many rows, and perhaps a message.
-    fn wrote(&self, rows: u64, message: bool) {
-        self.dialer.health.wrote();
+    /// Something was committed over a connection of this epoch: so many rows, and perhaps a message.
+    fn wrote(&self, epoch: u64, rows: u64, message: bool) {
+        self.dialer.health.wrote(epoch);
         if let Some(log) = &self.log {
             log.grew(rows);
         }

@@ -20,7 +20,8 @@ pub(crate) struct Taken {
     pub(crate) session: Session,
     dialer: SharedDialer,
     purpose: Purpose,
-    epoch: u64,
+    /// When it was made.
+    pub(crate) epoch: u64,
     /// Nothing was done on it yet: who fails on it fails for good.
     fresh: bool,
 }

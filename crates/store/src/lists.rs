@@ -75,7 +75,9 @@ impl Lists {
     /// Waits until the list's organisation, and the database, have room for one more. A list whose caller
     /// goes away is ended, and its connection with it.
     async fn enter(&self, scope: &Scope) -> Result<Turn<'_>, Fault> {
-        let room = tokio::time::timeout(self.dialer.limits.list, self.room(scope)).await;
+        // The list itself may take as long as it may take.
+        let patience = self.dialer.limits.list / 2;
+        let room = tokio::time::timeout(patience, self.room(scope)).await;
         room.ok()
             .flatten()
             .ok_or_else(|| Fault::Busy("more lists are asked for than can run at once".to_owned()))

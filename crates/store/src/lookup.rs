@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
 use ringback_core::{Account, Refusal};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::fault::Fault;
-use crate::lane::QUIET;
+use crate::lane::{QUIET, bounded};
 use crate::line::Line;
 use crate::share::Place;
 use crate::{Shared, load};
@@ -18,6 +19,7 @@ const MOST: usize = 256;
 /// Somebody who waits for an account.
 pub(crate) struct Lookup {
     pub(crate) id: String,
+    pub(crate) queued_at: Instant,
     /// What its account and its caller take up of the queue, until it is answered.
     pub(crate) place: Option<Place>,
     pub(crate) reply: oneshot::Sender<Result<Option<Arc<Account>>, Refusal>>,
@@ -42,18 +44,29 @@ pub(crate) async fn run(shared: Arc<Shared>, mut line: Line, mut queue: mpsc::Re
 }
 
 async fn answer(shared: &Shared, line: &mut Line, waiting: &mut Vec<Lookup>) {
+    let now = Instant::now();
+    let longest = shared.dialer.limits.statement;
+    let late = |lookup: &mut Lookup| now.duration_since(lookup.queued_at) > longest;
+    for late in waiting.extract_if(.., late) {
+        let _ = late.reply.send(Err(Refusal::Unavailable));
+    }
     waiting.retain(|lookup: &Lookup| !lookup.reply.is_closed());
     let ids: BTreeSet<&str> = waiting.iter().map(|lookup| lookup.id.as_str()).collect();
     if ids.is_empty() {
         return;
     }
     let health = &shared.dialer.health;
-    let found = match find(shared, line, &ids).await {
+    let found = match bounded(shared, find(shared, line, &ids)).await {
         Ok(found) => Ok(found),
         // One account that cannot be read must not hide the others.
         Err(Fault::Failed(_)) if ids.len() > 1 => {
-            for Lookup { id, place, reply } in waiting.drain(..) {
-                let alone = find(shared, line, &BTreeSet::from([id.as_str()])).await;
+            for lookup in waiting.drain(..) {
+                let Lookup {
+                    id, place, reply, ..
+                } = lookup;
+                let only = BTreeSet::from([id.as_str()]);
+                let alone = find(shared, line, &only);
+                let alone = bounded(shared, alone).await;
                 let alone = alone.map(|mut found| found.remove(&id));
                 drop(place);
                 let _ =
@@ -63,7 +76,10 @@ async fn answer(shared: &Shared, line: &mut Line, waiting: &mut Vec<Lookup>) {
         }
         Err(fault) => Err(health.report(&fault, "reading accounts")),
     };
-    for Lookup { id, place, reply } in waiting.drain(..) {
+    for lookup in waiting.drain(..) {
+        let Lookup {
+            id, place, reply, ..
+        } = lookup;
         let answer = match &found {
             Ok(found) => Ok(found.get(&id).cloned()),
             Err(refusal) => Err(refusal.clone()),

@@ -96,11 +96,11 @@ impl Store {
             };
             Ok((claimed, challenges))
         };
-        let claimed = taken.within(claiming).await;
+        let (epoch, claimed) = (taken.epoch, taken.within(claiming).await);
         let (claimed, challenges) = line.done(taken, claimed)?;
         if shared.sql.backend == DbBackend::Postgres {
             // A server that takes no writes would have refused it, even with nothing to claim.
-            shared.dialer.health.wrote();
+            shared.dialer.health.wrote(epoch);
         }
         let taken = claimed.len();
         if taken == 0 {
@@ -217,10 +217,10 @@ impl Store {
             let changed = taken.session.execute_raw(statement).await?;
             Ok(changed.rows_affected())
         };
-        let changed = taken.within(changing).await;
+        let (epoch, changed) = (taken.epoch, taken.within(changing).await);
         let changed = line.done(taken, changed)?;
         if changed > 0 {
-            self.shared.wrote(changed, false);
+            self.shared.wrote(epoch, changed, false);
         }
         Ok(changed)
     }

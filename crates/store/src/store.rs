@@ -206,9 +206,16 @@ impl Store {
         }
         let writes = join_all(self.lanes.iter().map(Lane::ping));
         let reads = join_all(self.lookups.iter().map(|lookups| lookups.find("", None)));
-        let (writes, reads) = tokio::join!(writes, reads);
-        let reads = reads.into_iter().map(|read| read.map(|_| ()));
-        let all: Result<(), Refusal> = writes.into_iter().chain(reads).collect();
+        let looks = async { tokio::join!(writes, reads) };
+        let limit = self.shared.dialer.limits.statement;
+        let all: Result<(), Refusal> = match tokio::time::timeout(limit, looks).await {
+            Ok((writes, reads)) => {
+                let reads = reads.into_iter().map(|read| read.map(|_| ()));
+                writes.into_iter().chain(reads).collect()
+            }
+            // Whoever is on the way says why.
+            Err(_) => Err(Refusal::Unavailable),
+        };
         *last = Some((started, all.clone()));
         all
     }
@@ -284,6 +291,7 @@ impl Lookups {
         let (reply, answer) = oneshot::channel();
         let lookup = Lookup {
             id: id.to_owned(),
+            queued_at: Instant::now(),
             place,
             reply,
         };

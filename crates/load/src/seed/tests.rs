@@ -47,6 +47,18 @@ async fn opened(url: &str) -> Store {
     store
 }
 
+fn service() -> Caller {
+    Caller {
+        user: "load".into(),
+        organization: "default".into(),
+        everywhere: true,
+        may_read: true,
+        may_write: true,
+        may_delete: true,
+        language: String::new(),
+    }
+}
+
 async fn check(url: &str) {
     let store = opened(url).await;
     let mut base = Base::open(url).await.unwrap();
@@ -63,7 +75,7 @@ async fn check(url: &str) {
     }
 
     for n in 0..12 {
-        let account = store.find_account(&supply::user(n)).await.unwrap();
+        let account = store.read(&service(), &supply::user(n)).await;
         let account = account.expect("a seeded account");
         let phone = account.primary_phone().expect("a number");
         assert_eq!(phone.number.as_str(), supply::number(n));
@@ -72,24 +84,12 @@ async fn check(url: &str) {
     }
 
     let user = supply::user(fresh.start);
-    let account = store
-        .find_account(&user)
-        .await
-        .unwrap()
-        .expect("an account");
+    let account = store.read(&service(), &user).await.expect("an account");
     assert!(account.phones.is_empty());
     // The store can go on from here.
     let number = Number::parse(&supply::number(fresh.start), &NumberRules::default());
     let command = Command {
-        caller: Caller {
-            user: "load".into(),
-            organization: "default".into(),
-            everywhere: true,
-            may_read: true,
-            may_write: true,
-            may_delete: true,
-            language: String::new(),
-        },
+        caller: service(),
         account: user,
         action: Action::SetPhone(SetPhone {
             number,
