@@ -44,7 +44,6 @@ pub(crate) async fn run(
     let mut jobs = Vec::with_capacity(most);
     loop {
         tokio::select! {
-            biased;
             ping = pings.recv() => match ping {
                 Some(ping) => {
                     let _ = ping.send(touch(&shared, &line).await);

@@ -40,11 +40,29 @@ struct Lane {
     queue: mpsc::Sender<Job>,
     shares: Arc<Shares>,
     pings: mpsc::Sender<Ping>,
+    patience: Patience,
 }
 
 struct Lookups {
     queue: mpsc::Sender<Lookup>,
     shares: Arc<Shares>,
+    patience: Patience,
+}
+
+/// How long anybody waits for a queue: as long as three statements may take, one in front and two of its own.
+struct Patience(Duration);
+
+impl Patience {
+    fn of(shared: &Shared) -> Patience {
+        Patience(shared.dialer.limits.statement * 3)
+    }
+
+    async fn wait<T>(&self, answer: oneshot::Receiver<Result<T, Refusal>>) -> Result<T, Refusal> {
+        match tokio::time::timeout(self.0, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(Refusal::Unavailable),
+        }
+    }
 }
 
 /// Queues for reads of one account, each with a connection: while one waits for the database, the other has
@@ -244,11 +262,13 @@ impl Lane {
     fn start(shared: Arc<Shared>, line: LaneLine, bound: usize) -> Lane {
         let (queue, waiting) = mpsc::channel(bound);
         let (pings, asked) = mpsc::channel(1);
+        let patience = Patience::of(&shared);
         start(lane::run(shared, line, waiting, asked));
         Lane {
             queue,
             shares: Shares::of(bound),
             pings,
+            patience,
         }
     }
 
@@ -267,23 +287,25 @@ impl Lane {
             reply,
         };
         sent(self.queue.try_send(job))?;
-        answer.await.unwrap_or(Err(Refusal::Unavailable))
+        self.patience.wait(answer).await
     }
 
     async fn ping(&self) -> Result<(), Refusal> {
         let (reply, answer) = oneshot::channel();
         sent(self.pings.try_send(reply))?;
-        answer.await.unwrap_or(Err(Refusal::Unavailable))
+        self.patience.wait(answer).await
     }
 }
 
 impl Lookups {
     fn start(shared: Arc<Shared>, line: Line, bound: usize) -> Lookups {
         let (queue, waiting) = mpsc::channel(bound);
+        let patience = Patience::of(&shared);
         start(lookup::run(shared, line, waiting));
         Lookups {
             queue,
             shares: Shares::of(bound),
+            patience,
         }
     }
 
@@ -296,7 +318,7 @@ impl Lookups {
             reply,
         };
         sent(self.queue.try_send(lookup))?;
-        answer.await.unwrap_or(Err(Refusal::Unavailable))
+        self.patience.wait(answer).await
     }
 }
 
