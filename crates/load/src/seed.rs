@@ -84,7 +84,9 @@ impl Base {
     /// Adds users; those that are there already stay as they are.
     pub(crate) async fn seed(&mut self, users: Range<u64>, having: Having) -> anyhow::Result<()> {
         // An older program, which another is measured against, has no table of folded names.
-        let names = self.count("SELECT count(*) FROM account_names WHERE user_id = ''").await;
+        let names = self
+            .count("SELECT count(*) FROM account_names WHERE user_id = ''")
+            .await;
         let names = names.is_ok();
         let mut from = users.start;
         while from < users.end {

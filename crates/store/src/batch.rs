@@ -68,7 +68,7 @@ async fn optimistic(
         return Ok(outcomes);
     }
     let tells = !changes.messages.added.is_empty();
-    let statement = shared.sql.write_at_once(changes.writes()?);
+    let statement = shared.sql.writes.at_once(changes.writes()?);
     let taken = line.take().await?;
     let writing = async { Ok(taken.session.query_one_raw(statement).await?) };
     let (epoch, written) = (taken.epoch, taken.within(writing).await);
@@ -142,7 +142,7 @@ async fn decide_and_write(
     let mut touched = 0;
     for write in changes.writes()? {
         let rows = write.rows;
-        let written = session.execute_raw(shared.sql.write_one(write)).await?;
+        let written = session.execute_raw(shared.sql.writes.one(write)).await?;
         if written.rows_affected() != rows {
             return Err(Fault::Conflict("a row is not as it was read".into()));
         }

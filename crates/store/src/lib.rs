@@ -7,8 +7,8 @@
 //! | job | where |
 //! | --- | --- |
 //! | connections: made, bounded in time, thrown away | `dial`, `session`, `line`, `health`, `pooler` |
-//! | commands | `lane`, `share`, `batch`, `load`, `changes` |
-//! | statements | `sql`, `table`, `rows`, `entity` |
+//! | commands | `queues`, `lane`, `share`, `batch`, `load`, `changes` |
+//! | statements | `sql`, `writes`, `table`, `rows`, `entity` |
 //! | one account, lists | `lookup`, `lists`, `matching`, `fold` |
 //! | messages | `outbox` |
 //! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint` |
@@ -37,6 +37,7 @@ mod pooler;
 mod query;
 #[cfg(test)]
 mod query_plans;
+mod queues;
 mod rows;
 mod schema;
 mod session;
@@ -44,6 +45,7 @@ mod share;
 mod sql;
 mod store;
 mod table;
+mod writes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +85,8 @@ pub struct Source {
 pub struct Settings {
     /// `sqlite:FILE` or `postgres://USER:PASSWORD@HOST/NAME`.
     pub url: String,
-    /// Lanes; 0 for the best number: one on SQLite, where a second would only wait, two on PostgreSQL.
+    /// Lanes; 0 for the best number: one on SQLite, where a second would only wait; on PostgreSQL one, or two
+    /// where there are four processors or more.
     pub lanes: usize,
     /// Commands that may wait on one lane; one more is refused.
     pub lane_bound: usize,

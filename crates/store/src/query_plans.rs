@@ -155,8 +155,8 @@ fn statements(sql: &Sql) -> Vec<Statement> {
     ];
     let writes = || changes.writes().expect("must be built");
     match sql.backend {
-        DbBackend::Postgres => all.push(sql.write_at_once(writes())),
-        _ => all.extend(writes().into_iter().map(|write| sql.write_one(write))),
+        DbBackend::Postgres => all.push(sql.writes.at_once(writes())),
+        _ => all.extend(writes().into_iter().map(|write| sql.writes.one(write))),
     }
     all
 }

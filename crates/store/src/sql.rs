@@ -1,21 +1,16 @@
-//! The statements that serve requests and messages. How many rows one touches is a matter of its parameters:
+//! The statements that read, and those for messages. How many rows one touches is a matter of its parameters:
 //! arrays of keys, and rows as a JSON text. So there are few texts, and each is prepared once.
-
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use sea_orm::sea_query::ArrayType;
 use sea_orm::{DbBackend, Statement, Value};
 
-use crate::changes::{AccountState, Kind, Target, Write};
-use crate::entity::{account_names, accounts, budgets, events, outbox, phone_numbers};
 use crate::fault::Fault;
-use crate::table::{Table, VERSION, json_array, json_list};
+use crate::table::{Table, json_array, json_list};
+use crate::writes::{Tables, Writes};
 
 /// The statements for one kind of database.
 pub(crate) struct Sql {
     pub(crate) backend: DbBackend,
-    tables: Tables,
     accounts: String,
     accounts_and_budgets: String,
     challenges: String,
@@ -24,42 +19,13 @@ pub(crate) struct Sql {
     remove_messages: String,
     postpone_messages: String,
     purge_budgets: String,
-    /// The writes, by the set of what they do; few of the possible ones occur.
-    writes: Mutex<HashMap<u32, Arc<str>>>,
-}
-
-struct Tables {
-    accounts: Table,
-    names: Table,
-    phones: Table,
-    budgets: Table,
-    messages: Table,
-    events: Table,
-}
-
-impl Tables {
-    fn of(&self, target: Target) -> &Table {
-        match target {
-            Target::Accounts | Target::States => &self.accounts,
-            Target::Names => &self.names,
-            Target::Phones => &self.phones,
-            Target::Budgets => &self.budgets,
-            Target::Messages => &self.messages,
-            Target::Events => &self.events,
-        }
-    }
+    pub(crate) writes: Writes,
 }
 
 impl Sql {
     pub(crate) fn new(backend: DbBackend) -> Sql {
-        let tables = Tables {
-            accounts: Table::of(accounts::Entity),
-            names: Table::of(account_names::Entity),
-            phones: Table::of(phone_numbers::Entity),
-            budgets: Table::of(budgets::Entity),
-            messages: Table::of(outbox::Entity),
-            events: Table::of(events::Entity),
-        };
+        let writes = Writes::new(backend);
+        let tables = &writes.tables;
         let skip = match backend {
             DbBackend::Postgres => " FOR UPDATE SKIP LOCKED",
             _ => "",
@@ -73,8 +39,8 @@ impl Sql {
         let messages = &tables.messages;
         Sql {
             backend,
-            accounts: format!("SELECT CAST({} AS text)", whole_accounts(backend, &tables)),
-            accounts_and_budgets: accounts_and_budgets(backend, &tables),
+            accounts: format!("SELECT CAST({} AS text)", whole_accounts(backend, tables)),
+            accounts_and_budgets: accounts_and_budgets(backend, tables),
             challenges: format!(
                 "SELECT user_id, challenges FROM accounts WHERE {}",
                 among(backend, "user_id", 1)
@@ -99,8 +65,7 @@ impl Sql {
                     "SELECT pseudonym FROM budgets WHERE idle_at <= $1 LIMIT $2{skip}"
                 ))
             ),
-            tables,
-            writes: Mutex::default(),
+            writes,
         }
     }
 
@@ -140,62 +105,6 @@ impl Sql {
         ids: impl Iterator<Item = &'a str>,
     ) -> Result<Statement, Fault> {
         Ok(self.statement(&self.phones, vec![keys(self.backend, ids)?]))
-    }
-
-    /// PostgreSQL: one statement that does all of it, in a transaction of its own, and undoes itself by a
-    /// division by zero when it touched other rows than it meant.
-    pub(crate) fn write_at_once(&self, writes: Vec<Write>) -> Statement {
-        let set = writes.iter().fold(0, |set, write| set | write.bit());
-        let known = self.writes.lock();
-        let mut known = known.unwrap_or_else(PoisonError::into_inner);
-        let text = known.entry(set).or_insert_with(|| self.at_once(&writes));
-        let rows: u64 = writes.iter().map(|write| write.rows).sum();
-        let mut values: Vec<Value> = writes.into_iter().map(|write| write.json.into()).collect();
-        values.push(i64::try_from(rows).unwrap_or(i64::MAX).into());
-        self.statement(text, values)
-    }
-
-    fn at_once(&self, writes: &[Write]) -> Arc<str> {
-        let parts: Vec<_> = (1..)
-            .zip(writes)
-            .map(|(n, write)| {
-                let part = self.write(write.target, write.kind, n);
-                format!("w{n} AS ({part} RETURNING 1)")
-            })
-            .collect();
-        let counts: Vec<_> = (1..=parts.len())
-            .map(|n| format!("(SELECT count(*) FROM w{n})"))
-            .collect();
-        format!(
-            "WITH {} SELECT 1 / CASE WHEN {} = ${} THEN 1 ELSE 0 END",
-            parts.join(", "),
-            counts.join(" + "),
-            parts.len() + 1
-        )
-        .into()
-    }
-
-    /// SQLite, where a statement costs no journey: one for each write, which says how many rows it touched.
-    pub(crate) fn write_one(&self, write: Write) -> Statement {
-        let known = self.writes.lock();
-        let mut known = known.unwrap_or_else(PoisonError::into_inner);
-        let text = known
-            .entry(write.bit())
-            .or_insert_with(|| self.write(write.target, write.kind, 1).into());
-        self.statement(text, vec![write.json.into()])
-    }
-
-    /// A write whose rows are parameter `n`.
-    fn write(&self, target: Target, kind: Kind, n: usize) -> String {
-        let table = self.tables.of(target);
-        match kind {
-            Kind::Add => add(self.backend, table, n),
-            Kind::Change if target == Target::States => change(self.backend, table, n, |column| {
-                AccountState::COLUMNS.contains(&column)
-            }),
-            Kind::Change => change(self.backend, table, n, |_| true),
-            Kind::Remove => remove(self.backend, table, n),
-        }
     }
 
     /// Claims messages that are due at `now` until `lease_end`.
@@ -274,74 +183,6 @@ fn accounts_and_budgets(backend: DbBackend, tables: &Tables) -> String {
     format!("SELECT CAST({both} AS text)")
 }
 
-/// Adds rows whose keys are new; a row whose key exists is left out and so not counted.
-fn add(backend: DbBackend, table: &Table, n: usize) -> String {
-    format!(
-        "INSERT INTO {} ({}) SELECT {} FROM {} WHERE true ON CONFLICT DO NOTHING",
-        table.name,
-        table.names(""),
-        table.names("r."),
-        table.source(backend, n, |_| true)
-    )
-}
-
-/// Changes these columns of rows that exist, and of guarded rows only if nobody changed them meanwhile.
-fn change(backend: DbBackend, table: &Table, n: usize, wanted: impl Fn(&str) -> bool) -> String {
-    let sets: Vec<_> = table
-        .columns
-        .iter()
-        .map(|(name, _)| name)
-        .filter(|name| wanted(name) && !table.key.contains(name))
-        .map(|name| format!("{name} = r.{name}"))
-        .collect();
-    format!(
-        "UPDATE {} SET {} FROM {} WHERE {}",
-        table.name,
-        sets.join(", "),
-        table.source(backend, n, &wanted),
-        same(table, "r.version - 1"),
-    )
-}
-
-fn remove(backend: DbBackend, table: &Table, n: usize) -> String {
-    let told_by = |name: &str| table.key.iter().any(|key| key == name) || name == VERSION;
-    let source = table.source(backend, n, told_by);
-    match backend {
-        DbBackend::Postgres => format!(
-            "DELETE FROM {} USING {source} WHERE {}",
-            table.name,
-            same(table, "r.version")
-        ),
-        _ => {
-            let columns: Vec<_> = table
-                .columns
-                .iter()
-                .map(|(name, _)| name.as_str())
-                .filter(|name| told_by(name))
-                .collect();
-            let columns = columns.join(", ");
-            format!(
-                "DELETE FROM {} WHERE ({columns}) IN (SELECT {columns} FROM {source})",
-                table.name
-            )
-        }
-    }
-}
-
-/// Whether a row of the table is the one that `r` means, at this version if rows are guarded.
-fn same(table: &Table, version: &str) -> String {
-    let name = &table.name;
-    let mut conditions: Vec<_> = table
-        .key
-        .iter()
-        .map(|key| format!("{name}.{key} = r.{key}"))
-        .collect();
-    if table.guarded() {
-        conditions.push(format!("{name}.{VERSION} = {version}"));
-    }
-    conditions.join(" AND ")
-}
-
 fn postpone(backend: DbBackend, messages: &Table) -> String {
     let source = messages.source(backend, 1, |name| {
         ["id", "due_at", "attempts"].contains(&name)
@@ -405,28 +246,6 @@ mod tests {
         }
         for text in texts(DbBackend::Sqlite) {
             assert!(!text.contains("FOR UPDATE"), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_accounts_state_is_made_of_its_columns() {
-        let accounts = Table::of(accounts::Entity);
-        for column in AccountState::COLUMNS {
-            assert!(accounts.columns.iter().any(|(name, _)| name == column));
-        }
-    }
-
-    #[test]
-    fn what_is_guarded_names_the_version_that_it_saw() {
-        for backend in [DbBackend::Sqlite, DbBackend::Postgres] {
-            let sql = Sql::new(backend);
-            for target in [Target::Accounts, Target::States, Target::Budgets] {
-                assert!(sql.write(target, Kind::Change, 1).contains("r.version - 1"));
-            }
-            assert!(
-                sql.write(Target::Accounts, Kind::Remove, 1)
-                    .contains(VERSION)
-            );
         }
     }
 }

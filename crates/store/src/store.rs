@@ -1,6 +1,5 @@
 //! The store: opened once, shared by everything that serves requests.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,16 +7,15 @@ use futures::future::join_all;
 use ringback_core::rights::Right;
 use ringback_core::{Account, Caller, Command, Refusal, Reply, Time};
 use sea_orm::DbBackend;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::Mutex;
 
 use crate::dial::{Dialer, Purpose, SharedDialer, other_encoding};
 use crate::fault::Fault;
-use crate::lane::{self, Job, LaneLine, Ping};
+use crate::lane::LaneLine;
 use crate::line::Line;
 use crate::lists::Lists;
-use crate::lookup::{self, Lookup};
 use crate::pooler::{self, Between};
-use crate::share::{Place, Shares};
+use crate::queues::{Lane, Lookups, metric, queue_of, start};
 use crate::{OpenError, Rules, Settings, Shared, Source, checkpoint, schema, sql};
 
 /// The memory of one installation. Clones share it.
@@ -35,35 +33,6 @@ pub struct Store {
 
 /// What was found when it was last looked, and when that was.
 type Readiness = (Instant, Result<(), Refusal>);
-
-struct Lane {
-    queue: mpsc::Sender<Job>,
-    shares: Arc<Shares>,
-    pings: mpsc::Sender<Ping>,
-    patience: Patience,
-}
-
-struct Lookups {
-    queue: mpsc::Sender<Lookup>,
-    shares: Arc<Shares>,
-    patience: Patience,
-}
-
-/// How long anybody waits for a queue: as long as three statements may take, one in front and two of its own.
-struct Patience(Duration);
-
-impl Patience {
-    fn of(shared: &Shared) -> Patience {
-        Patience(shared.dialer.limits.statement * 3)
-    }
-
-    async fn wait<T>(&self, answer: oneshot::Receiver<Result<T, Refusal>>) -> Result<T, Refusal> {
-        match tokio::time::timeout(self.0, answer).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) | Err(_) => Err(Refusal::Unavailable),
-        }
-    }
-}
 
 /// Queues for reads of one account, each with a connection: while one waits for the database, the other has
 /// work for the processor.
@@ -86,7 +55,7 @@ impl Store {
         let dialer = ready_dialer(settings).await?;
         let backend = dialer.backend();
         let lanes = match (settings.lanes, backend) {
-            (0, DbBackend::Postgres) => 2,
+            (0, DbBackend::Postgres) => usual_lanes(),
             (0, _) => 1,
             (lanes, _) => lanes,
         };
@@ -198,11 +167,7 @@ impl Store {
             return Err(Refusal::AccountNotFound);
         }
         let lookups = &self.lookups[queue_of(id, self.lookups.len())];
-        let place = lookups
-            .shares
-            .enter(id, [&caller.user, &caller.organization])
-            .ok_or(Refusal::Overloaded)?;
-        let found = lookups.find(id, Some(place)).await?;
+        let found = lookups.find_for(caller, id).await?;
         let account = found.ok_or(Refusal::AccountNotFound)?;
         caller.capacity(&account.id, &account.organization, Right::Read)?;
         Ok(account)
@@ -258,83 +223,11 @@ impl Store {
     }
 }
 
-impl Lane {
-    fn start(shared: Arc<Shared>, line: LaneLine, bound: usize) -> Lane {
-        let (queue, waiting) = mpsc::channel(bound);
-        let (pings, asked) = mpsc::channel(1);
-        let patience = Patience::of(&shared);
-        start(lane::run(shared, line, waiting, asked));
-        Lane {
-            queue,
-            shares: Shares::of(bound),
-            pings,
-            patience,
-        }
-    }
-
-    async fn execute(&self, command: Command, deadline: Option<Instant>) -> Result<Reply, Refusal> {
-        let caller = [command.caller.user.as_str(), &command.caller.organization];
-        let place = self
-            .shares
-            .enter(&command.account, caller)
-            .ok_or(Refusal::Overloaded)?;
-        let (reply, answer) = oneshot::channel();
-        let job = Job {
-            command,
-            deadline,
-            queued_at: Instant::now(),
-            place,
-            reply,
-        };
-        sent(self.queue.try_send(job))?;
-        self.patience.wait(answer).await
-    }
-
-    async fn ping(&self) -> Result<(), Refusal> {
-        let (reply, answer) = oneshot::channel();
-        sent(self.pings.try_send(reply))?;
-        self.patience.wait(answer).await
-    }
-}
-
-impl Lookups {
-    fn start(shared: Arc<Shared>, line: Line, bound: usize) -> Lookups {
-        let (queue, waiting) = mpsc::channel(bound);
-        let patience = Patience::of(&shared);
-        start(lookup::run(shared, line, waiting));
-        Lookups {
-            queue,
-            shares: Shares::of(bound),
-            patience,
-        }
-    }
-
-    async fn find(&self, id: &str, place: Option<Place>) -> Result<Option<Arc<Account>>, Refusal> {
-        let (reply, answer) = oneshot::channel();
-        let lookup = Lookup {
-            id: id.to_owned(),
-            queued_at: Instant::now(),
-            place,
-            reply,
-        };
-        sent(self.queue.try_send(lookup))?;
-        self.patience.wait(answer).await
-    }
-}
-
-fn sent<T>(sent: Result<(), mpsc::error::TrySendError<T>>) -> Result<(), Refusal> {
-    sent.map_err(|error| match error {
-        mpsc::error::TrySendError::Full(_) => Refusal::Overloaded,
-        mpsc::error::TrySendError::Closed(_) => Refusal::Unavailable,
-    })
-}
-
-fn start(work: impl Future<Output = ()> + Send + 'static) {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "lanes, lookups and the log are the store's few tasks"
-    )]
-    tokio::spawn(work);
+/// PostgreSQL's lanes: a second one is of use where there are processors for it and for the server's side of
+/// it; on two of them it only makes batches smaller.
+fn usual_lanes() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    (processors / 2).clamp(1, 2)
 }
 
 /// A dialer that has reached its database, knows what sits between, and can work with it.
@@ -375,29 +268,4 @@ pub async fn migrate(settings: &Settings) -> Result<(), OpenError> {
     let dialer = ready_dialer(settings).await?;
     let mut line = Line::new(dialer.clone(), Purpose::Keys);
     schema::migrate(settings, &dialer, &mut line).await
-}
-
-/// Which of so many queues an account's commands or lookups wait in.
-fn queue_of(account: &str, queues: usize) -> usize {
-    let mut hasher = DefaultHasher::new();
-    account.hash(&mut hasher);
-    (hasher.finish() % queues as u64) as usize
-}
-
-/// The counter of a command, as metrics name it.
-fn metric(command: &'static str) -> &'static str {
-    match command {
-        "register" => "ringback_register_total",
-        "update" => "ringback_update_total",
-        "set" => "ringback_set_total",
-        "resend" => "ringback_resend_total",
-        "verify" => "ringback_verify_total",
-        "remove" => "ringback_remove_total",
-        "add" => "ringback_add_total",
-        "preverify" => "ringback_preverify_total",
-        "change" => "ringback_change_total",
-        "request_removal" => "ringback_request_removal_total",
-        "make_primary" => "ringback_make_primary_total",
-        _ => "ringback_delete_total",
-    }
 }

@@ -16,7 +16,7 @@ const LARGEST_PAGE: u32 = 1_000;
 const DEEPEST: u32 = 20;
 /// How many conditions one request may hold: enough for every client, too few to keep a database busy.
 const MOST_CONDITIONS: u32 = 200;
-/// How many ids they may name together: as many as a page has room for.
+/// How many ids and addresses they may name together: as many as a page has room for.
 const MOST_IDS: usize = 1_000;
 
 /// What the request asks for, within what the caller may see.
@@ -98,15 +98,11 @@ impl Reading {
             let rule = format!("conditions must not be nested more than {DEEPEST} deep");
             return Err(invalid("SearchQuery.Query", rule));
         }
-        self.count(1)?;
+        self.count()?;
         let query = query.query.ok_or_else(|| required("SearchQuery.Query"))?;
         match query {
             Query::InUserIdsQuery(q) => {
-                self.ids = self.ids.saturating_add(q.user_ids.len());
-                if self.ids > MOST_IDS {
-                    let rule = format!("a request must not name more than {MOST_IDS} ids");
-                    return Err(invalid("InUserIDQuery.UserIds", rule));
-                }
+                self.name(q.user_ids.len(), "InUserIDQuery.UserIds")?;
                 for (index, id) in q.user_ids.iter().enumerate() {
                     length(&format!("InUserIDQuery.UserIds[{index}]"), id, TEXT)?;
                 }
@@ -154,16 +150,11 @@ impl Reading {
                 text("EmailQuery.EmailAddress", q.email_address, q.method).map(AccountFilter::Email)
             }
             Query::InUserEmailsQuery(q) => {
-                self.count(q.user_emails.len())?;
-                q.user_emails
-                    .into_iter()
-                    .map(|email| {
-                        let method = TextQueryMethod::Equals.into();
-                        text("InUserEmailsQuery.UserEmails", email, method)
-                            .map(AccountFilter::Email)
-                    })
-                    .collect::<Result<_, _>>()
-                    .map(AccountFilter::Any)
+                self.name(q.user_emails.len(), "InUserEmailsQuery.UserEmails")?;
+                for email in &q.user_emails {
+                    length("InUserEmailsQuery.UserEmails", email, TEXT_OR_NONE)?;
+                }
+                Ok(AccountFilter::Emails(q.user_emails))
             }
             Query::StateQuery(q) => match defined("StateQuery.State", q.state)? {
                 UserState::Active => Ok(everything()),
@@ -182,9 +173,19 @@ impl Reading {
         }
     }
 
-    fn count(&mut self, more: usize) -> Result<(), Refusal> {
-        let more = u32::try_from(more).unwrap_or(u32::MAX);
-        self.conditions = self.conditions.saturating_add(more);
+    /// So many ids or addresses, which are found by an index.
+    fn name(&mut self, more: usize, field: &str) -> Result<(), Refusal> {
+        self.ids = self.ids.saturating_add(more);
+        if self.ids > MOST_IDS {
+            let rule = format!("a request must not name more than {MOST_IDS} ids");
+            return Err(invalid(field, rule));
+        }
+        Ok(())
+    }
+
+    /// One more condition, before anything is made of it.
+    fn count(&mut self) -> Result<(), Refusal> {
+        self.conditions = self.conditions.saturating_add(1);
         if self.conditions > MOST_CONDITIONS {
             let rule = format!("a request must not hold more than {MOST_CONDITIONS} conditions");
             return Err(invalid("SearchQuery.Query", rule));

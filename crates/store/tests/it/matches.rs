@@ -1,16 +1,18 @@
 //! Conditions on texts: where the text is looked for, with and without case, and no character is special.
 
 use ringback_core::Profile;
-use ringback_store::{AccountFilter, Store, TextMatch, TextPlace};
+use ringback_store::{AccountFilter, AccountQuery, AccountSort, Store, TextMatch, TextPlace};
 
-use crate::lists::filtered;
+use crate::lists::{all, filtered, ids};
 use crate::wishes::*;
 use crate::world::World;
 
 on_both!(
     texts_match_as_said,
     no_character_is_special,
-    long_texts_are_fine
+    long_texts_are_fine,
+    letters_are_told_by_what_they_are_and_not_by_their_case,
+    names_are_sorted_without_regard_to_case,
 );
 
 async fn with_names(world: &World, names: &[&str]) -> Store {
@@ -108,6 +110,53 @@ async fn no_character_is_special(world: &World) {
     );
     let not = AccountFilter::Not(Box::new(AccountFilter::GivenName(nul())));
     assert_eq!(filtered(&store, not).await.len(), names.len());
+}
+
+async fn letters_are_told_by_what_they_are_and_not_by_their_case(world: &World) {
+    let many: String = ('а'..='я').chain('α'..='ω').chain('à'..='ö').collect();
+    let pairs = [
+        ("ΟΔΥΣΣΕΥΣ", "οδυσσευς"),
+        ("Σίσυφος", "ΣΊΣΥΦΟΣ"),
+        ("STRASSE", "straße"),
+        ("ﬁnn", "FINN"),
+        ("ŁUKASZ", "łukasz"),
+        (&many, many.to_uppercase().leak()),
+    ];
+    let names: Vec<&str> = pairs.iter().map(|(name, _)| *name).collect();
+    let store = with_names(world, &names).await;
+    for (n, (name, asked)) in pairs.iter().enumerate() {
+        for (place, text) in [
+            (TextPlace::Whole, (*asked).to_owned()),
+            (TextPlace::Start, asked.chars().take(2).collect()),
+            (TextPlace::Inside, asked.chars().skip(1).take(3).collect()),
+            (TextPlace::End, asked.chars().skip(2).collect()),
+        ] {
+            let filter = AccountFilter::GivenName(TextMatch {
+                text: text.clone(),
+                place,
+                ignore_case: true,
+            });
+            let found = filtered(&store, filter).await;
+            assert!(
+                found.contains(&format!("{n:03}")),
+                "{name} {text} {place:?}"
+            );
+        }
+    }
+}
+
+async fn names_are_sorted_without_regard_to_case(world: &World) {
+    let store = with_names(world, &["b", "A", "a", "B", "Ä", "c", "ä", "C"]).await;
+    let query = AccountQuery {
+        sort: AccountSort::GivenName,
+        ..all()
+    };
+    let sorted = ids(&store, &query).await;
+    // Equal ones by id; letters beyond ASCII after those within.
+    assert_eq!(
+        sorted,
+        ["001", "002", "000", "003", "005", "007", "004", "006"]
+    );
 }
 
 async fn long_texts_are_fine(world: &World) {

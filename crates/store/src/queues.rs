@@ -1,0 +1,171 @@
+//! What waits for the lanes and the lookups, for how long, and how much of it.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ringback_core::{Account, Caller, Command, Refusal, Reply};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Shared;
+use crate::lane::{self, Job, LaneLine, Ping};
+use crate::line::Line;
+use crate::lookup::{self, Lookup};
+use crate::share::{Place, Shares};
+
+/// Commands wait here, and whoever asks whether they could be written.
+pub(crate) struct Lane {
+    queue: mpsc::Sender<Job>,
+    shares: Arc<Shares>,
+    pings: mpsc::Sender<Ping>,
+    patience: Patience,
+}
+
+/// Reads of one account wait here.
+pub(crate) struct Lookups {
+    queue: mpsc::Sender<Lookup>,
+    shares: Arc<Shares>,
+    patience: Patience,
+}
+
+/// How long anybody waits for a queue: as long as three statements may take, one in front and two of its own.
+struct Patience(Duration);
+
+impl Patience {
+    fn of(shared: &Shared) -> Patience {
+        Patience(shared.dialer.limits.statement * 3)
+    }
+
+    async fn wait<T>(&self, answer: oneshot::Receiver<Result<T, Refusal>>) -> Result<T, Refusal> {
+        match tokio::time::timeout(self.0, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(Refusal::Unavailable),
+        }
+    }
+}
+
+impl Lane {
+    pub(crate) fn start(shared: Arc<Shared>, line: LaneLine, bound: usize) -> Lane {
+        let (queue, waiting) = mpsc::channel(bound);
+        let (pings, asked) = mpsc::channel(1);
+        let patience = Patience::of(&shared);
+        start(lane::run(shared, line, waiting, asked));
+        Lane {
+            queue,
+            shares: Shares::of(bound),
+            pings,
+            patience,
+        }
+    }
+
+    pub(crate) async fn execute(
+        &self,
+        command: Command,
+        deadline: Option<Instant>,
+    ) -> Result<Reply, Refusal> {
+        let caller = [command.caller.user.as_str(), &command.caller.organization];
+        let place = self
+            .shares
+            .enter(&command.account, caller)
+            .ok_or(Refusal::Overloaded)?;
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            command,
+            deadline,
+            queued_at: Instant::now(),
+            place,
+            reply,
+        };
+        sent(self.queue.try_send(job))?;
+        self.patience.wait(answer).await
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), Refusal> {
+        let (reply, answer) = oneshot::channel();
+        sent(self.pings.try_send(reply))?;
+        self.patience.wait(answer).await
+    }
+}
+
+impl Lookups {
+    pub(crate) fn start(shared: Arc<Shared>, line: Line, bound: usize) -> Lookups {
+        let (queue, waiting) = mpsc::channel(bound);
+        let patience = Patience::of(&shared);
+        start(lookup::run(shared, line, waiting));
+        Lookups {
+            queue,
+            shares: Shares::of(bound),
+            patience,
+        }
+    }
+
+    /// Finds an account in this caller's share of the queue.
+    pub(crate) async fn find_for(
+        &self,
+        caller: &Caller,
+        id: &str,
+    ) -> Result<Option<Arc<Account>>, Refusal> {
+        let place = self
+            .shares
+            .enter(id, [&caller.user, &caller.organization])
+            .ok_or(Refusal::Overloaded)?;
+        self.find(id, Some(place)).await
+    }
+
+    pub(crate) async fn find(
+        &self,
+        id: &str,
+        place: Option<Place>,
+    ) -> Result<Option<Arc<Account>>, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let lookup = Lookup {
+            id: id.to_owned(),
+            queued_at: Instant::now(),
+            place,
+            reply,
+        };
+        sent(self.queue.try_send(lookup))?;
+        self.patience.wait(answer).await
+    }
+}
+
+fn sent<T>(sent: Result<(), mpsc::error::TrySendError<T>>) -> Result<(), Refusal> {
+    sent.map_err(|error| match error {
+        mpsc::error::TrySendError::Full(_) => Refusal::Overloaded,
+        mpsc::error::TrySendError::Closed(_) => Refusal::Unavailable,
+    })
+}
+
+/// Starts one of the store's tasks.
+pub(crate) fn start(work: impl Future<Output = ()> + Send + 'static) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "lanes, lookups and the log are the store's few tasks"
+    )]
+    tokio::spawn(work);
+}
+
+/// Which of so many queues an account's commands or lookups wait in.
+pub(crate) fn queue_of(account: &str, queues: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    account.hash(&mut hasher);
+    (hasher.finish() % queues as u64) as usize
+}
+
+/// The counter of a command, as metrics name it.
+pub(crate) fn metric(command: &'static str) -> &'static str {
+    match command {
+        "register" => "ringback_register_total",
+        "update" => "ringback_update_total",
+        "set" => "ringback_set_total",
+        "resend" => "ringback_resend_total",
+        "verify" => "ringback_verify_total",
+        "remove" => "ringback_remove_total",
+        "add" => "ringback_add_total",
+        "preverify" => "ringback_preverify_total",
+        "change" => "ringback_change_total",
+        "request_removal" => "ringback_request_removal_total",
+        "make_primary" => "ringback_make_primary_total",
+        _ => "ringback_delete_total",
+    }
+}

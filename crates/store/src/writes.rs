@@ -1,0 +1,214 @@
+//! The statements that write. Their texts depend on what kinds of changes there are, never on the rows, so
+//! that few occur and each is prepared once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sea_orm::{DbBackend, Statement, Value};
+
+use crate::changes::{AccountState, Kind, Target, Write};
+use crate::entity::{account_names, accounts, budgets, events, outbox, phone_numbers};
+use crate::table::{Table, VERSION};
+
+/// The writes for one kind of database.
+pub(crate) struct Writes {
+    backend: DbBackend,
+    pub(crate) tables: Tables,
+    /// By the set of what they do.
+    texts: Mutex<HashMap<u32, Arc<str>>>,
+}
+
+/// What is written to.
+pub(crate) struct Tables {
+    pub(crate) accounts: Table,
+    names: Table,
+    pub(crate) phones: Table,
+    pub(crate) budgets: Table,
+    pub(crate) messages: Table,
+    events: Table,
+}
+
+impl Tables {
+    fn of(&self, target: Target) -> &Table {
+        match target {
+            Target::Accounts | Target::States => &self.accounts,
+            Target::Names => &self.names,
+            Target::Phones => &self.phones,
+            Target::Budgets => &self.budgets,
+            Target::Messages => &self.messages,
+            Target::Events => &self.events,
+        }
+    }
+}
+
+impl Writes {
+    pub(crate) fn new(backend: DbBackend) -> Writes {
+        Writes {
+            backend,
+            tables: Tables {
+                accounts: Table::of(accounts::Entity),
+                names: Table::of(account_names::Entity),
+                phones: Table::of(phone_numbers::Entity),
+                budgets: Table::of(budgets::Entity),
+                messages: Table::of(outbox::Entity),
+                events: Table::of(events::Entity),
+            },
+            texts: Mutex::default(),
+        }
+    }
+
+    /// PostgreSQL: one statement that does all of it, in a transaction of its own, and undoes itself by a
+    /// division by zero when it touched other rows than it meant.
+    pub(crate) fn at_once(&self, writes: Vec<Write>) -> Statement {
+        let set = writes.iter().fold(0, |set, write| set | write.bit());
+        let known = self.texts.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        let text = known.entry(set).or_insert_with(|| self.compose(&writes));
+        let rows: u64 = writes.iter().map(|write| write.rows).sum();
+        let mut values: Vec<Value> = writes.into_iter().map(|write| write.json.into()).collect();
+        values.push(i64::try_from(rows).unwrap_or(i64::MAX).into());
+        statement(self.backend, text, values)
+    }
+
+    fn compose(&self, writes: &[Write]) -> Arc<str> {
+        let parts: Vec<_> = (1..)
+            .zip(writes)
+            .map(|(n, write)| {
+                let part = self.text(write.target, write.kind, n);
+                format!("w{n} AS ({part} RETURNING 1)")
+            })
+            .collect();
+        let counts: Vec<_> = (1..=parts.len())
+            .map(|n| format!("(SELECT count(*) FROM w{n})"))
+            .collect();
+        format!(
+            "WITH {} SELECT 1 / CASE WHEN {} = ${} THEN 1 ELSE 0 END",
+            parts.join(", "),
+            counts.join(" + "),
+            parts.len() + 1
+        )
+        .into()
+    }
+
+    /// SQLite, where a statement costs no journey: one for each write, which says how many rows it touched.
+    pub(crate) fn one(&self, write: Write) -> Statement {
+        let known = self.texts.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        let text = known
+            .entry(write.bit())
+            .or_insert_with(|| self.text(write.target, write.kind, 1).into());
+        statement(self.backend, text, vec![write.json.into()])
+    }
+
+    /// A write whose rows are parameter `n`.
+    fn text(&self, target: Target, kind: Kind, n: usize) -> String {
+        let table = self.tables.of(target);
+        match kind {
+            Kind::Add => add(self.backend, table, n),
+            Kind::Change if target == Target::States => change(self.backend, table, n, |column| {
+                AccountState::COLUMNS.contains(&column)
+            }),
+            Kind::Change => change(self.backend, table, n, |_| true),
+            Kind::Remove => remove(self.backend, table, n),
+        }
+    }
+}
+
+fn statement(backend: DbBackend, text: &str, values: Vec<Value>) -> Statement {
+    Statement::from_sql_and_values(backend, text, values)
+}
+
+/// Adds rows whose keys are new; a row whose key exists is left out and so not counted.
+fn add(backend: DbBackend, table: &Table, n: usize) -> String {
+    format!(
+        "INSERT INTO {} ({}) SELECT {} FROM {} WHERE true ON CONFLICT DO NOTHING",
+        table.name,
+        table.names(""),
+        table.names("r."),
+        table.source(backend, n, |_| true)
+    )
+}
+
+/// Changes these columns of rows that exist, and of guarded rows only if nobody changed them meanwhile.
+fn change(backend: DbBackend, table: &Table, n: usize, wanted: impl Fn(&str) -> bool) -> String {
+    let sets: Vec<_> = table
+        .columns
+        .iter()
+        .map(|(name, _)| name)
+        .filter(|name| wanted(name) && !table.key.contains(name))
+        .map(|name| format!("{name} = r.{name}"))
+        .collect();
+    format!(
+        "UPDATE {} SET {} FROM {} WHERE {}",
+        table.name,
+        sets.join(", "),
+        table.source(backend, n, &wanted),
+        same(table, "r.version - 1"),
+    )
+}
+
+fn remove(backend: DbBackend, table: &Table, n: usize) -> String {
+    let told_by = |name: &str| table.key.iter().any(|key| key == name) || name == VERSION;
+    let source = table.source(backend, n, told_by);
+    match backend {
+        DbBackend::Postgres => format!(
+            "DELETE FROM {} USING {source} WHERE {}",
+            table.name,
+            same(table, "r.version")
+        ),
+        _ => {
+            let columns: Vec<_> = table
+                .columns
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .filter(|name| told_by(name))
+                .collect();
+            let columns = columns.join(", ");
+            format!(
+                "DELETE FROM {} WHERE ({columns}) IN (SELECT {columns} FROM {source})",
+                table.name
+            )
+        }
+    }
+}
+
+/// Whether a row of the table is the one that `r` means, at this version if rows are guarded.
+fn same(table: &Table, version: &str) -> String {
+    let name = &table.name;
+    let mut conditions: Vec<_> = table
+        .key
+        .iter()
+        .map(|key| format!("{name}.{key} = r.{key}"))
+        .collect();
+    if table.guarded() {
+        conditions.push(format!("{name}.{VERSION} = {version}"));
+    }
+    conditions.join(" AND ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_accounts_state_is_made_of_its_columns() {
+        let accounts = Table::of(accounts::Entity);
+        for column in AccountState::COLUMNS {
+            assert!(accounts.columns.iter().any(|(name, _)| name == column));
+        }
+    }
+
+    #[test]
+    fn what_is_guarded_names_the_version_that_it_saw() {
+        for backend in [DbBackend::Sqlite, DbBackend::Postgres] {
+            let sql = Writes::new(backend);
+            for target in [Target::Accounts, Target::States, Target::Budgets] {
+                assert!(sql.text(target, Kind::Change, 1).contains("r.version - 1"));
+            }
+            assert!(
+                sql.text(Target::Accounts, Kind::Remove, 1)
+                    .contains(VERSION)
+            );
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Rows that an older version wrote are carried over, and go on working.
+
+use ringback_core::refusal::CodeFailure;
+use ringback_store::{AccountFilter, AccountQuery, AccountSort, TextMatch, TextPlace};
+
+use crate::lists::{all, filtered, ids};
+use crate::wishes::*;
+use crate::world::World;
+
+on_both!(
+    rows_without_guards_are_carried_over,
+    tables_that_are_ready_need_no_rights
+);
+
+/// Takes the second step of the tables back, which leaves what the first version had.
+async fn as_the_first_version_had_it(world: &World) {
+    for sql in [
+        "DROP TABLE liveness",
+        "DROP TABLE schema_version",
+        "DROP TABLE account_names",
+        "ALTER TABLE phone_numbers DROP COLUMN pseudonym",
+        "ALTER TABLE budgets DROP COLUMN kind",
+        "ALTER TABLE budgets DROP COLUMN version",
+        "ALTER TABLE accounts DROP COLUMN version",
+        "DELETE FROM seaql_migrations WHERE version = 'm0002_versions'",
+    ] {
+        world.run_sql(sql).await;
+    }
+}
+
+async fn rows_without_guards_are_carried_over(world: &World) {
+    let store = world.store().await;
+    for (id, name) in [("ann", "ANN"), ("zoe", "Ζωή ΟΔΥΣΣΕΥΣ"), ("bob", "bob")] {
+        does(&store, id, named(name)).await;
+    }
+    let code = code_for(&store, "ann", &number(1)).await;
+    let bad = wrong(&code);
+    for _ in 0..2 {
+        let failed_guess = act(&store, &own("ann"), "ann", guess(&bad)).await;
+        assert!(failed(&failed_guess, CodeFailure::Wrong));
+    }
+    drop(store);
+    as_the_first_version_had_it(world).await;
+
+    let store = world.store().await;
+    let query = AccountQuery {
+        sort: AccountSort::Username,
+        ..all()
+    };
+    assert_eq!(ids(&store, &query).await, ["ann", "bob", "zoe"]);
+    let named = AccountFilter::Username(TextMatch {
+        text: "οδυσσευς".into(),
+        place: TextPlace::End,
+        ignore_case: true,
+    });
+    assert_eq!(filtered(&store, named).await, ["zoe"]);
+    // What was counted before still counts, although no row says under which pseudonym.
+    for _ in 0..3 {
+        let failed_guess = act(&store, &own("ann"), "ann", guess(&bad)).await;
+        assert!(failed(&failed_guess, CodeFailure::Wrong));
+    }
+    let spent = act(&store, &own("ann"), "ann", guess(&code)).await;
+    assert!(failed(&spent, CodeFailure::Spent), "{spent:?}");
+    let unnamed = "SELECT count(*) FROM phone_numbers WHERE pseudonym = ''";
+    assert_eq!(
+        world.count(unnamed).await,
+        0,
+        "written with the next change"
+    );
+    let guarded = "SELECT count(*) FROM accounts WHERE version > 0 AND user_id = 'ann'";
+    assert_eq!(world.count(guarded).await, 1);
+}
+
+async fn tables_that_are_ready_need_no_rights(world: &World) {
+    let store = world.open(&world.settings).await;
+    let said = store.require_tables().await.expect_err("there are none");
+    assert!(said.to_string().contains("ringback migrate"), "{said}");
+    store.migrate().await.expect("must migrate");
+    store.require_tables().await.expect("are there");
+    // A row of a newer version hurts nobody; one that says that it would is obeyed.
+    world
+        .run_sql("INSERT INTO seaql_migrations VALUES ('m9999_later', 1)")
+        .await;
+    store.migrate().await.expect("nothing is to be done");
+    world
+        .run_sql("UPDATE schema_version SET needs_at_least = 9")
+        .await;
+    let said = store.migrate().await.expect_err("too new");
+    assert!(said.to_string().contains("run a newer ringback"), "{said}");
+}
