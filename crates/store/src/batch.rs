@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use ringback_core::{Budget, Budgets, Command, Decision, Moment, Refusal, Reply, decide};
+use ringback_core::{Budget, Budgets, Command, Decision, Moment, Refusal, Reply, Time, decide};
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::Shared;
@@ -165,6 +165,7 @@ fn decide_all(shared: &Shared, commands: &[&Command], world: World) -> Result<De
         })
         .collect();
     let mut changes = Changes::default();
+    let mut last = Time::default();
     let mut outcomes = Vec::with_capacity(commands.len());
     for command in commands {
         let held = accounts
@@ -177,6 +178,7 @@ fn decide_all(shared: &Shared, commands: &[&Command], world: World) -> Result<De
                 policy: &shared.rules.policy,
                 keys: &shared.rules.keys,
             };
+            last = at.now;
             decide(&mut held.now, &mut budgets, command, &at)
         }));
         // The panic hook has logged it.
@@ -198,7 +200,7 @@ fn decide_all(shared: &Shared, commands: &[&Command], world: World) -> Result<De
     }
     for (pseudonym, budget) in &budgets {
         let before = loaded.get(pseudonym).and_then(Option::as_ref);
-        note_budget(pseudonym, before, budget, &mut changes)?;
+        note_budget(pseudonym, before, (budget, last), &mut changes)?;
     }
     Ok(Decided { outcomes, changes })
 }
@@ -215,7 +217,9 @@ fn note_account(shared: &Shared, held: Held, changes: &mut Changes) -> Result<()
         (None, None) => return Ok(()),
         (Some(before), Some(now)) if before.account == *now => return Ok(()),
         (None, Some(now)) => {
-            changes.accounts.added.push(rows::account_row(now, 1)?);
+            // Another account of the same id, before this one or after it, counts from another time.
+            let row = rows::account_row(now, now.created_at.0)?;
+            changes.accounts.added.push(row);
             changes.names.added.push(rows::names_row(now));
         }
         (Some(before), None) => {
@@ -258,7 +262,7 @@ fn note_account(shared: &Shared, held: Held, changes: &mut Changes) -> Result<()
 fn note_budget(
     pseudonym: &str,
     before: Option<&(Budget, i64)>,
-    now: &Budget,
+    (now, at): (&Budget, Time),
     changes: &mut Changes,
 ) -> Result<(), Fault> {
     match before {
@@ -268,10 +272,11 @@ fn note_budget(
             changes.budgets.changed.push(row);
         }
         None if *now == Budget::default() => {}
+        // A row that was purged and made again counts from another time.
         None => changes
             .budgets
             .added
-            .push(rows::budget_row(pseudonym, now, 1)?),
+            .push(rows::budget_row(pseudonym, now, at.0)?),
     }
     Ok(())
 }

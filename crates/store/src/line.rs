@@ -106,13 +106,14 @@ impl Taken {
         work: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, Fault> {
         let limit = self.dialer.limit(self.purpose);
-        match tokio::time::timeout(limit, work).await {
+        let done = match tokio::time::timeout(limit, work).await {
             Ok(done) => done,
-            Err(_) => match self.purpose {
-                Purpose::Keys => Err(Fault::Unavailable(format!("no answer within {limit:?}"))),
-                // A list may be slow without the database being away.
-                Purpose::Lists => Err(Fault::TooSlow(format!("not done within {limit:?}"))),
-            },
+            Err(_) => Err(Fault::TooSlow(format!("not done within {limit:?}"))),
+        };
+        match (done, self.purpose) {
+            // A list may be slow without the database being away; what is found by keys may not.
+            (Err(Fault::TooSlow(reason)), Purpose::Keys) => Err(Fault::Unavailable(reason)),
+            (done, _) => done,
         }
     }
 }

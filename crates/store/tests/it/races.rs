@@ -19,6 +19,7 @@ on_both!(threads: 2;
     wrong_guesses_add_up_when_the_budget_is_new,
     one_of_two_registrations_wins,
     nobody_starves_among_eight_on_one_account,
+    a_new_account_of_an_old_id_is_another,
     many_new_accounts_and_numbers_over_two_stores,
 );
 
@@ -70,6 +71,20 @@ async fn nobody_starves_among_eight_on_one_account(world: &World) {
     assert_eq!(world.count(distinct).await, 201);
     let last = "SELECT CAST(sequence AS bigint) FROM accounts";
     assert_eq!(world.count(last).await, 201);
+}
+
+/// A guard that counted from one for each account would take a new one for the old one.
+async fn a_new_account_of_an_old_id_is_another(world: &World) {
+    let stores = [world.store().await, world.store().await];
+    let mut versions = BTreeSet::new();
+    for store in &stores {
+        does(store, "ann", named("")).await;
+        let version = "SELECT CAST(version AS bigint) FROM accounts";
+        versions.insert(world.count(version).await);
+        does(store, "ann", Action::Delete).await;
+        world.pass(1);
+    }
+    assert_eq!(versions.len(), 2);
 }
 
 async fn wrong_guesses_at_once_are_looked_at_five_times(world: &World) {
