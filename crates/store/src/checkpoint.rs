@@ -1,7 +1,8 @@
 //! SQLite's log is copied into the database beside the lanes, so that commits need not wait for it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::ConnectionTrait;
 use tokio::sync::mpsc;
@@ -16,9 +17,16 @@ const ROWS: u64 = 1_000;
 /// Once nothing was written for so long, the log is copied to its end and cut to nothing.
 const QUIET: Duration = Duration::from_secs(5);
 
+/// Where something is always written, the log is cut so often, if little is written.
+const CALM: Duration = Duration::from_secs(60);
+
+/// Rows in that time that are little: what has been copied before they were written.
+const LITTLE: u64 = 10 * ROWS;
+
 /// How much was written to the log.
 pub(crate) struct Log {
-    rows: AtomicU64,
+    /// Since the start.
+    pub(crate) rows: Arc<AtomicU64>,
     due: mpsc::Sender<Due>,
 }
 
@@ -35,7 +43,7 @@ impl Log {
     /// The log, and what its copying waits for.
     pub(crate) fn new() -> (Log, mpsc::Receiver<Due>) {
         let (due, asked) = mpsc::channel(1);
-        let rows = AtomicU64::new(0);
+        let rows = Arc::default();
         (Log { rows, due }, asked)
     }
 
@@ -53,8 +61,9 @@ impl Log {
 
 /// Copies what was committed whenever it is due, until the log is gone. Whatever stands in the way of one
 /// copy, such as a reader who still needs an old page, is left to the next.
-pub(crate) async fn run(mut line: Line, mut due: mpsc::Receiver<Due>) {
+pub(crate) async fn run(mut line: Line, log: Arc<AtomicU64>, mut due: mpsc::Receiver<Due>) {
     let mut rest = false;
+    let (mut looked, mut rows) = (Instant::now(), 0);
     loop {
         let asked = match rest {
             false => due.recv().await,
@@ -73,6 +82,13 @@ pub(crate) async fn run(mut line: Line, mut due: mpsc::Receiver<Due>) {
             Some(Due::Copy) => copy(&mut line, "PRAGMA wal_checkpoint(PASSIVE)").await,
         }
         rest = true;
+        if looked.elapsed() >= CALM {
+            let now = log.load(Ordering::Relaxed);
+            if now - rows < LITTLE {
+                copy(&mut line, "PRAGMA wal_checkpoint(TRUNCATE)").await;
+            }
+            (looked, rows) = (Instant::now(), now);
+        }
     }
 }
 

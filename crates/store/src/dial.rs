@@ -268,11 +268,10 @@ fn sqlite_options(url: &str, limits: Limits) -> Result<SqliteConnectOptions, Sql
         // What was deleted is overwritten: numbers do not stay in free pages.
         .pragma("secure_delete", "on")
         // What a statement may have to undo stays in memory. A commit waits for the log to be copied into
-        // the database when it has grown to 32 MiB; until then others do it, and a log that was copied
-        // whole is cut down to 4 MiB when it is begun anew.
+        // the database when it has grown to 32 MiB; until then others do it, and cut it when it is at rest.
+        // To cut it whenever it begins anew would make commits slower, which would have to grow it again.
         .pragma("temp_store", "memory")
         .pragma("wal_autocheckpoint", "8192")
-        .pragma("journal_size_limit", "4194304")
         .disable_statement_logging())
 }
 

@@ -75,9 +75,9 @@ impl Store {
             messages: Default::default(),
             log,
         });
-        if let Some(due) = due {
+        if let Some((log, due)) = shared.log.as_ref().zip(due) {
             let line = Line::new(dialer.clone(), Purpose::Keys);
-            start(checkpoint::run(line, due));
+            start(checkpoint::run(line, log.rows.clone(), due));
         }
         let line =
             || -> LaneLine { Arc::new(Mutex::new(Line::new(dialer.clone(), Purpose::Keys))) };
