@@ -28,6 +28,14 @@ const SHAPES: &str = r#"
     jwks_file = ""
     public_key_file = ""
     secret = ""
+    organization = ""
+    organization_claim = ""
+    may_grant = [""]
+    everywhere = false
+    home_organizations = [""]
+    roles_claim = ""
+    scopes_grant = false
+    audience_required = false
     [vendor.clients."*"]
     client_id = ""
     secret = ""

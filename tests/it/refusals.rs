@@ -312,7 +312,7 @@ async fn whose_account(database: Database) {
         let add = json!({"userId": user, "organization": {"orgId": "acme"}});
         wire.ok(app, "AddHumanUser", &admin, add).await;
         let set = json!({"userId": user, "phone": app.number()});
-        wire.refused(app, "SetPhone", &app.user("other", "acme"), set)
+        wire.refused(app, "SetPhone", &app.reader("acme"), set)
             .await
     })
     .await;

@@ -134,12 +134,16 @@ impl Turn<'_> {
         phone: Option<&SetPhone>,
     ) -> Result<Reply, Refusal> {
         let caller = &self.command.caller;
-        if !caller.may_write {
-            return Err(Refusal::PermissionDenied);
-        }
         let organization = organization.unwrap_or(&caller.organization);
-        if !caller.everywhere && organization != caller.organization {
-            return Err(Refusal::OrganizationDenied);
+        let rights = caller.rights_at(organization);
+        if !rights.write {
+            // Whoever has no right at all in another organisation may not even act there.
+            let foreign = organization != caller.home && !rights.any();
+            return Err(if foreign {
+                Refusal::OrganizationDenied
+            } else {
+                Refusal::PermissionDenied
+            });
         }
         if slot.is_some() {
             return Err(Refusal::AccountExists);
@@ -175,17 +179,18 @@ impl Turn<'_> {
                     ..
                 }
         );
-        let allowed = self.at.policy.accounts.register == Registration::OnFirstToken
-            && caller.user == command.account
-            && changes_something;
-        if !allowed {
-            return Err(Refusal::AccountNotFound);
-        }
-        let capacity = if caller.may_write {
+        let capacity = if caller.may(Right::Write) {
             Capacity::Service
         } else {
             Capacity::Own
         };
+        let allowed = self.at.policy.accounts.register == Registration::OnFirstToken
+            && caller.user == command.account
+            && (caller.is_home() || capacity == Capacity::Service)
+            && changes_something;
+        if !allowed {
+            return Err(Refusal::AccountNotFound);
+        }
         let mut account = self.fresh(&caller.organization, Profile::default());
         self.record(&mut account, EventKind::Registered, None);
         match self.change(&mut account, capacity) {
