@@ -29,6 +29,8 @@ pub const DEFAULTS: &str = include_str!("../ringback.default.toml");
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Which APIs `serve` serves.
+    pub apis: Vec<Api>,
     /// The port that every door shares.
     pub server: ServerSection,
     /// What makes that port https.
@@ -63,6 +65,25 @@ pub struct Config {
     pub log: LogSection,
     /// Which pages may call.
     pub cors: CorsSection,
+}
+
+/// An API, by the name that `apis` lists it under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Api {
+    /// Zitadel's user service.
+    Zitadel,
+    /// What Zitadel's lacks.
+    Ringback,
+    /// Frontegg's phone numbers, and its environment tokens.
+    Frontegg,
+    /// ReachFive's phone calls.
+    ReachFive,
+}
+
+impl Api {
+    /// Every one.
+    pub const ALL: [Api; 4] = [Api::Zitadel, Api::Ringback, Api::Frontegg, Api::ReachFive];
 }
 
 /// `[server]`

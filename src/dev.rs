@@ -45,6 +45,7 @@ const LONGEST_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// What differs from the default file.
 const SETTINGS: &str = r#"
+    apis = ["zitadel", "ringback", "frontegg", "reachfive"]
     [cors]
     allowed_origins = [
         "http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*",

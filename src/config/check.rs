@@ -5,12 +5,13 @@ mod auth;
 use reqwest::Url;
 use secrecy::ExposeSecret;
 
-use super::{Config, ConfigError, RouteName, VendorClient};
+use super::{Api, Config, ConfigError, RouteName, VendorClient};
 
 impl Config {
     /// Says everything that keeps the whole program, doors and delivery, from starting.
     pub fn check(&self) -> Result<(), ConfigError> {
         let mut error = ConfigError::default();
+        self.judge_apis(&mut error);
         self.judge_tls(&mut error);
         self.judge_database(&mut error);
         self.judge_secrets(&mut error);
@@ -45,6 +46,18 @@ impl Config {
         let mut error = ConfigError::default();
         self.judge_database(&mut error);
         error.or_ok()
+    }
+
+    fn judge_apis(&self, error: &mut ConfigError) {
+        if self.apis.is_empty() {
+            error.add("apis", "is empty; list at least one, such as \"zitadel\"");
+        }
+        if !self.vendor.clients.is_empty() && !self.apis.contains(&Api::Frontegg) {
+            error.add(
+                "vendor.clients",
+                "is of no use without the API that gives them tokens; add \"frontegg\" to apis, or leave it out",
+            );
+        }
     }
 
     /// Whether the files hold what they should is seen when they are read.

@@ -156,7 +156,7 @@ fn a_key_that_does_not_exist_is_named_with_its_origin() {
     );
     let text = problem(load(&[("RINGBACK_SERVR__LISTEN", "x")]));
     assert!(
-        text.starts_with("servr: no such key; there are server, tls, database"),
+        text.starts_with("servr: no such key; there are apis, server, tls, database"),
         "{text}"
     );
     let text = problem(load(&[("RINGBACK_AUTH__ISSUERS__MAIN__AUDIENCE", "x")]));
@@ -380,6 +380,7 @@ fn what_cannot_work_is_named() {
             "601",
             "codes.validity_seconds",
         ),
+        ("RINGBACK_APIS", "", "apis"),
         ("RINGBACK_DATABASE__URL", "mysql://x", "database.url"),
         ("RINGBACK_DATABASE__LANES", "2", "database.lanes"),
         ("RINGBACK_DATABASE__BATCH", "0", "database.batch"),
@@ -420,6 +421,24 @@ fn what_cannot_work_is_named() {
     ] {
         assert_eq!(refused(name, value), [key], "{name}={value}");
     }
+}
+
+#[test]
+fn apis_are_listed_by_name() {
+    assert_eq!(load(&[]).unwrap().apis, [Api::Zitadel, Api::Ringback]);
+    let all = [("RINGBACK_APIS", "zitadel,ringback, frontegg,reachfive")];
+    assert_eq!(load(&all).unwrap().apis, Api::ALL);
+    let text = problem(load(&[("RINGBACK_APIS", "zitadel,cognito")]));
+    assert!(
+        text.contains("RINGBACK_APIS") && text.contains("frontegg"),
+        "{text}"
+    );
+    let file = file("apis = [\"reach-five\"]");
+    let text = problem(Config::load(Some(file.path()), []));
+    assert!(
+        text.contains("apis") && text.contains("reachfive"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -600,14 +619,18 @@ fn clients_of_the_vendor_route_have_an_id_and_a_strong_secret() {
     let judge =
         |pairs: &[(&str, &str)]| keys_of(load(&[&ENOUGH[..], pairs].concat()).unwrap().check());
     let long = "12345678901234567890123456789012";
+    let apis = ("RINGBACK_APIS", "zitadel,frontegg");
     let one = [
         ("RINGBACK_VENDOR__CLIENTS__ONE__CLIENT_ID", "007"),
         ("RINGBACK_VENDOR__CLIENTS__ONE__SECRET", long),
+        apis,
     ];
+    assert_eq!(judge(&one[..2]), ["vendor.clients"]);
     assert_eq!(load(&[&ENOUGH[..], &one].concat()).unwrap().check(), Ok(()));
     let two = [
         one[0],
         one[1],
+        apis,
         ("RINGBACK_VENDOR__CLIENTS__TWO__CLIENT_ID", "007"),
         ("RINGBACK_VENDOR__CLIENTS__TWO__SECRET", "short"),
         ("RINGBACK_VENDOR__TOKEN_SECONDS", "59"),

@@ -11,7 +11,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use ringback::app::App;
-use ringback::config::{Config, IssuerSection, Permission, RouteName};
+use ringback::config::{Api, Config, IssuerSection, Permission, RouteName};
 use ringback::delivery::Delivery;
 use ringback::serve::serve;
 use ringback_core::Time;
@@ -202,6 +202,7 @@ fn configuration(url: &str) -> Config {
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut config = Config::load(None, variables).expect("a configuration");
+    config.apis = Api::ALL.to_vec();
     config.sms.routes = vec![RouteName::Inbox];
     config.messages.service_name = "Acme".into();
     config.cors.allowed_origins = vec!["https://app.example.com".into()];
