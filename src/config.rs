@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ringback_core::number::NumberRules;
-use ringback_core::policy::{AccountRules, CodeRules, LimitRules, NotifyRules};
+use ringback_core::policy::{AccountRules, CodeRules, LimitRules, NotifyRules, SelfServiceRules};
 use ringback_core::{Keys, Policy};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
@@ -53,6 +53,8 @@ pub struct Config {
     pub limits: LimitRules,
     /// Who is told of what.
     pub notify: NotifyRules,
+    /// What is asked of users who change something by themselves.
+    pub self_service: SelfServiceRules,
     /// What the ReachFive door asks for and tells.
     pub reachfive: ReachFiveSection,
     /// What messages say.
@@ -324,6 +326,7 @@ impl Config {
             codes: self.codes.clone(),
             limits: self.limits.clone(),
             notify: self.notify.clone(),
+            self_service: self.self_service.clone(),
         }
     }
 

@@ -68,6 +68,7 @@ fn the_default_file_names_every_rule() {
         ("codes", serde_json::to_value(&policy.codes)),
         ("limits", serde_json::to_value(&policy.limits)),
         ("notify", serde_json::to_value(&policy.notify)),
+        ("self_service", serde_json::to_value(&policy.self_service)),
     ];
     for (name, rules) in sections {
         assert_eq!(document[name], rules.unwrap(), "[{name}]");
@@ -409,6 +410,11 @@ fn what_cannot_work_is_named() {
             "RINGBACK_REACHFIVE__REQUIRED_SCOPE",
             "openid full_write",
             "reachfive.required_scope",
+        ),
+        (
+            "RINGBACK_SELF_SERVICE__REQUIRED_SCOPE",
+            "openid phone",
+            "self_service.required_scope",
         ),
         ("RINGBACK_REACHFIVE__LANGUAGE", "", "reachfive.language"),
         ("RINGBACK_SMS__WEBHOOK__URL", "", "sms.webhook.url"),

@@ -1,5 +1,8 @@
 //! Who may do what: nobody proves a number without its owner, nobody looks into another organisation.
 
+mod issuers;
+mod table;
+
 use http::HeaderMap;
 use ringback_core::policy::Registration;
 use serde_json::{Value, json};

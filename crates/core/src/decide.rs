@@ -122,6 +122,7 @@ impl Turn<'_> {
             *slot = None;
             return Ok(reply);
         }
+        self.self_service(capacity)?;
         let told = self.change(account, capacity)?;
         Ok(Reply::of(account, told))
     }
@@ -191,6 +192,7 @@ impl Turn<'_> {
         if !allowed {
             return Err(Refusal::AccountNotFound);
         }
+        self.self_service(capacity)?;
         let mut account = self.fresh(&caller.organization, Profile::default());
         self.record(&mut account, EventKind::Registered, None);
         match self.change(&mut account, capacity) {
@@ -444,5 +446,6 @@ fn held(account: &Account, phone: Id) -> Result<Phone, Refusal> {
 
 mod codes;
 mod numbers;
+mod own;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ mod limits;
 mod numbers;
 mod rights;
 mod secrets;
+mod self_service;
 mod verbs;
 
 use std::collections::BTreeMap;
