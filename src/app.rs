@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::auth::Auth;
-use crate::config::{Config, RouteName};
+use crate::config::{Api, Config, RouteName};
 use crate::delivery::{Delivery, DeliverySettings};
 use crate::doors::{Doors, House};
 use crate::messages::Texts;
@@ -81,14 +81,17 @@ impl App {
         let clock = source.now.clone();
         let store = open(config, source).await?;
         tables.make_ready(&store).await?;
-        let auth = Auth::new(&config.auth, &config.accounts.default_organization, clock)?
-            .with_vendors(&config.vendor, &config.keys()?);
+        let mut auth = Auth::new(&config.auth, &config.accounts.default_organization, clock)?;
+        if config.apis.contains(&Api::Frontegg) {
+            auth = auth.with_vendors(&config.vendor, &config.keys()?);
+        }
         let (routes, inbox) = routes(config)?;
         let delivery = delivery(config, &store, routes);
         let doors = Doors::open(House {
             store: store.clone(),
             auth: Arc::new(auth),
             inbox: inbox.clone(),
+            apis: config.apis.clone(),
             cors: config.cors.clone(),
             reachfive: config.reachfive.clone(),
         })

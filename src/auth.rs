@@ -1,6 +1,8 @@
 //! Bearer token → [`Caller`]: the only reader of credentials.
 
 mod claims;
+mod explain;
+mod fault;
 mod issuer;
 mod keyset;
 mod known;
@@ -18,7 +20,8 @@ use ringback_core::{Caller, Keys, Refusal, Time};
 use serde::Deserialize;
 
 use crate::config::{AuthSection, ConfigError, VendorSection};
-use claims::{Claims, Grants};
+use claims::Grants;
+use fault::Fault;
 use issuer::Issuer;
 use known::Known;
 use vendor::Vendors;
@@ -28,7 +31,7 @@ pub use vendor::{VendorRefusal, VendorToken};
 /// Tells the time. The program's reads the system clock, a test's is set by the test.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
 
-/// The header in which callers with rights everywhere name the organisation that they act in.
+/// The header in which callers with rights elsewhere name the organisation that they act in.
 const ORGANIZATION: &str = "x-zitadel-orgid";
 
 /// The header in which Frontegg's clients for back ends send an environment token.
@@ -45,30 +48,18 @@ const ID_CHARACTERS: usize = 200;
 
 /// Reads credentials. One for each process: it keeps the issuers' keys.
 pub struct Auth {
-    issuers: HashMap<String, Issuer>,
+    issuers: HashMap<String, Trusted>,
     vendors: Option<Vendors>,
     leeway_seconds: u64,
-    grants: Grants,
+    default_organization: String,
     known: Known,
     clock: Clock,
 }
 
-/// A caller, and what else the token says that a door may ask for.
-#[derive(Clone, Debug)]
-pub struct Bearer {
-    /// Who asks.
-    pub caller: Caller,
-    /// The names in `scope` and `scopes`.
-    pub scopes: Vec<String>,
-    /// When the token was issued, if it says so.
-    pub issued_at: Option<Time>,
-}
-
-/// Why a token is not accepted; the text is for the log and names no part of the token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
-    Invalid(&'static str),
-    Unavailable,
+/// An issuer, and how far its tokens are believed.
+struct Trusted {
+    issuer: Issuer,
+    grants: Arc<Grants>,
 }
 
 /// What can be read of a token before it is verified: whose keys would tell.
@@ -92,7 +83,12 @@ impl Auth {
         for (name, issuer) in &section.issuers {
             match Issuer::read(name, issuer, section.leeway_seconds, now) {
                 Ok(read) => {
-                    issuers.insert(issuer.issuer.clone(), read);
+                    let grants = Grants::new(section, name, issuer, default_organization);
+                    let trusted = Trusted {
+                        issuer: read,
+                        grants: Arc::new(grants),
+                    };
+                    issuers.insert(issuer.issuer.clone(), trusted);
                 }
                 Err(wrong) => error.append(wrong),
             }
@@ -102,7 +98,7 @@ impl Auth {
             issuers,
             vendors: None,
             leeway_seconds: section.leeway_seconds,
-            grants: Grants::new(section, default_organization),
+            default_organization: default_organization.to_owned(),
             known: Known::default(),
             clock,
         })
@@ -112,7 +108,12 @@ impl Auth {
     /// every process of an installation accepts what another one gave.
     pub fn with_vendors(mut self, section: &VendorSection, keys: &Keys) -> Auth {
         let vendors = Vendors::new(section, keys);
-        self.issuers.extend(vendors.issuers(self.leeway_seconds));
+        let grants = Arc::new(Grants::of_ours(&self.default_organization));
+        let ours = vendors.issuers(self.leeway_seconds).map(|(name, issuer)| {
+            let grants = grants.clone();
+            (name, Trusted { issuer, grants })
+        });
+        self.issuers.extend(ours);
         self.vendors = Some(vendors);
         self
     }
@@ -130,30 +131,16 @@ impl Auth {
 
     /// Who sends a request with these headers (or this metadata), in the organisation that they name.
     pub async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        Ok(self.identify(bearer(headers)?, headers).await?.0)
+        self.identify(bearer(headers)?, headers).await
     }
 
     /// [`Auth::caller`], for a token in any of the ways in which Frontegg's clients send it.
     pub async fn frontegg_caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        Ok(self.identify(frontegg_token(headers)?, headers).await?.0)
+        self.identify(frontegg_token(headers)?, headers).await
     }
 
-    /// [`Auth::caller`], with what else the token says.
-    pub async fn bearer(&self, headers: &HeaderMap) -> Result<Bearer, Refusal> {
-        let (caller, said) = self.identify(bearer(headers)?, headers).await?;
-        Ok(Bearer {
-            caller,
-            scopes: said.scopes.clone(),
-            issued_at: said.issued_at,
-        })
-    }
-
-    /// The caller as this request has it, and what the token says by itself.
-    async fn identify(
-        &self,
-        token: &str,
-        headers: &HeaderMap,
-    ) -> Result<(Caller, Arc<Bearer>), Refusal> {
+    /// The caller as this request has it.
+    async fn identify(&self, token: &str, headers: &HeaderMap) -> Result<Caller, Refusal> {
         let now = (self.clock)();
         let said = match self.known.find(token, now) {
             Some(said) => said,
@@ -161,60 +148,53 @@ impl Auth {
         };
         let caller = Caller {
             language: language(headers),
-            ..said.caller.clone()
+            ..Caller::clone(&said)
         };
-        Ok((caller.acting_in(organization(headers)?)?, said))
+        caller.acting_in(organization(headers)?)
     }
 
     /// Verifies a token, and keeps what it says.
-    async fn read(&self, token: &str, now: Time) -> Result<Arc<Bearer>, Refusal> {
-        let refused = |reason| {
-            tracing::debug!(reason, "token refused");
-            Refusal::TokenInvalid
-        };
-        let claims = self.verify(token).await.map_err(|fault| match fault {
-            Fault::Invalid(reason) => refused(reason),
-            Fault::Unavailable => Refusal::IssuerUnavailable,
+    async fn read(&self, token: &str, now: Time) -> Result<Arc<Caller>, Refusal> {
+        let (caller, expires_at) = self.verify(token, now).await.map_err(|fault| {
+            tracing::debug!(reason = fault.reason(), "token refused");
+            match fault {
+                Fault::Unavailable => Refusal::IssuerUnavailable,
+                _ => Refusal::TokenInvalid,
+            }
         })?;
-        let said = Arc::new(Bearer {
-            caller: self.grants.caller(&claims).map_err(refused)?,
-            scopes: claims::scopes_of(&claims).map(str::to_owned).collect(),
-            issued_at: claims::issued_at(&claims),
-        });
-        let leeway = Duration::from_secs(self.leeway_seconds);
-        if let Some(expires_at) = claims::expires_at(&claims) {
-            self.known
-                .keep(token, said.clone(), expires_at + leeway, now);
+        let caller = Arc::new(caller);
+        if let Some(expires_at) = expires_at {
+            let until = expires_at + Duration::from_secs(self.leeway_seconds);
+            self.known.keep(token, caller.clone(), until, now);
         }
-        Ok(said)
+        Ok(caller)
     }
 
     /// Whether each issuer's keys can be had, by its name in the configuration. Fetches what is fetched.
     pub async fn check(&self) -> Vec<(String, Result<(), String>)> {
         let now = (self.clock)();
         let mut reached = Vec::new();
-        for issuer in self.issuers.values() {
+        for Trusted { issuer, .. } in self.issuers.values() {
             reached.push((issuer.entry().to_owned(), issuer.reach(now).await));
         }
         reached.sort();
         reached
     }
 
-    /// The claims of a token that holds now. Depends on nothing but the token, the time and the issuers'
-    /// keys.
-    async fn verify(&self, token: &str) -> Result<Claims, Fault> {
+    /// The bearer of a token that holds now, and until when. Depends on nothing but the token, the time
+    /// and the issuers' keys.
+    async fn verify(&self, token: &str, now: Time) -> Result<(Caller, Option<Time>), Fault> {
         if token.len() > TOKEN_BYTES {
-            return Err(Fault::Invalid("too long"));
+            return Err(Fault::TooLong);
         }
-        let unverified = insecure_decode::<Unverified>(token)
-            .map_err(|_| Fault::Invalid("no JWT with an issuer"))?;
-        let issuer = self
-            .issuers
-            .get(&unverified.claims.iss)
-            .ok_or(Fault::Invalid("unknown issuer"))?;
-        issuer
-            .verify(token, &unverified.header, (self.clock)())
-            .await
+        let unverified = insecure_decode::<Unverified>(token).map_err(|_| Fault::NoJwt)?;
+        let Unverified { iss } = unverified.claims;
+        let Some(Trusted { issuer, grants }) = self.issuers.get(&iss) else {
+            return Err(Fault::UnknownIssuer(iss));
+        };
+        let claims = issuer.verify(token, &unverified.header, now).await?;
+        let caller = grants.caller(&claims).map_err(Fault::Claims)?;
+        Ok((caller, claims::expires_at(&claims)))
     }
 }
 

@@ -135,6 +135,27 @@ fn say_which_database(config: &Config) {
     tracing::info!(database, "using the database that database.url names");
 }
 
+/// `ringback check --token`: says who a token is and what it may, or why it is refused.
+pub async fn check_token(file: Option<PathBuf>, token: String) -> anyhow::Result<()> {
+    let config = load(file)?;
+    config.check_auth()?;
+    let token = match token.as_str() {
+        "-" => std::io::read_to_string(std::io::stdin()).context("reading the token")?,
+        _ => token,
+    };
+    let clock = source().now;
+    let mut auth = Auth::new(&config.auth, &config.accounts.default_organization, clock)?;
+    // Tokens of ours need keys that whoever only looks at one may not have.
+    if let Ok(keys) = config.keys() {
+        auth = auth.with_vendors(&config.vendor, &keys);
+    }
+    match auth.explain(&token).await {
+        Ok(lines) => println!("the token is accepted\n{}", lines.join("\n")),
+        Err(reason) => bail!("the token is refused: {reason}"),
+    }
+    Ok(())
+}
+
 /// `ringback check`: says everything that is wrong, not only the first thing.
 pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
     let config = load(file)?;
@@ -142,6 +163,13 @@ pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
     match config.check() {
         Ok(()) => println!("configuration: ok"),
         Err(error) => bail!("{error}"),
+    }
+    for (one, other) in config.auth.overlaps() {
+        println!(
+            "issuers {one} and {other}: each says by a claim where its users belong, so users of the same id \
+             are one user where both name the same organisation; set organization where all users of an issuer \
+             belong to one"
+        );
     }
     match Tls::open(&config.tls) {
         Ok(Some(_)) => println!("certificate: ok"),

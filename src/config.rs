@@ -1,5 +1,6 @@
 //! The configuration: one tree of sections, unknown keys refused; default file < file < environment.
 
+mod auth;
 mod check;
 mod error;
 mod layers;
@@ -10,13 +11,13 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jsonwebtoken::Algorithm;
 use ringback_core::number::NumberRules;
-use ringback_core::policy::{AccountRules, CodeRules, LimitRules, NotifyRules};
+use ringback_core::policy::{AccountRules, CodeRules, LimitRules, NotifyRules, SelfServiceRules};
 use ringback_core::{Keys, Policy};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
+pub use auth::{AuthSection, IssuerSection, Permission, Trust};
 pub use error::{ConfigError, Problem};
 use layers::Layers;
 
@@ -28,6 +29,8 @@ pub const DEFAULTS: &str = include_str!("../ringback.default.toml");
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Which APIs `serve` serves.
+    pub apis: Vec<Api>,
     /// The port that every door shares.
     pub server: ServerSection,
     /// What makes that port https.
@@ -50,6 +53,8 @@ pub struct Config {
     pub limits: LimitRules,
     /// Who is told of what.
     pub notify: NotifyRules,
+    /// What is asked of users who change something by themselves.
+    pub self_service: SelfServiceRules,
     /// What the ReachFive door asks for and tells.
     pub reachfive: ReachFiveSection,
     /// What messages say.
@@ -62,6 +67,25 @@ pub struct Config {
     pub log: LogSection,
     /// Which pages may call.
     pub cors: CorsSection,
+}
+
+/// An API, by the name that `apis` lists it under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Api {
+    /// Zitadel's user service.
+    Zitadel,
+    /// What Zitadel's lacks.
+    Ringback,
+    /// Frontegg's phone numbers, and its environment tokens.
+    Frontegg,
+    /// ReachFive's phone calls.
+    ReachFive,
+}
+
+impl Api {
+    /// Every one.
+    pub const ALL: [Api; 4] = [Api::Zitadel, Api::Ringback, Api::Frontegg, Api::ReachFive];
 }
 
 /// `[server]`
@@ -121,66 +145,6 @@ pub struct SecretsSection {
     pub current_code_key: u32,
     /// 32 bytes in base64.
     pub pseudonym_key: SecretString,
-}
-
-/// `[auth]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AuthSection {
-    /// Seconds by which clocks may differ.
-    pub leeway_seconds: u64,
-    /// Roles whose permissions hold in every organisation.
-    pub everywhere_roles: Vec<String>,
-    /// What a role stands for.
-    pub roles: BTreeMap<String, Vec<Permission>>,
-    /// Whose tokens are accepted, by name.
-    pub issuers: BTreeMap<String, IssuerSection>,
-}
-
-/// What a role can stand for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-pub enum Permission {
-    /// Reads accounts.
-    #[serde(rename = "user.read")]
-    Read,
-    /// Makes and changes accounts and their numbers.
-    #[serde(rename = "user.write")]
-    Write,
-    /// Deletes accounts.
-    #[serde(rename = "user.delete")]
-    Delete,
-}
-
-impl Permission {
-    /// The permission of that name in a token.
-    pub fn find(name: &str) -> Option<Permission> {
-        match name {
-            "user.read" => Some(Permission::Read),
-            "user.write" => Some(Permission::Write),
-            "user.delete" => Some(Permission::Delete),
-            _ => None,
-        }
-    }
-}
-
-/// `[auth.issuers.NAME]`; an empty text is a key that is not set.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct IssuerSection {
-    /// The token's `iss`.
-    pub issuer: String,
-    /// One of them must be in the token's `aud`.
-    pub audiences: Vec<String>,
-    /// The algorithms that are accepted, and no other.
-    pub algorithms: Vec<Algorithm>,
-    /// Where a JSON Web Key Set is fetched.
-    pub jwks_url: String,
-    /// A file with a JSON Web Key Set.
-    pub jwks_file: String,
-    /// A PEM file with one public key.
-    pub public_key_file: String,
-    /// A shared secret.
-    pub secret: SecretString,
 }
 
 /// `[vendor]`
@@ -362,6 +326,7 @@ impl Config {
             codes: self.codes.clone(),
             limits: self.limits.clone(),
             notify: self.notify.clone(),
+            self_service: self.self_service.clone(),
         }
     }
 

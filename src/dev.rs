@@ -19,12 +19,16 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::config::{Config, ConfigError, IssuerSection, RouteName, VendorClient, environment};
+use crate::config::{
+    Config, ConfigError, IssuerSection, Permission, RouteName, VendorClient, environment,
+};
 pub use certificate::DevCertificate;
 
 /// Who signs the tokens of a data directory, and for whom.
 const ISSUER: &str = "ringback-dev";
 const AUDIENCE: &str = "ringback";
+/// Where they say the user's organisation.
+const ORGANIZATION_CLAIM: &str = "urn:zitadel:iam:user:resourceowner:id";
 
 const KEYS_FILE: &str = "keys.json";
 const DEV_FILE: &str = "dev.json";
@@ -41,6 +45,7 @@ const LONGEST_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// What differs from the default file.
 const SETTINGS: &str = r#"
+    apis = ["zitadel", "ringback", "frontegg", "reachfive"]
     [cors]
     allowed_origins = [
         "http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*",
@@ -212,6 +217,18 @@ impl DevHome {
             audiences: vec![AUDIENCE.to_owned()],
             algorithms: vec![Algorithm::HS256],
             secret: self.keys.token_secret.clone().into(),
+            // Whoever adds another issuer still has these tokens.
+            organization_claim: match config.auth.issuers.is_empty() {
+                true => String::new(),
+                false => ORGANIZATION_CLAIM.to_owned(),
+            },
+            may_grant: Some(vec![
+                Permission::Read,
+                Permission::Write,
+                Permission::Delete,
+            ]),
+            everywhere: Some(true),
+            scopes_grant: true,
             ..IssuerSection::default()
         };
         config.auth.issuers.insert("dev".to_owned(), issuer);
@@ -262,7 +279,7 @@ impl DevHome {
             "exp": seconds(now + request.ttl),
         });
         if let Some(org) = &request.org {
-            claims["urn:zitadel:iam:user:resourceowner:id"] = json!(org);
+            claims[ORGANIZATION_CLAIM] = json!(org);
         }
         let lists = [
             ("roles", &request.roles),

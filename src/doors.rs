@@ -12,7 +12,7 @@ pub mod zitadel;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -31,7 +31,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 
 use crate::auth::Auth;
-use crate::config::{CorsSection, ReachFiveSection};
+use crate::config::{Api, CorsSection, ReachFiveSection};
 pub use grpc::Deadline;
 use grpc::Grpc;
 
@@ -51,6 +51,8 @@ pub struct House {
     pub auth: Arc<Auth>,
     /// Messages to look at, while the inbox route is on.
     pub inbox: Option<Inbox>,
+    /// Which APIs are served.
+    pub apis: Vec<Api>,
     /// Which pages may call.
     pub cors: CorsSection,
     /// What the ReachFive door asks for and tells.
@@ -70,7 +72,9 @@ struct Inner {
 impl Doors {
     /// Opens them. `reflection` and health need no token; everything else does.
     pub async fn open(house: House) -> Doors {
-        let grpc = Grpc::open(&house.store, &house.auth).await;
+        let serves = |api| house.apis.contains(&api);
+        let services = grpc::services(&house.apis);
+        let grpc = Grpc::open(&house.store, &house.auth, &services).await;
         let auth = house.auth.clone();
         let authenticate: transcode::Authenticate = Arc::new(move |mut parts: Parts| {
             let auth = auth.clone();
@@ -84,12 +88,21 @@ impl Doors {
             .boxed()
         });
         let called = Router::new().fallback_service(grpc.clone());
-        let mut others = transcode::router(called.clone(), authenticate)
+        let mut others = transcode::router(called.clone(), authenticate, &services)
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready).with_state(house.store.clone()))
-            .route("/openapi.json", get(contract))
-            .merge(frontegg::router(house.store.clone(), house.auth.clone()))
-            .merge(reachfive::router(house.store, house.auth, house.reachfive));
+            .route(
+                "/openapi.json",
+                get(contract).with_state(document(services)),
+            );
+        if serves(Api::Frontegg) {
+            let (store, auth) = (house.store.clone(), house.auth.clone());
+            others = others.merge(frontegg::router(store, auth));
+        }
+        if serves(Api::ReachFive) {
+            let router = reachfive::router(house.store, house.auth, house.reachfive);
+            others = others.merge(router);
+        }
         if let Some(inbox) = house.inbox {
             others = others.merge(inbox::router(inbox));
         }
@@ -194,10 +207,17 @@ async fn ready(State(store): State<Store>) -> Response {
     }
 }
 
-async fn contract() -> Response {
-    static TEXT: std::sync::LazyLock<String> =
-        std::sync::LazyLock::new(|| transcode::openapi::document().to_string());
-    ([(header::CONTENT_TYPE, "application/json")], TEXT.as_str()).into_response()
+/// The contract of some services, made when it is first asked for.
+type Contract = Arc<LazyLock<String, Box<dyn FnOnce() -> String + Send>>>;
+
+fn document(services: Vec<&'static str>) -> Contract {
+    let text = move || transcode::openapi::document(&services).to_string();
+    Arc::new(LazyLock::new(Box::new(text)))
+}
+
+async fn contract(State(text): State<Contract>) -> Response {
+    let text = text.as_str().to_owned();
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
 /// What the published clients of Zitadel, gRPC-web, Connect, Frontegg and ReachFive send, and read, from a browser.

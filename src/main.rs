@@ -75,6 +75,10 @@ enum Command {
         /// As for `serve`
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+        /// Say only who this token is and what it may, or why it is refused; "-" reads it from standard
+        /// input
+        #[arg(long, value_name = "TOKEN")]
+        token: Option<String>,
     },
     /// Print a token for the service that `ringback dev` runs
     Token(commands::TokenArguments),
@@ -101,7 +105,14 @@ async fn main() -> ExitCode {
             config,
             data_dir,
         } => commands::backup(file, config, data_dir).await,
-        Command::Check { config } => commands::check(config).await,
+        Command::Check {
+            config,
+            token: None,
+        } => commands::check(config).await,
+        Command::Check {
+            config,
+            token: Some(token),
+        } => commands::check_token(config, token).await,
         Command::Token(arguments) => commands::token(arguments),
     };
     match done {

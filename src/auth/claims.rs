@@ -1,12 +1,13 @@
-//! What a verified token says about its bearer.
+//! What a verified token says about its bearer, as far as its issuer is believed.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use ringback_core::rights::Rights;
 use ringback_core::{Caller, Time};
 use serde_json::{Map, Value};
 
 use super::ID_CHARACTERS;
-use crate::config::{AuthSection, Permission};
+use crate::config::{AuthSection, IssuerSection, Permission, Trust};
 
 /// The claims of a verified token.
 pub(super) type Claims = Map<String, Value>;
@@ -17,63 +18,175 @@ const ORGANIZATION_CLAIMS: [&str; 3] = [
     "tenantId",
     "org_id",
 ];
+const ROLES: &str = "roles";
+/// Roles by name, each with the organisations that it was given in.
 const ROLES_BY_NAME: &str = "urn:zitadel:iam:org:project:roles";
 
-/// What tokens allow here.
+/// What tokens of one issuer allow here.
 pub(super) struct Grants {
-    roles: HashMap<String, Vec<Permission>>,
+    roles: Roles,
+    trust: Trust,
+    /// Tokens that this service gives to back ends act everywhere.
+    ours: bool,
+}
+
+/// What roles stand for.
+#[derive(Default)]
+struct Roles {
+    rights: HashMap<String, Rights>,
     everywhere: HashSet<String>,
-    default_organization: String,
 }
 
 impl Grants {
-    pub(super) fn new(section: &AuthSection, default_organization: &str) -> Grants {
+    /// Those of an issuer of a configuration.
+    pub(super) fn new(
+        section: &AuthSection,
+        name: &str,
+        issuer: &IssuerSection,
+        default_organization: &str,
+    ) -> Grants {
+        let rights = section.roles.iter().map(|(role, permissions)| {
+            let rights = permissions.iter().map(|permission| permission.right());
+            (role.clone(), rights.collect())
+        });
         Grants {
-            roles: section.roles.clone().into_iter().collect(),
-            everywhere: section.everywhere_roles.iter().cloned().collect(),
-            default_organization: default_organization.to_owned(),
+            roles: Roles {
+                rights: rights.collect(),
+                everywhere: section.everywhere_roles.iter().cloned().collect(),
+            },
+            trust: section.trust(name, issuer, default_organization),
+            ours: false,
+        }
+    }
+
+    /// Those of the environment tokens that this service gives.
+    pub(super) fn of_ours(default_organization: &str) -> Grants {
+        Grants {
+            roles: Roles::default(),
+            trust: Trust {
+                organization: Some(default_organization.to_owned()),
+                ..Trust::default()
+            },
+            ours: true,
         }
     }
 
     /// The caller that the claims speak of, with no language yet; or what is wrong with them.
     pub(super) fn caller(&self, claims: &Claims) -> Result<Caller, &'static str> {
-        // An environment token of Frontegg stands for the customer's back end, not for a user.
-        let vendor = claims.get("type").and_then(Value::as_str) == Some("vendor");
-        let user = match (id(claims, "sub")?, vendor) {
-            (Some(user), _) => user,
-            (None, true) => id(claims, "vendorId")?.unwrap_or("vendor"),
-            (None, false) => return Err("no subject"),
+        let user = id(claims.get("sub"))?.ok_or("no subject")?;
+        let home = self.home(claims)?;
+        let caller = Caller {
+            issued_at: issued_at(claims),
+            scopes: scopes_of(claims).map(str::to_owned).collect(),
+            ..Caller::new(user, home)
         };
-        let organization = organization(claims)?.unwrap_or(&self.default_organization);
-
-        let roles = items(claims.get("roles"))
-            .chain(keys(claims.get(ROLES_BY_NAME)))
-            .collect::<BTreeSet<&str>>();
-        let named = items(claims.get("permissions"))
-            .chain(scopes_of(claims))
-            .filter_map(Permission::find);
-        let permissions: HashSet<Permission> = roles
-            .iter()
-            .filter_map(|role| self.roles.get(*role))
-            .flatten()
-            .copied()
-            .chain(named)
-            .collect();
+        if self.ours {
+            return Ok(Caller {
+                everywhere: Rights::ALL,
+                ..caller
+            });
+        }
+        let (everywhere, local) = self.rights(claims, home);
+        let most = self.trust.may_grant;
+        let local = local
+            .into_iter()
+            .map(|(organization, rights)| (organization.to_owned(), rights.and(most)));
         Ok(Caller {
-            user: user.to_owned(),
-            organization: organization.to_owned(),
-            everywhere: vendor || roles.iter().any(|role| self.everywhere.contains(*role)),
-            may_read: permissions.contains(&Permission::Read),
-            may_write: permissions.contains(&Permission::Write),
-            may_delete: permissions.contains(&Permission::Delete),
-            language: String::new(),
+            everywhere: everywhere.and(most),
+            local: local.filter(|(_, rights)| rights.any()).collect(),
+            ..caller
         })
+    }
+
+    /// Where the user belongs.
+    fn home<'a>(&'a self, claims: &'a Claims) -> Result<&'a str, &'static str> {
+        let trust = &self.trust;
+        if let Some(organization) = &trust.organization {
+            return Ok(organization);
+        }
+        let said = match &trust.organization_claim {
+            Some(claim) => id(find(claims, claim))?,
+            None => first_organization(claims)?,
+        };
+        let default = trust.default_organization.as_deref();
+        let home = said.or(default).ok_or("no organisation")?;
+        if trust.foreign.contains(home) {
+            return Err("an organisation of another issuer");
+        }
+        Ok(home)
+    }
+
+    /// The rights that hold everywhere, and those that hold in single organisations. `home` is the
+    /// token's.
+    fn rights<'a>(&self, claims: &'a Claims, home: &'a str) -> (Rights, BTreeMap<&'a str, Rights>) {
+        let trust = &self.trust;
+        let scopes = scopes_of(claims).filter(|_| trust.scopes_grant);
+        let named = items(claims.get("permissions")).chain(scopes);
+        let mut here: Rights = named
+            .filter_map(Permission::find)
+            .map(Permission::right)
+            .collect();
+        let mut everywhere = Rights::NONE;
+        let plain = find(claims, trust.roles_claim.as_deref().unwrap_or(ROLES));
+        for role in items(plain) {
+            let all = if self.is_everywhere(role) {
+                &mut everywhere
+            } else {
+                &mut here
+            };
+            *all = all.or(self.of_role(role));
+        }
+        let mut local = BTreeMap::from([(home, here)]);
+        // Zitadel has a claim of that form for each project too, which roles_claim may name.
+        let listed = [claims.get(ROLES_BY_NAME), plain];
+        for (role, places) in listed.into_iter().flat_map(entries) {
+            let rights = self.of_role(role);
+            let places = || entries(Some(places)).map(|(place, _)| place);
+            let is_home = |place: &str| trust.home_organizations.contains(place);
+            if self.is_everywhere(role) && places().any(is_home) {
+                everywhere = everywhere.or(rights);
+                continue;
+            }
+            for place in places().filter(|place| rights.any() && self.reaches(place, home)) {
+                let all = local.entry(place).or_default();
+                *all = all.or(rights);
+            }
+        }
+        (everywhere, local)
+    }
+
+    fn of_role(&self, role: &str) -> Rights {
+        self.roles.rights.get(role).copied().unwrap_or_default()
+    }
+
+    fn is_everywhere(&self, role: &str) -> bool {
+        self.trust.everywhere && self.roles.everywhere.contains(role)
+    }
+
+    /// Whether the issuer may give roles in an organisation: in those of its own users, and in others
+    /// where its roles may hold everywhere.
+    fn reaches(&self, place: &str, home: &str) -> bool {
+        let trust = &self.trust;
+        let free = trust.organization.is_none() && !trust.foreign.contains(place);
+        place == home || trust.everywhere || free
     }
 }
 
-fn organization(claims: &Claims) -> Result<Option<&str>, &'static str> {
+/// A claim by its name, or by a path with dots between names: `realm_access.roles`. Names may hold dots
+/// themselves.
+fn find<'a>(claims: &'a Claims, path: &str) -> Option<&'a Value> {
+    if let Some(value) = claims.get(path) {
+        return Some(value);
+    }
+    path.match_indices('.').find_map(|(at, _)| {
+        let below = claims.get(&path[..at])?.as_object()?;
+        find(below, &path[at + 1..])
+    })
+}
+
+fn first_organization(claims: &Claims) -> Result<Option<&str>, &'static str> {
     for claim in ORGANIZATION_CLAIMS {
-        if let Some(organization) = id(claims, claim)? {
+        if let Some(organization) = id(claims.get(claim))? {
             return Ok(Some(organization));
         }
     }
@@ -82,8 +195,8 @@ fn organization(claims: &Claims) -> Result<Option<&str>, &'static str> {
 
 /// An id of 1 to 200 characters; `None` when the claim is absent, null or empty. One that could not be
 /// stored is wrong rather than absent, so that it never becomes somebody else's.
-fn id<'a>(claims: &'a Claims, claim: &str) -> Result<Option<&'a str>, &'static str> {
-    match claims.get(claim) {
+fn id(claim: Option<&Value>) -> Result<Option<&str>, &'static str> {
+    match claim {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.is_empty() => Ok(None),
         Some(Value::String(text))
@@ -105,7 +218,7 @@ fn items(claim: Option<&Value>) -> impl Iterator<Item = &str> {
 }
 
 /// Every scope that the claims name.
-pub(super) fn scopes_of(claims: &Claims) -> impl Iterator<Item = &str> {
+fn scopes_of(claims: &Claims) -> impl Iterator<Item = &str> {
     scopes(claims.get("scope")).chain(scopes(claims.get("scopes")))
 }
 
@@ -116,7 +229,7 @@ pub(super) fn expires_at(claims: &Claims) -> Option<Time> {
 }
 
 /// When the token was issued (RFC 7519, section 4.1.6); `None` when it does not say so in numbers.
-pub(super) fn issued_at(claims: &Claims) -> Option<Time> {
+fn issued_at(claims: &Claims) -> Option<Time> {
     // Fractions of seconds are allowed; a number too large for a clock becomes the end of time.
     let seconds = claims.get("iat")?.as_f64()?;
     Some(Time((seconds * 1e6) as i64))
@@ -128,9 +241,10 @@ fn scopes(claim: Option<&Value>) -> impl Iterator<Item = &str> {
     items(claim).chain(text.split_whitespace())
 }
 
-fn keys(claim: Option<&Value>) -> impl Iterator<Item = &str> {
+/// The members of an object.
+fn entries(claim: Option<&Value>) -> impl Iterator<Item = (&str, &Value)> {
     claim
         .and_then(Value::as_object)
         .into_iter()
-        .flat_map(|map| map.keys().map(String::as_str))
+        .flat_map(|map| map.iter().map(|(name, value)| (name.as_str(), value)))
 }

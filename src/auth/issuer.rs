@@ -9,8 +9,8 @@ use ringback_core::Time;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use super::Fault;
 use super::claims::Claims;
+use super::fault::Fault;
 use super::keyset::{KeySet, Source};
 use crate::config::{ConfigError, IssuerSection};
 
@@ -19,6 +19,7 @@ pub(super) struct Issuer {
     entry: String,
     name: String,
     audiences: Vec<String>,
+    any_audience: bool,
     algorithms: Vec<Algorithm>,
     leeway: i64,
     keys: Keys,
@@ -65,6 +66,7 @@ impl Issuer {
             entry: entry.to_owned(),
             name: section.issuer.clone(),
             audiences: section.audiences.clone(),
+            any_audience: section.takes_any_audience(),
             algorithms: section.algorithms.clone(),
             leeway: i64::try_from(leeway_seconds).unwrap_or(i64::MAX),
             keys,
@@ -83,10 +85,16 @@ impl Issuer {
             entry: name.to_owned(),
             name: name.to_owned(),
             audiences: vec![audience.to_owned()],
+            any_audience: false,
             algorithms: vec![algorithm],
             leeway: i64::try_from(leeway_seconds).unwrap_or(i64::MAX),
             keys: Keys::One(DecodingKey::from_secret(secret)),
         }
+    }
+
+    /// The audiences that are accepted, and the algorithms.
+    pub(super) fn accepts(&self) -> (&[String], &[Algorithm]) {
+        (&self.audiences, &self.algorithms)
     }
 
     /// The name in the configuration.
@@ -110,12 +118,12 @@ impl Issuer {
     ) -> Result<Claims, Fault> {
         let algorithm = header.alg;
         if !self.algorithms.contains(&algorithm) {
-            return Err(Fault::Invalid("algorithm not accepted"));
+            return Err(Fault::Algorithm(algorithm));
         }
         // RFC 7515, section 4.1.11: what is critical and not understood makes the token invalid. We
         // understand no extension.
         if header.crit.is_some() {
-            return Err(Fault::Invalid("critical header"));
+            return Err(Fault::CriticalHeader);
         }
         let claims = match &self.keys {
             Keys::One(key) => signed(token, key, algorithm)?,
@@ -124,48 +132,51 @@ impl Issuer {
                 signed(token, &key, algorithm)?
             }
         };
-        self.check(&claims, now).map_err(Fault::Invalid)?;
+        self.check(&claims, now)?;
         Ok(claims)
     }
 
     /// What RFC 7519, section 4.1, asks of the registered claims, against the given time: the library
     /// would ask the system clock.
-    fn check(&self, claims: &Claims, now: Time) -> Result<(), &'static str> {
+    fn check(&self, claims: &Claims, now: Time) -> Result<(), Fault> {
         if claims.get("iss").and_then(Value::as_str) != Some(&self.name) {
-            return Err("another issuer");
+            return Err(Fault::AnotherIssuer);
         }
-        if !self.is_audience(claims.get("aud")) {
-            return Err("another audience");
+        let audiences = audiences_of(claims);
+        let ours = |there: &&str| self.audiences.iter().any(|audience| audience == there);
+        if !self.any_audience && !audiences.iter().any(ours) {
+            let there = audiences.into_iter().map(str::to_owned);
+            return Err(Fault::AnotherAudience(there.collect()));
         }
         // Fractions of seconds are allowed; 2^53 seconds are enough for any date.
         let now = now.0 as f64 / 1e6;
         let leeway = self.leeway as f64;
         match claims.get("exp").map(Value::as_f64) {
-            None => return Err("no expiry"),
-            Some(None) => return Err("an expiry that is no number"),
-            Some(Some(exp)) if now >= exp + leeway => return Err("expired"),
+            None => return Err(Fault::NoExpiry),
+            Some(None) => return Err(Fault::ExpiryForm),
+            Some(Some(exp)) if now >= exp + leeway => return Err(Fault::Expired(at(exp))),
             Some(Some(_)) => {}
         }
         match claims.get("nbf").map(Value::as_f64) {
             None => Ok(()),
-            Some(None) => Err("a beginning that is no number"),
-            Some(Some(nbf)) if now < nbf - leeway => Err("not valid yet"),
+            Some(None) => Err(Fault::BeginningForm),
+            Some(Some(nbf)) if now < nbf - leeway => Err(Fault::NotYet(at(nbf))),
             Some(Some(_)) => Ok(()),
         }
     }
+}
 
-    fn is_audience(&self, claim: Option<&Value>) -> bool {
-        let ours = |value: &Value| {
-            value
-                .as_str()
-                .is_some_and(|text| self.audiences.iter().any(|audience| audience == text))
-        };
-        match claim {
-            Some(Value::Array(list)) => list.iter().any(ours),
-            Some(one) => ours(one),
-            None => false,
-        }
+/// Whom a token is for.
+fn audiences_of(claims: &Claims) -> Vec<&str> {
+    match claims.get("aud") {
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
+        Some(one) => one.as_str().into_iter().collect(),
+        None => Vec::new(),
     }
+}
+
+fn at(seconds: f64) -> Time {
+    Time((seconds * 1e6) as i64)
 }
 
 /// The claims of a token whose signature by this key and algorithm is right.
@@ -177,7 +188,7 @@ fn signed(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims
     validation.validate_aud = false;
     match jsonwebtoken::decode::<Claims>(token, key, &validation) {
         Ok(data) => Ok(data.claims),
-        Err(_) => Err(Fault::Invalid("signature or form")),
+        Err(_) => Err(Fault::Signature),
     }
 }
 

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::Fault;
+use super::fault::Fault;
 
 /// Keys older than this are fetched again when they are used.
 const FRESH: Duration = Duration::from_secs(600);
@@ -156,7 +156,7 @@ impl KeySet {
         }
         match self.find(id, algorithm, now) {
             Found::Key(key) | Found::Stale(key) => Ok(key),
-            Found::Nothing => Err(Fault::Invalid("unknown key")),
+            Found::Nothing => Err(Fault::UnknownKey(id.map(str::to_owned))),
             Found::NoKeys => Err(Fault::Unavailable),
         }
     }

@@ -4,10 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ringback_core::Time;
+use ringback_core::{Caller, Time};
 use sha2::{Digest, Sha256};
-
-use super::Bearer;
 
 /// A token is verified anew after this time, so that a key that its issuer withdraws ends its tokens.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -29,13 +27,13 @@ struct Generations {
 
 #[derive(Clone)]
 struct Entry {
-    bearer: Arc<Bearer>,
+    caller: Arc<Caller>,
     until: Time,
 }
 
 impl Known {
     /// What a token said, when it was verified and still holds.
-    pub(super) fn find(&self, token: &str, now: Time) -> Option<Arc<Bearer>> {
+    pub(super) fn find(&self, token: &str, now: Time) -> Option<Arc<Caller>> {
         let key = key(token);
         let mut generations = self.lock();
         let entry = match generations.young.get(&key) {
@@ -46,13 +44,13 @@ impl Known {
                 entry
             }
         };
-        (now < entry.until).then_some(entry.bearer)
+        (now < entry.until).then_some(entry.caller)
     }
 
     /// Keeps what a token said that holds until `expires_at`.
-    pub(super) fn keep(&self, token: &str, bearer: Arc<Bearer>, expires_at: Time, now: Time) {
+    pub(super) fn keep(&self, token: &str, caller: Arc<Caller>, expires_at: Time, now: Time) {
         let until = expires_at.min(now + LONGEST);
-        self.lock().keep(key(token), Entry { bearer, until });
+        self.lock().keep(key(token), Entry { caller, until });
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Generations> {
@@ -76,40 +74,24 @@ fn key(token: &str) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use ringback_core::Caller;
-
     use super::*;
 
     const NOW: Time = Time(1_800_000_000_000_000);
 
-    fn bearer(user: &str) -> Arc<Bearer> {
-        Arc::new(Bearer {
-            caller: Caller {
-                user: user.into(),
-                organization: "acme".into(),
-                everywhere: false,
-                may_read: false,
-                may_write: false,
-                may_delete: false,
-                language: String::new(),
-            },
-            scopes: Vec::new(),
-            issued_at: None,
-        })
+    fn caller(user: &str) -> Arc<Caller> {
+        Arc::new(Caller::new(user, "acme"))
     }
 
     fn user(known: &Known, token: &str, now: Time) -> Option<String> {
-        known
-            .find(token, now)
-            .map(|bearer| bearer.caller.user.clone())
+        known.find(token, now).map(|caller| caller.user.clone())
     }
 
     #[test]
     fn a_token_is_known_until_it_expires_and_no_longer_than_five_minutes() {
         let known = Known::default();
         let second = Duration::from_secs(1);
-        known.keep("short", bearer("ann"), NOW + 10 * second, NOW);
-        known.keep("long", bearer("bob"), NOW + 10_000 * second, NOW);
+        known.keep("short", caller("ann"), NOW + 10 * second, NOW);
+        known.keep("long", caller("bob"), NOW + 10_000 * second, NOW);
         assert_eq!(
             user(&known, "short", NOW + 9 * second).as_deref(),
             Some("ann")
@@ -127,10 +109,10 @@ mod tests {
     fn what_is_asked_for_stays_and_the_rest_is_bounded() {
         let known = Known::default();
         let later = NOW + Duration::from_secs(60);
-        known.keep("kept", bearer("ann"), later, NOW);
-        known.keep("forgotten", bearer("bob"), later, NOW);
+        known.keep("kept", caller("ann"), later, NOW);
+        known.keep("forgotten", caller("bob"), later, NOW);
         for n in 0..GENERATION * 3 {
-            known.keep(&n.to_string(), bearer("eve"), later, NOW);
+            known.keep(&n.to_string(), caller("eve"), later, NOW);
             if n % 1_000 == 0 {
                 assert!(known.find("kept", NOW).is_some(), "after {n}");
             }

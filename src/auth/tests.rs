@@ -18,7 +18,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config::{Config, IssuerSection};
 
+mod explain;
 mod keysets;
+mod rights;
 
 const START: i64 = 1_700_000_000;
 const ISSUER: &str = "https://login.example.com";
@@ -173,15 +175,7 @@ async fn ask_with(auth: &Auth, more: Value) -> Result<Caller, Refusal> {
 }
 
 fn ann() -> Caller {
-    Caller {
-        user: "ann".into(),
-        organization: "default".into(),
-        everywhere: false,
-        may_read: false,
-        may_write: false,
-        may_delete: false,
-        language: String::new(),
-    }
+    Caller::new("ann", "default")
 }
 
 #[tokio::test]
@@ -401,146 +395,6 @@ async fn files_that_are_no_keys_are_named_at_start() {
             .expect_err("must be refused");
         assert_eq!(error.problems()[0].key, key);
     }
-}
-
-#[tokio::test]
-async fn rights_come_from_permissions_scopes_and_roles() {
-    let auth = auth(with_secret(), &Hands::new());
-    let rights = async |more: Value| {
-        let caller = ask_with(&auth, more).await.unwrap();
-        (
-            caller.may_read,
-            caller.may_write,
-            caller.may_delete,
-            caller.everywhere,
-        )
-    };
-    let (none, read, all, root) = (
-        (false, false, false, false),
-        (true, false, false, false),
-        (true, true, true, false),
-        (true, true, true, true),
-    );
-    for (more, expected) in [
-        (json!({"permissions": ["user.read"]}), read),
-        (json!({"scope": "openid user.read"}), read),
-        (json!({"scope": ["user.read"]}), read),
-        (json!({"scopes": ["openid", "user.read"]}), read),
-        (json!({"scopes": "user.read"}), read),
-        (
-            json!({"permissions": ["user.read"], "scope": "user.write", "scopes": ["user.delete"]}),
-            all,
-        ),
-        (json!({"roles": ["ORG_OWNER"]}), all),
-        (json!({"roles": ["ORG_USER_MANAGER"]}), all),
-        (json!({"roles": ["IAM_OWNER"]}), root),
-        (
-            json!({"urn:zitadel:iam:org:project:roles": {"IAM_OWNER": {"1": "x"}}}),
-            root,
-        ),
-        (
-            json!({"roles": ["unknown"], "permissions": ["user", "read", "*"]}),
-            none,
-        ),
-        (
-            json!({"roles": ["not IAM_OWNER"], "permissions": ["no user.read"]}),
-            none,
-        ),
-        (
-            json!({"roles": "IAM_OWNER", "permissions": {"user.read": true}}),
-            none,
-        ),
-        (
-            json!({"permissions": ["IAM_OWNER"], "scope": "IAM_OWNER"}),
-            none,
-        ),
-        (json!({"type": "vendor"}), (false, false, false, true)),
-        (
-            json!({"type": "vendor", "scopes": ["user.read"]}),
-            (true, false, false, true),
-        ),
-    ] {
-        assert_eq!(rights(more.clone()).await, expected, "{more}");
-    }
-}
-
-#[tokio::test]
-async fn a_vendor_token_needs_no_subject() {
-    let auth = auth(with_secret(), &Hands::new());
-    let user = async |more: Value| ask_with(&auth, more).await.map(|caller| caller.user);
-    assert_eq!(
-        user(json!({"type": "vendor", "sub": null, "vendorId": "v1"})).await,
-        Ok("v1".into())
-    );
-    assert_eq!(
-        user(json!({"type": "vendor", "sub": null})).await,
-        Ok("vendor".into())
-    );
-    assert_eq!(
-        user(json!({"type": "user", "sub": null, "vendorId": "v1"})).await,
-        Err(Refusal::TokenInvalid)
-    );
-}
-
-#[tokio::test]
-async fn the_organisation_is_the_first_found() {
-    let auth = auth(with_secret(), &Hands::new());
-    let zitadel = "urn:zitadel:iam:user:resourceowner:id";
-    for (more, expected) in [
-        (json!({}), Ok("default")),
-        (json!({"org_id": "c"}), Ok("c")),
-        (json!({"org_id": "c", "tenantId": "b"}), Ok("b")),
-        (
-            json!({"org_id": "c", "tenantId": "b", zitadel: "a"}),
-            Ok("a"),
-        ),
-        (json!({"org_id": "c", "tenantId": ""}), Ok("c")),
-        (
-            json!({"org_id": "x".repeat(201)}),
-            Err(Refusal::TokenInvalid),
-        ),
-        (
-            json!({"tenantId": 7, "org_id": "c"}),
-            Err(Refusal::TokenInvalid),
-        ),
-    ] {
-        let organization = ask_with(&auth, more.clone())
-            .await
-            .map(|caller| caller.organization);
-        assert_eq!(organization, expected.map(str::to_owned), "{more}");
-    }
-}
-
-#[tokio::test]
-async fn only_those_who_act_everywhere_choose_the_organisation() {
-    let auth = auth(with_secret(), &Hands::new());
-    let acting = async |roles: &[&str], named: &str| {
-        let token = hmac(
-            Algorithm::HS256,
-            SECRET.as_bytes(),
-            &claims(json!({"roles": roles, "org_id": "acme"})),
-        );
-        let bearer = format!("Bearer {token}");
-        let headers = headers(&[("authorization", &bearer), ("x-zitadel-orgid", named)]);
-        auth.caller(&headers)
-            .await
-            .map(|caller| caller.organization)
-    };
-    assert_eq!(acting(&["IAM_OWNER"], "other").await, Ok("other".into()));
-    assert_eq!(acting(&["ORG_OWNER"], "acme").await, Ok("acme".into()));
-    assert_eq!(acting(&["ORG_OWNER"], "").await, Ok("acme".into()));
-    assert_eq!(
-        acting(&["ORG_OWNER"], "other").await,
-        Err(Refusal::OrganizationDenied)
-    );
-    assert_eq!(
-        acting(&["IAM_OWNER"], &"x".repeat(201)).await,
-        Err(Refusal::OrganizationDenied)
-    );
-    assert_eq!(
-        acting(&["IAM_OWNER"], "é").await,
-        Err(Refusal::OrganizationDenied)
-    );
 }
 
 #[tokio::test]

@@ -1,15 +1,17 @@
 //! What must hold before a configuration can be used; collects everything that does not.
 
-use jsonwebtoken::{Algorithm, AlgorithmFamily};
+mod auth;
+
 use reqwest::Url;
 use secrecy::ExposeSecret;
 
-use super::{Config, ConfigError, IssuerSection, RouteName, VendorClient};
+use super::{Api, Config, ConfigError, RouteName, VendorClient};
 
 impl Config {
     /// Says everything that keeps the whole program, doors and delivery, from starting.
     pub fn check(&self) -> Result<(), ConfigError> {
         let mut error = ConfigError::default();
+        self.judge_apis(&mut error);
         self.judge_tls(&mut error);
         self.judge_database(&mut error);
         self.judge_secrets(&mut error);
@@ -19,6 +21,13 @@ impl Config {
         self.judge_reachfive(&mut error);
         self.judge_messages(&mut error);
         self.judge_cors(&mut error);
+        error.or_ok()
+    }
+
+    /// Says everything that keeps tokens from being read.
+    pub fn check_auth(&self) -> Result<(), ConfigError> {
+        let mut error = ConfigError::default();
+        self.judge_auth(&mut error);
         error.or_ok()
     }
 
@@ -37,6 +46,18 @@ impl Config {
         let mut error = ConfigError::default();
         self.judge_database(&mut error);
         error.or_ok()
+    }
+
+    fn judge_apis(&self, error: &mut ConfigError) {
+        if self.apis.is_empty() {
+            error.add("apis", "is empty; list at least one, such as \"zitadel\"");
+        }
+        if !self.vendor.clients.is_empty() && !self.apis.contains(&Api::Frontegg) {
+            error.add(
+                "vendor.clients",
+                "is of no use without the API that gives them tokens; add \"frontegg\" to apis, or leave it out",
+            );
+        }
     }
 
     /// Whether the files hold what they should is seen when they are read.
@@ -98,40 +119,6 @@ impl Config {
     fn judge_secrets(&self, error: &mut ConfigError) {
         if let Err(secrets) = self.keys() {
             error.append(secrets);
-        }
-    }
-
-    fn judge_auth(&self, error: &mut ConfigError) {
-        let auth = &self.auth;
-        if auth.leeway_seconds > 300 {
-            error.add("auth.leeway_seconds", "must be at most 300");
-        }
-        for role in &auth.everywhere_roles {
-            if !auth.roles.contains_key(role) {
-                error.add(
-                    "auth.everywhere_roles",
-                    format!("names the role {role}, which auth.roles does not list"),
-                );
-            }
-        }
-        if auth.issuers.is_empty() {
-            error.add(
-                "auth.issuers",
-                "is missing; add [auth.issuers.main] with issuer, audiences, algorithms and one of \
-                 jwks_url, jwks_file, public_key_file and secret (RINGBACK_AUTH__ISSUERS__MAIN__ISSUER and so on)",
-            );
-        }
-        for (name, issuer) in &auth.issuers {
-            judge_issuer(&format!("auth.issuers.{name}"), issuer, error);
-            let same = |(other, section): (&String, &IssuerSection)| {
-                other < name && section.issuer == issuer.issuer
-            };
-            if !issuer.issuer.is_empty() && auth.issuers.iter().any(same) {
-                error.add(
-                    format!("auth.issuers.{name}.issuer"),
-                    "is also that of another entry; each issuer can be configured once",
-                );
-            }
         }
     }
 
@@ -276,69 +263,6 @@ impl Config {
                 );
             }
         }
-    }
-}
-
-fn judge_issuer(place: &str, issuer: &IssuerSection, error: &mut ConfigError) {
-    if issuer.issuer.is_empty() {
-        error.add(
-            format!("{place}.issuer"),
-            "is missing; set it to the `iss` of the tokens",
-        );
-    }
-    if issuer.audiences.is_empty() || issuer.audiences.iter().any(String::is_empty) {
-        error.add(
-            format!("{place}.audiences"),
-            "is missing or empty; list what the tokens' `aud` may hold",
-        );
-    }
-    if issuer.algorithms.is_empty() {
-        error.add(
-            format!("{place}.algorithms"),
-            "is missing; list the algorithms of the tokens, such as [\"RS256\"]",
-        );
-    }
-    let secret = issuer.secret.expose_secret();
-    let sources = [
-        &issuer.jwks_url,
-        &issuer.jwks_file,
-        &issuer.public_key_file,
-        secret,
-    ];
-    if sources.iter().filter(|source| !source.is_empty()).count() != 1 {
-        error.add(
-            place,
-            "set exactly one of jwks_url, jwks_file, public_key_file and secret",
-        );
-        return;
-    }
-    if !issuer.jwks_url.is_empty() && web_address(&issuer.jwks_url).is_none() {
-        error.add(
-            format!("{place}.jwks_url"),
-            "must be an address that begins with https:// or http://",
-        );
-    }
-    if !secret.is_empty() && secret.len() < 32 {
-        error.add(
-            format!("{place}.secret"),
-            "must have at least 32 characters (RFC 7518, section 3.2)",
-        );
-    }
-    let fits =
-        |algorithm: &Algorithm| (algorithm.family() == AlgorithmFamily::Hmac) != secret.is_empty();
-    if !issuer.algorithms.iter().all(fits) {
-        error.add(
-            format!("{place}.algorithms"),
-            "HS256, HS384 and HS512 go with secret, all others with public keys",
-        );
-    }
-    let mut families = issuer.algorithms.iter().map(|algorithm| algorithm.family());
-    let first = families.next();
-    if !issuer.public_key_file.is_empty() && families.any(|family| Some(family) != first) {
-        error.add(
-            format!("{place}.algorithms"),
-            "must all be of the kind of the one key in public_key_file",
-        );
     }
 }
 

@@ -28,6 +28,14 @@ const SHAPES: &str = r#"
     jwks_file = ""
     public_key_file = ""
     secret = ""
+    organization = ""
+    organization_claim = ""
+    may_grant = [""]
+    everywhere = false
+    home_organizations = [""]
+    roles_claim = ""
+    scopes_grant = false
+    audience_required = false
     [vendor.clients."*"]
     client_id = ""
     secret = ""
@@ -76,7 +84,9 @@ impl Layers {
                 continue;
             }
             let path = self.spelled(rest);
-            if path.len() < 2 || path.iter().any(String::is_empty) {
+            let section = |value: &Value| value.as_dict().is_some();
+            let alone = path.len() < 2 && find(&self.merged, &path).is_none_or(section);
+            if alone || path.iter().any(String::is_empty) {
                 error.add(
                     name,
                     "is no key; write RINGBACK_<SECTION>__<KEY>, with two underscores between names",

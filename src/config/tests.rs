@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use jsonwebtoken::Algorithm;
+
 use super::*;
 
 const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
@@ -66,6 +68,7 @@ fn the_default_file_names_every_rule() {
         ("codes", serde_json::to_value(&policy.codes)),
         ("limits", serde_json::to_value(&policy.limits)),
         ("notify", serde_json::to_value(&policy.notify)),
+        ("self_service", serde_json::to_value(&policy.self_service)),
     ];
     for (name, rules) in sections {
         assert_eq!(document[name], rules.unwrap(), "[{name}]");
@@ -154,7 +157,7 @@ fn a_key_that_does_not_exist_is_named_with_its_origin() {
     );
     let text = problem(load(&[("RINGBACK_SERVR__LISTEN", "x")]));
     assert!(
-        text.starts_with("servr: no such key; there are server, tls, database"),
+        text.starts_with("servr: no such key; there are apis, server, tls, database"),
         "{text}"
     );
     let text = problem(load(&[("RINGBACK_AUTH__ISSUERS__MAIN__AUDIENCE", "x")]));
@@ -378,6 +381,7 @@ fn what_cannot_work_is_named() {
             "601",
             "codes.validity_seconds",
         ),
+        ("RINGBACK_APIS", "", "apis"),
         ("RINGBACK_DATABASE__URL", "mysql://x", "database.url"),
         ("RINGBACK_DATABASE__LANES", "2", "database.lanes"),
         ("RINGBACK_DATABASE__BATCH", "0", "database.batch"),
@@ -407,6 +411,11 @@ fn what_cannot_work_is_named() {
             "openid full_write",
             "reachfive.required_scope",
         ),
+        (
+            "RINGBACK_SELF_SERVICE__REQUIRED_SCOPE",
+            "openid phone",
+            "self_service.required_scope",
+        ),
         ("RINGBACK_REACHFIVE__LANGUAGE", "", "reachfive.language"),
         ("RINGBACK_SMS__WEBHOOK__URL", "", "sms.webhook.url"),
         ("RINGBACK_SMS__WEBHOOK__SECRETS", "", "sms.webhook.secrets"),
@@ -421,6 +430,24 @@ fn what_cannot_work_is_named() {
 }
 
 #[test]
+fn apis_are_listed_by_name() {
+    assert_eq!(load(&[]).unwrap().apis, [Api::Zitadel, Api::Ringback]);
+    let all = [("RINGBACK_APIS", "zitadel,ringback, frontegg,reachfive")];
+    assert_eq!(load(&all).unwrap().apis, Api::ALL);
+    let text = problem(load(&[("RINGBACK_APIS", "zitadel,cognito")]));
+    assert!(
+        text.contains("RINGBACK_APIS") && text.contains("frontegg"),
+        "{text}"
+    );
+    let file = file("apis = [\"reach-five\"]");
+    let text = problem(Config::load(Some(file.path()), []));
+    assert!(
+        text.contains("apis") && text.contains("reachfive"),
+        "{text}"
+    );
+}
+
+#[test]
 fn one_issuer_is_configured_once() {
     let mut pairs = ENOUGH.to_vec();
     pairs.extend([
@@ -432,10 +459,121 @@ fn one_issuer_is_configured_once() {
         ("RINGBACK_AUTH__ISSUERS__OTHER__ALGORITHMS", "ES256,EdDSA"),
         ("RINGBACK_AUTH__ISSUERS__OTHER__PUBLIC_KEY_FILE", "key.pem"),
     ]);
-    assert_eq!(
-        keys_of(load(&pairs).unwrap().check()),
-        ["auth.issuers.other.algorithms", "auth.issuers.other.issuer"]
+    let wrong = keys_of(load(&pairs).unwrap().check());
+    let other = |key: &str| wrong.contains(&format!("auth.issuers.other.{key}"));
+    assert!(other("algorithms") && other("issuer"), "{wrong:?}");
+}
+
+/// A second issuer beside that of [`ENOUGH`], and these keys of the two.
+fn two_issuers(more: &[(&str, &str)]) -> Config {
+    let mut pairs = variables(&ENOUGH);
+    for (key, value) in [
+        ("ISSUER", "https://other.example.com"),
+        ("AUDIENCES", "ringback"),
+        ("ALGORITHMS", "HS256"),
+        ("SECRET", "12345678901234567890123456789012"),
+    ] {
+        pairs.push((
+            format!("RINGBACK_AUTH__ISSUERS__OTHER__{key}"),
+            value.into(),
+        ));
+    }
+    for (key, value) in more {
+        pairs.push((format!("RINGBACK_AUTH__ISSUERS__{key}"), (*value).into()));
+    }
+    Config::load(None, pairs).unwrap()
+}
+
+#[test]
+fn several_issuers_share_no_organisation_and_leave_none_open() {
+    let refused = |more: &[(&str, &str)]| {
+        let error = two_issuers(more).check().expect_err("must be refused");
+        let keys: Vec<String> = error.problems().iter().map(|p| p.key.clone()).collect();
+        (keys, error.to_string())
+    };
+    let (main, other) = (
+        "auth.issuers.main.organization".to_owned(),
+        "auth.issuers.other.organization".to_owned(),
     );
+    let (keys, text) = refused(&[]);
+    assert_eq!(keys, [main, other.clone()]);
+    assert!(text.contains("set organization") && text.contains("organization_claim"));
+    assert_eq!(
+        refused(&[("MAIN__ORGANIZATION", "acme")]).0,
+        std::slice::from_ref(&other)
+    );
+    let both = [
+        ("MAIN__ORGANIZATION", "acme"),
+        ("OTHER__ORGANIZATION", "acme"),
+    ];
+    let (keys, text) = refused(&both);
+    assert_eq!(keys, [other]);
+    assert!(text.contains("issuer main"), "{text}");
+    let (keys, _) = refused(&[
+        ("MAIN__ORGANIZATION", "acme"),
+        ("OTHER__ORGANIZATION", "other"),
+        ("OTHER__ORGANIZATION_CLAIM", "tenant"),
+    ]);
+    assert_eq!(keys, ["auth.issuers.other.organization_claim"]);
+    for more in [
+        [
+            ("MAIN__ORGANIZATION", "acme"),
+            ("OTHER__ORGANIZATION", "other"),
+        ],
+        [
+            ("MAIN__ORGANIZATION", "acme"),
+            ("OTHER__ORGANIZATION_CLAIM", "tenant"),
+        ],
+        [
+            ("MAIN__ORGANIZATION_CLAIM", "org"),
+            ("OTHER__ORGANIZATION_CLAIM", "tenant"),
+        ],
+    ] {
+        assert_eq!(two_issuers(&more).check(), Ok(()), "{more:?}");
+    }
+}
+
+#[test]
+fn only_issuers_that_both_read_a_claim_may_overlap() {
+    let overlaps = |more: &[(&str, &str)]| two_issuers(more).auth.overlaps().len();
+    assert_eq!(overlaps(&[]), 1);
+    assert_eq!(overlaps(&[("MAIN__ORGANIZATION", "acme")]), 0);
+}
+
+#[test]
+fn what_an_issuer_may_is_read_from_variables() {
+    let config = two_issuers(&[
+        ("MAIN__ORGANIZATION", "acme"),
+        ("MAIN__MAY_GRANT", "user.read,user.delete"),
+        ("MAIN__EVERYWHERE", "true"),
+        ("MAIN__HOME_ORGANIZATIONS", "1, 2"),
+        ("MAIN__ROLES_CLAIM", "groups"),
+        ("MAIN__SCOPES_GRANT", "true"),
+        ("OTHER__ORGANIZATION_CLAIM", "tenant"),
+        ("OTHER__AUDIENCES", ""),
+        ("OTHER__AUDIENCE_REQUIRED", "false"),
+    ]);
+    assert_eq!(config.check(), Ok(()));
+    let trust = |name: &str| {
+        config
+            .auth
+            .trust(name, &config.auth.issuers[name], "default")
+    };
+    let main = trust("main");
+    assert!(main.may_grant.read && !main.may_grant.write && main.may_grant.delete);
+    assert!(main.everywhere && main.scopes_grant);
+    assert!(main.home_organizations.iter().eq(["1", "2"]));
+    assert_eq!(main.roles_claim.as_deref(), Some("groups"));
+    let other = trust("other");
+    assert!(!other.may_grant.any() && !other.everywhere && !other.scopes_grant);
+    assert!(other.foreign.iter().eq(["acme"]));
+    assert!(config.auth.issuers["other"].takes_any_audience());
+    let refused = two_issuers(&[
+        ("MAIN__ORGANIZATION", "acme"),
+        ("OTHER__ORGANIZATION", "other"),
+        ("OTHER__AUDIENCES", ""),
+    ]);
+    assert_eq!(keys_of(refused.check()), ["auth.issuers.other.audiences"]);
 }
 
 #[test]
@@ -487,14 +625,18 @@ fn clients_of_the_vendor_route_have_an_id_and_a_strong_secret() {
     let judge =
         |pairs: &[(&str, &str)]| keys_of(load(&[&ENOUGH[..], pairs].concat()).unwrap().check());
     let long = "12345678901234567890123456789012";
+    let apis = ("RINGBACK_APIS", "zitadel,frontegg");
     let one = [
         ("RINGBACK_VENDOR__CLIENTS__ONE__CLIENT_ID", "007"),
         ("RINGBACK_VENDOR__CLIENTS__ONE__SECRET", long),
+        apis,
     ];
+    assert_eq!(judge(&one[..2]), ["vendor.clients"]);
     assert_eq!(load(&[&ENOUGH[..], &one].concat()).unwrap().check(), Ok(()));
     let two = [
         one[0],
         one[1],
+        apis,
         ("RINGBACK_VENDOR__CLIENTS__TWO__CLIENT_ID", "007"),
         ("RINGBACK_VENDOR__CLIENTS__TWO__SECRET", "short"),
         ("RINGBACK_VENDOR__TOKEN_SECONDS", "59"),

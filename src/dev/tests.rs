@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use ringback_core::Caller;
+use ringback_core::rights::Rights;
 use serde_json::Value;
 
 use super::*;
@@ -158,7 +159,8 @@ async fn tokens_are_accepted_as_they_were_asked_for() {
         (alice.user.as_str(), alice.organization.as_str()),
         ("alice", "acme")
     );
-    assert!(alice.may_read && alice.may_write && !alice.may_delete && !alice.everywhere);
+    let here = alice.rights_at(&alice.organization);
+    assert!(here.read && here.write && !here.delete && !alice.everywhere.any());
     assert!(
         caller(&config, &token, NOW + Duration::from_secs(91))
             .await
@@ -198,7 +200,7 @@ async fn dev_json_lets_an_administrator_in_for_a_day() {
     let token = content["adminToken"].as_str().unwrap();
     let late = NOW + Duration::from_secs(86_400);
     let admin = caller(&config, token, late).await.unwrap();
-    assert!(admin.everywhere && admin.may_read && admin.may_write && admin.may_delete);
+    assert_eq!(admin.everywhere, Rights::ALL);
     assert!(
         caller(&config, token, late + Duration::from_secs(31))
             .await
@@ -290,7 +292,7 @@ async fn dev_json_lets_a_back_end_in() {
     let mut headers = HeaderMap::new();
     headers.insert("x-access-token", token.parse().unwrap());
     let caller = auth.frontegg_caller(&headers).await.unwrap();
-    assert!(caller.everywhere && caller.may_read && caller.may_write && caller.may_delete);
+    assert_eq!(caller.everywhere, Rights::ALL);
     assert_eq!(&caller.user, client_id);
     assert!(
         auth.vendor_token(client_id, "guess", listen().ip())

@@ -18,7 +18,7 @@ use axum::routing::{any, delete, get, post};
 use axum::{Extension, Router};
 use ringback_core::command::Which;
 use ringback_core::refusal::CodeFailure;
-use ringback_core::rights::Right;
+use ringback_core::rights::{Right, Rights};
 use ringback_core::{Action, Caller, Command, Delivery, Id, Number, Refusal, Reply, Verification};
 use ringback_store::Store;
 
@@ -107,15 +107,10 @@ impl Door {
     /// are ignored, as Frontegg documents: their token says who they are.
     async fn user(&self, headers: &HeaderMap, right: Right) -> Result<Caller, Refusal> {
         let caller = self.auth.frontegg_caller(headers).await?;
-        if !caller.everywhere {
+        if !caller.everywhere.any() {
             return Ok(caller);
         }
-        let allowed = match right {
-            Right::Read => caller.may_read,
-            Right::Write => caller.may_write,
-            Right::Delete => caller.may_delete,
-        };
-        if !allowed {
+        if !caller.everywhere.holds(right) {
             return Err(Refusal::PermissionDenied);
         }
         let user = named(headers, USER)?.ok_or_else(|| Refusal::FieldInvalid {
@@ -132,13 +127,9 @@ impl Door {
             },
         };
         Ok(Caller {
-            user,
-            organization,
-            everywhere: false,
-            may_read: false,
-            may_write: false,
-            may_delete: false,
             language: caller.language,
+            spoken_for: true,
+            ..Caller::new(user, organization)
         })
     }
 
@@ -147,11 +138,15 @@ impl Door {
     async fn service(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
         let caller = self.auth.frontegg_caller(headers).await?;
         match named(headers, TENANT)? {
-            Some(organization) if caller.everywhere => Ok(Caller {
-                organization,
-                everywhere: false,
-                ..caller
-            }),
+            Some(organization) if caller.everywhere.any() => {
+                let rights = caller.everywhere;
+                let there = Caller {
+                    everywhere: Rights::NONE,
+                    organization,
+                    ..caller
+                };
+                Ok(there.with_rights(rights))
+            }
             Some(_) | None => Ok(caller),
         }
     }

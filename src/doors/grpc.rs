@@ -20,6 +20,7 @@ use tower::Service;
 use super::health::DatabaseHealth;
 use super::{BODY_LIMIT, phones, through, transcode, zitadel};
 use crate::auth::Auth;
+use crate::config::Api;
 use crate::proto;
 use crate::proto::ringback::phone::v1::phone_service_server::PhoneServiceServer;
 use crate::proto::zitadel::user::v2::user_service_server::UserServiceServer;
@@ -31,20 +32,30 @@ type Phones = PhoneServiceServer<phones::PhoneDoor>;
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(pub Instant);
 
+/// The full names of the gRPC services of these APIs.
+pub(super) fn services(apis: &[Api]) -> Vec<&'static str> {
+    let service = |api: &Api| match api {
+        Api::Zitadel => Some(Users::NAME),
+        Api::Ringback => Some(Phones::NAME),
+        Api::Frontegg | Api::ReachFive => None,
+    };
+    apis.iter().filter_map(service).collect()
+}
+
 /// The gRPC services, behind the check of tokens and deadlines.
 #[derive(Clone)]
 pub(super) struct Grpc {
     auth: Arc<Auth>,
-    users: Users,
-    phones: Phones,
+    users: Option<Users>,
+    phones: Option<Phones>,
     /// Health and reflection, which are open to everybody, and whatever has no name.
     others: Router,
 }
 
 impl Grpc {
-    pub(super) async fn open(store: &Store, auth: &Arc<Auth>) -> Grpc {
-        let services = vec![Users::NAME, Phones::NAME];
-        let health = DatabaseHealth::service(store.clone(), services);
+    /// Serves those of `services` that it knows.
+    pub(super) async fn open(store: &Store, auth: &Arc<Auth>, services: &[&'static str]) -> Grpc {
+        let health = DatabaseHealth::service(store.clone(), services.to_vec());
         let mut others = Routes::new(health);
         let reflection = || {
             tonic_reflection::server::Builder::configure()
@@ -58,12 +69,18 @@ impl Grpc {
         if let Ok(service) = reflection().build_v1alpha() {
             others = others.add_service(service);
         }
+        let users = || {
+            UserServiceServer::new(zitadel::UserDoor::new(store.clone()))
+                .max_decoding_message_size(BODY_LIMIT)
+        };
+        let phones = || {
+            PhoneServiceServer::new(phones::PhoneDoor::new(store.clone()))
+                .max_decoding_message_size(BODY_LIMIT)
+        };
         Grpc {
             auth: auth.clone(),
-            users: UserServiceServer::new(zitadel::UserDoor::new(store.clone()))
-                .max_decoding_message_size(BODY_LIMIT),
-            phones: PhoneServiceServer::new(phones::PhoneDoor::new(store.clone()))
-                .max_decoding_message_size(BODY_LIMIT),
+            users: services.contains(&Users::NAME).then(users),
+            phones: services.contains(&Phones::NAME).then(phones),
             others: others.into_axum_router(),
         }
     }
@@ -112,10 +129,14 @@ impl Grpc {
 
     async fn call(&self, request: Request) -> Response {
         let path = request.uri().path().strip_prefix('/').unwrap_or_default();
-        match path.split_once('/') {
-            Some((Users::NAME, _)) => through(self.users.clone(), request).await.map(Body::new),
-            Some((Phones::NAME, _)) => through(self.phones.clone(), request).await.map(Body::new),
-            Some(_) | None => through(self.others.clone(), request).await,
+        match (path.split_once('/'), &self.users, &self.phones) {
+            (Some((Users::NAME, _)), Some(users), _) => {
+                through(users.clone(), request).await.map(Body::new)
+            }
+            (Some((Phones::NAME, _)), _, Some(phones)) => {
+                through(phones.clone(), request).await.map(Body::new)
+            }
+            (Some(_) | None, _, _) => through(self.others.clone(), request).await,
         }
     }
 }

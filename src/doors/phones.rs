@@ -454,15 +454,19 @@ fn timestamp(time: Time) -> prost_types::Timestamp {
 /// A refusal in ringback's own words, with its stable name as the detail's id.
 pub fn status(refusal: &Refusal) -> Status {
     let (code, retry_after) = match refusal {
-        Refusal::TokenMissing | Refusal::TokenMalformed | Refusal::TokenInvalid => {
-            (Code::Unauthenticated, None)
+        Refusal::TokenMissing
+        | Refusal::TokenMalformed
+        | Refusal::TokenInvalid
+        | Refusal::TokenStale => (Code::Unauthenticated, None),
+        Refusal::OrganizationDenied | Refusal::PermissionDenied | Refusal::ScopeMissing(_) => {
+            (Code::PermissionDenied, None)
         }
-        Refusal::OrganizationDenied | Refusal::PermissionDenied => (Code::PermissionDenied, None),
         Refusal::AccountNotFound => (Code::NotFound, None),
         Refusal::AccountExists => (Code::AlreadyExists, None),
         Refusal::PhoneNotFound
         | Refusal::PhoneUnchanged
         | Refusal::PhoneUnverified
+        | Refusal::RemovalUnconfirmed
         | Refusal::TooManyNumbers
         | Refusal::CodeAbsent => (Code::FailedPrecondition, None),
         Refusal::NumberInvalid(_)

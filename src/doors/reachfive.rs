@@ -18,6 +18,7 @@ use axum::{Router, body::Body};
 use ringback_core::command::Which;
 use ringback_core::number::NumberError;
 use ringback_core::policy::Registration;
+use ringback_core::rights::Right;
 use ringback_core::{Account, Action, Caller, Command, Number, Phone, Refusal, Reply};
 use ringback_store::Store;
 use serde_json::{Map, Value, json};
@@ -102,21 +103,21 @@ impl Door {
     /// leaked changes little. Whoever holds `user.write` could do the same at another door, and is asked
     /// for neither.
     async fn writer(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let bearer = self.auth.bearer(headers).await?;
-        if !bearer.caller.may_write {
+        let caller = self.auth.caller(headers).await?;
+        if !caller.may(Right::Write) {
             let required = &self.section.required_scope;
-            if !required.is_empty() && !bearer.scopes.contains(required) {
+            if !required.is_empty() && !caller.scopes.contains(required) {
                 return Err(Problem::scope(required));
             }
             let limit = Duration::from_secs(self.section.fresh_token_seconds);
             let now = self.store.now();
             // A token that does not say its age may be of any.
-            let young = bearer.issued_at.is_some_and(|at| now.since(at) < limit);
+            let young = caller.issued_at.is_some_and(|at| now.since(at) < limit);
             if !limit.is_zero() && !young {
                 return Err(Problem::stale());
             }
         }
-        Ok(speaking(bearer.caller, headers))
+        Ok(speaking(caller, headers))
     }
 
     async fn execute(
@@ -142,7 +143,6 @@ impl Door {
     async fn find_own(&self, caller: &Caller) -> Result<Option<Arc<Account>>, Refusal> {
         match self.store.read(caller, &caller.user).await {
             Ok(account) => Ok(Some(account)),
-            // One in another organisation is not the caller's.
             Err(Refusal::AccountNotFound | Refusal::PermissionDenied)
                 if self.store.rules().policy.accounts.register != Registration::Explicit =>
             {
@@ -300,11 +300,12 @@ async fn user_send(
     headers: HeaderMap,
 ) -> Told {
     let caller = speaking(door.reader(&headers).await?, &headers);
-    if !caller.may_write {
-        return Err(Refusal::PermissionDenied.into());
-    }
     // What is no text is no id.
     let Path(user) = user.map_err(|_| Refusal::AccountNotFound)?;
+    // Whom else the caller may not write to is told by the core.
+    if caller.user == user && !caller.may(Right::Write) {
+        return Err(Refusal::PermissionDenied.into());
+    }
     door.execute(caller, &user, Action::ResendChange).await?;
     Ok(sent())
 }
@@ -394,13 +395,8 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(CUSTOM_LOCALE, custom.parse().unwrap());
             let caller = Caller {
-                user: "ann".into(),
-                organization: "acme".into(),
-                everywhere: false,
-                may_read: false,
-                may_write: false,
-                may_delete: false,
                 language: others.into(),
+                ..Caller::new("ann", "acme")
             };
             speaking(caller, &headers).language
         };

@@ -27,12 +27,17 @@ use routes::Routes;
 pub type Authenticate =
     Arc<dyn Fn(Parts) -> BoxFuture<'static, Result<Parts, Status>> + Send + Sync>;
 
-/// Serves every path that `proto/` names: `/package.Service/Method` as Connect, and the `google.api.http` paths as JSON.
+/// Serves every path that `proto/` names for these services: `/package.Service/Method` as Connect, and the
+/// `google.api.http` paths as JSON.
 ///
 /// `grpc` answers `application/grpc` at `/package.Service/Method`. Every other path is answered with 404, so this
 /// router is a fallback: its own routes are all in its fallback handler.
-pub fn router(grpc: Router, authenticate: Authenticate) -> Router {
-    let door = Arc::new(Door { grpc, authenticate });
+pub fn router(grpc: Router, authenticate: Authenticate, services: &[&str]) -> Router {
+    let door = Arc::new(Door {
+        grpc,
+        authenticate,
+        routes: Routes::of_services(services),
+    });
     Router::new().fallback(move |request: Request| {
         let door = Arc::clone(&door);
         async move { door.answer(request).await }
@@ -58,11 +63,12 @@ pub(super) fn find_service<'p>(method: &Method, path: &'p str) -> Option<&'p str
 struct Door {
     grpc: Router,
     authenticate: Authenticate,
+    routes: Routes,
 }
 
 impl Door {
     async fn answer(&self, request: Request) -> Response {
-        let routes = Routes::of_proto();
+        let routes = &self.routes;
         let mut response = match routes.service_of(request.uri().path()) {
             Some(rpc) => connect::answer(self, rpc, request).await,
             None => rest::answer(self, routes, request).await,

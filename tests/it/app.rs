@@ -11,7 +11,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use ringback::app::App;
-use ringback::config::{Config, IssuerSection, RouteName};
+use ringback::config::{Api, Config, IssuerSection, Permission, RouteName};
 use ringback::delivery::Delivery;
 use ringback::serve::serve;
 use ringback_core::Time;
@@ -167,6 +167,12 @@ impl TestApp {
         self.token(json!({"sub": "boss", "org_id": organization, "roles": ["ORG_USER_MANAGER"]}))
     }
 
+    /// May read, and nothing else, in one organisation.
+    pub fn reader(&self, organization: &str) -> String {
+        let permissions = ["user.read"];
+        self.token(json!({"sub": "eve", "org_id": organization, "permissions": permissions}))
+    }
+
     /// An end user.
     pub fn user(&self, id: &str, organization: &str) -> String {
         self.token(json!({"sub": id, "org_id": organization}))
@@ -196,6 +202,7 @@ fn configuration(url: &str) -> Config {
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut config = Config::load(None, variables).expect("a configuration");
+    config.apis = Api::ALL.to_vec();
     config.sms.routes = vec![RouteName::Inbox];
     config.messages.service_name = "Acme".into();
     config.cors.allowed_origins = vec!["https://app.example.com".into()];
@@ -214,6 +221,20 @@ pub fn issuer() -> IssuerSection {
     }
 }
 
+/// Adds an issuer beside the one of [`TestApp::token`], which keeps its rights and names organisations in
+/// `org_id`.
+pub fn add_issuer(config: &mut Config, name: &str, other: IssuerSection) {
+    let main = config.auth.issuers.get_mut("main").expect("the usual one");
+    main.organization_claim = "org_id".into();
+    main.may_grant = Some(vec![
+        Permission::Read,
+        Permission::Write,
+        Permission::Delete,
+    ]);
+    main.everywhere = Some(true);
+    config.auth.issuers.insert(name.into(), other);
+}
+
 const AWAY: &str = "https://away.example";
 
 /// An issuer whose keys should be at `url`.
@@ -223,6 +244,7 @@ pub fn issuer_away(url: String) -> IssuerSection {
         secret: "".into(),
         algorithms: vec![Algorithm::RS256],
         jwks_url: url,
+        organization: "away".into(),
         ..issuer()
     }
 }

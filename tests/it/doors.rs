@@ -13,7 +13,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 pub use answer::{Answer, Kind, Refused};
-pub use user::User;
+pub use user::{User, answer, send};
 
 /// Whose client somebody uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,13 @@
 //! What a caller may wish for, in terms of no particular door.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::account::Profile;
 use crate::code::Code;
 use crate::moment::{Id, Time};
 use crate::number::NumberError;
+use crate::rights::Rights;
 use crate::{Account, Keys, Number};
 
 /// Who asks, as proven by a token.
@@ -13,18 +15,22 @@ use crate::{Account, Keys, Number};
 pub struct Caller {
     /// The token's subject.
     pub user: String,
+    /// The organisation that the user belongs to: the caller's own account is nowhere else.
+    pub home: String,
     /// The organisation that the caller acts in.
     pub organization: String,
-    /// Whether the permissions hold in every organisation or in `organization` only.
-    pub everywhere: bool,
-    /// `user.read`
-    pub may_read: bool,
-    /// `user.write`
-    pub may_write: bool,
-    /// `user.delete`
-    pub may_delete: bool,
+    /// The rights that hold in every organisation.
+    pub everywhere: Rights,
+    /// The rights that hold in one organisation, besides those that hold in every one.
+    pub local: Arc<[(String, Rights)]>,
     /// The languages that the caller's client asked for, in the form of an Accept-Language header.
     pub language: String,
+    /// When the token was issued, if it says so.
+    pub issued_at: Option<Time>,
+    /// The scopes that the token names.
+    pub scopes: Arc<[String]>,
+    /// Whether a service speaks for the user, so that there is no token of the user's.
+    pub spoken_for: bool,
 }
 
 /// One wish of one caller about one account.

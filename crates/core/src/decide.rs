@@ -122,6 +122,7 @@ impl Turn<'_> {
             *slot = None;
             return Ok(reply);
         }
+        self.self_service(capacity)?;
         let told = self.change(account, capacity)?;
         Ok(Reply::of(account, told))
     }
@@ -134,12 +135,16 @@ impl Turn<'_> {
         phone: Option<&SetPhone>,
     ) -> Result<Reply, Refusal> {
         let caller = &self.command.caller;
-        if !caller.may_write {
-            return Err(Refusal::PermissionDenied);
-        }
         let organization = organization.unwrap_or(&caller.organization);
-        if !caller.everywhere && organization != caller.organization {
-            return Err(Refusal::OrganizationDenied);
+        let rights = caller.rights_at(organization);
+        if !rights.write {
+            // Whoever has no right at all in another organisation may not even act there.
+            let foreign = organization != caller.home && !rights.any();
+            return Err(if foreign {
+                Refusal::OrganizationDenied
+            } else {
+                Refusal::PermissionDenied
+            });
         }
         if slot.is_some() {
             return Err(Refusal::AccountExists);
@@ -175,17 +180,19 @@ impl Turn<'_> {
                     ..
                 }
         );
-        let allowed = self.at.policy.accounts.register == Registration::OnFirstToken
-            && caller.user == command.account
-            && changes_something;
-        if !allowed {
-            return Err(Refusal::AccountNotFound);
-        }
-        let capacity = if caller.may_write {
+        let capacity = if caller.may(Right::Write) {
             Capacity::Service
         } else {
             Capacity::Own
         };
+        let allowed = self.at.policy.accounts.register == Registration::OnFirstToken
+            && caller.user == command.account
+            && (caller.is_home() || capacity == Capacity::Service)
+            && changes_something;
+        if !allowed {
+            return Err(Refusal::AccountNotFound);
+        }
+        self.self_service(capacity)?;
         let mut account = self.fresh(&caller.organization, Profile::default());
         self.record(&mut account, EventKind::Registered, None);
         match self.change(&mut account, capacity) {
@@ -439,5 +446,6 @@ fn held(account: &Account, phone: Id) -> Result<Phone, Refusal> {
 
 mod codes;
 mod numbers;
+mod own;
 #[cfg(test)]
 mod tests;

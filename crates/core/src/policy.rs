@@ -21,6 +21,8 @@ pub struct Policy {
     pub limits: LimitRules,
     /// Who is told of what.
     pub notify: NotifyRules,
+    /// What users may do by themselves.
+    pub self_service: SelfServiceRules,
 }
 
 /// When a user that we have not seen gets an account.
@@ -136,6 +138,29 @@ impl Default for LimitRules {
     }
 }
 
+/// How users remove a number of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Removal {
+    /// By asking.
+    #[default]
+    AtOnce,
+    /// With a code that is sent to it.
+    Confirmed,
+}
+
+/// Rules for what users do by themselves, whichever API they use. An API can ask for more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SelfServiceRules {
+    /// A user's token that is as many seconds old changes nothing; 0 for any age.
+    pub fresh_token_seconds: u64,
+    /// The scope without which a user's token changes nothing; empty for none.
+    pub required_scope: String,
+    /// How a number is removed.
+    pub removal: Removal,
+}
+
 /// Rules for notices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -202,6 +227,11 @@ impl Policy {
                 "accounts.default_organization",
                 "must have 1 to 200 characters",
             );
+        }
+        // RFC 6749, section 3.3: a name never holds a space.
+        let scope = &self.self_service.required_scope;
+        if scope.contains(char::is_whitespace) {
+            return fail("self_service.required_scope", "must be one scope, or none");
         }
         if !(6..=10).contains(&codes.length) {
             return fail("codes.length", "must be 6 to 10");

@@ -26,6 +26,12 @@ pub enum Refusal {
     /// The caller may not do this.
     #[error("permission denied")]
     PermissionDenied,
+    /// The caller's token is too old to change something.
+    #[error("the token was issued too long ago to change something with it; sign in again")]
+    TokenStale,
+    /// The caller's token has not the scope that changes ask for.
+    #[error("the token has not the scope {0}, which changes ask for; ask for it at sign-in")]
+    ScopeMissing(String),
     /// No such account, or one that must not be told from none.
     #[error("account not found")]
     AccountNotFound,
@@ -41,6 +47,13 @@ pub enum Refusal {
     /// The number would have to be proven first.
     #[error("phone not verified")]
     PhoneUnverified,
+    /// A user's number would have to be removed with a code.
+    #[error(
+        "a number is removed with a code that is sent to it: ask for one with RequestUserPhoneRemoval and hand it \
+         in with ConfirmUserPhoneRemoval, or DELETE the number at the Frontegg API and confirm at its \
+         /delete/verify"
+    )]
+    RemovalUnconfirmed,
     /// The account holds as many numbers as it may.
     #[error("too many numbers")]
     TooManyNumbers,
@@ -133,11 +146,14 @@ impl Refusal {
             Refusal::IssuerUnavailable => "issuer_unavailable",
             Refusal::OrganizationDenied => "organization_denied",
             Refusal::PermissionDenied => "permission_denied",
+            Refusal::TokenStale => "token_stale",
+            Refusal::ScopeMissing(_) => "scope_missing",
             Refusal::AccountNotFound => "account_not_found",
             Refusal::AccountExists => "account_exists",
             Refusal::PhoneNotFound => "phone_not_found",
             Refusal::PhoneUnchanged => "phone_unchanged",
             Refusal::PhoneUnverified => "phone_unverified",
+            Refusal::RemovalUnconfirmed => "removal_unconfirmed",
             Refusal::TooManyNumbers => "too_many_numbers",
             Refusal::NumberInvalid(error) => error.code(),
             Refusal::NumberKindNotServed(_) => "number_kind_not_served",

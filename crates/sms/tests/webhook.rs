@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use ringback_core::command::SetPhone;
+use ringback_core::rights::Rights;
 use ringback_core::{
     Action, Budgets, Caller, Code, Command, Delivery, Keys, Moment, Number, Policy, Time,
     Verification, decide,
@@ -51,15 +52,7 @@ fn sms(code: Option<Code>) -> Sms {
 /// A real code: there is no other way to have one than to ask for it.
 fn code() -> Code {
     let (policy, keys) = (Policy::default(), Keys::for_tests());
-    let caller = Caller {
-        user: "service".into(),
-        organization: "acme".into(),
-        everywhere: true,
-        may_read: true,
-        may_write: true,
-        may_delete: true,
-        language: String::new(),
-    };
+    let caller = Caller::new("service", "acme").with_rights(Rights::ALL);
     let command = Command {
         caller,
         account: "ann".into(),

@@ -56,7 +56,7 @@ fn document(keys: &[&Pair]) -> Value {
 }
 
 async fn settled(auth: &Auth) {
-    auth.issuers[ISSUER].settled().await;
+    auth.issuers[ISSUER].issuer.settled().await;
 }
 
 #[tokio::test]

@@ -85,19 +85,32 @@ impl IntoResponse for Failure {
     }
 }
 
+/// The same with how to authenticate (RFC 9110, section 15.5.2).
+fn bearing(mut response: Response) -> Response {
+    let scheme = HeaderValue::from_static("Bearer");
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, scheme);
+    response
+}
+
 /// What a refusal is at this door. Statuses are ours where Frontegg publishes none.
 pub(super) fn reply(refusal: &Refusal) -> Response {
     let none: Option<&'static str> = None;
     match refusal {
         Refusal::TokenMissing | Refusal::TokenMalformed | Refusal::TokenInvalid => {
             let text = ["Invalid authentication"];
-            let mut response = error(StatusCode::UNAUTHORIZED, Some(INVALID_AUTHENTICATION), text);
-            let scheme = HeaderValue::from_static("Bearer");
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, scheme);
-            response
+            bearing(error(
+                StatusCode::UNAUTHORIZED,
+                Some(INVALID_AUTHENTICATION),
+                text,
+            ))
         }
+        Refusal::TokenStale => {
+            bearing(error(StatusCode::UNAUTHORIZED, none, [refusal.to_string()]))
+        }
+        Refusal::ScopeMissing(_) => error(StatusCode::FORBIDDEN, none, [refusal.to_string()]),
+        Refusal::RemovalUnconfirmed => error(StatusCode::BAD_REQUEST, none, [refusal.to_string()]),
         Refusal::IssuerUnavailable => {
             let text = ["the keys of the token's issuer cannot be read now; try again"];
             error(StatusCode::SERVICE_UNAVAILABLE, none, text)
@@ -268,6 +281,9 @@ mod tests {
             Refusal::PhoneNotFound,
             Refusal::PhoneUnchanged,
             Refusal::PhoneUnverified,
+            Refusal::TokenStale,
+            Refusal::ScopeMissing("phone".into()),
+            Refusal::RemovalUnconfirmed,
             Refusal::TooManyNumbers,
             Refusal::NumberInvalid(NumberError::Empty),
             Refusal::NumberInvalid(NumberError::Extension),

@@ -4,20 +4,24 @@ use ringback_core::account::{AccountLimits, Profile};
 use ringback_core::limit::Limit;
 use ringback_core::number::{NumberError, NumberKind};
 use ringback_core::refusal::CodeFailure;
+use ringback_core::rights::Rights;
 
 use super::*;
 
 const LAST: &str = "0190a5d2-0000-7000-8000-000000000001";
 
 fn caller(user: &str, everywhere: bool, may_read: bool) -> Caller {
-    Caller {
-        user: user.into(),
-        organization: "acme".into(),
-        everywhere,
-        may_read,
-        may_write: false,
-        may_delete: false,
-        language: String::new(),
+    let rights = Rights {
+        read: may_read,
+        ..Rights::NONE
+    };
+    let caller = Caller::new(user, "acme");
+    match everywhere {
+        true => Caller {
+            everywhere: rights,
+            ..caller
+        },
+        false => caller.with_rights(rights),
     }
 }
 

@@ -251,6 +251,13 @@ fn reply(refusal: &Refusal) -> Problem {
             let text = "the access token does not allow this";
             Problem::new(StatusCode::FORBIDDEN, "access_denied", text, NOT_ALLOWED)
         }
+        Refusal::TokenStale => Problem::stale(),
+        Refusal::ScopeMissing(required) => Problem::scope(required),
+        Refusal::RemovalUnconfirmed => {
+            let user_msg = "This number can only be removed with a code";
+            let (status, text) = (StatusCode::BAD_REQUEST, refusal.to_string());
+            Problem::new(status, "invalid_state", text, user_msg)
+        }
         Refusal::AccountNotFound => {
             let text = "there is no such user";
             Problem::new(StatusCode::NOT_FOUND, "resource_not_found", text, WRONG)
@@ -385,6 +392,9 @@ mod tests {
             Refusal::PhoneNotFound,
             Refusal::PhoneUnchanged,
             Refusal::PhoneUnverified,
+            Refusal::TokenStale,
+            Refusal::ScopeMissing("phone".into()),
+            Refusal::RemovalUnconfirmed,
             Refusal::TooManyNumbers,
             Refusal::NumberInvalid(NumberError::Length),
             Refusal::NumberKindNotServed(NumberKind::PremiumRate),

@@ -1,9 +1,6 @@
 //! The OpenAPI document of the JSON door, made from `proto/` and its `google.api.http` rules.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::LazyLock,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use prost_reflect::{
     DescriptorPool, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
@@ -13,11 +10,9 @@ use serde_json::{Map, Value, json};
 use super::routes::{Binding, Body as BodyRule, Routes, Rule};
 use crate::proto;
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| Document::new(proto::pool()).build());
-
-/// The OpenAPI 3.1 document. It is built once.
-pub fn document() -> Value {
-    DOCUMENT.clone()
+/// The OpenAPI 3.1 document of these services, by their full names.
+pub fn document(services: &[&str]) -> Value {
+    Document::new(proto::pool()).build(&Routes::of_services(services), services)
 }
 
 const ERROR: &str = "google.rpc.Status";
@@ -51,9 +46,9 @@ impl<'a> Document<'a> {
         }
     }
 
-    fn build(mut self) -> Value {
+    fn build(mut self, routes: &Routes, services: &[&str]) -> Value {
         let mut paths: Map<String, Value> = Map::new();
-        for rule in Routes::of_proto().rules() {
+        for rule in routes.rules() {
             let operation = self.operation(rule);
             let path = paths
                 .entry(json_template(rule))
@@ -63,6 +58,7 @@ impl<'a> Document<'a> {
         let tags: Vec<_> = self
             .pool
             .services()
+            .filter(|service| services.contains(&service.full_name()))
             .map(|service| {
                 json!({
                     "name": service.name(),
@@ -397,13 +393,20 @@ fn tidy(comment: &str) -> String {
 mod tests {
     use super::*;
 
+    fn whole() -> Value {
+        document(&[
+            "zitadel.user.v2.UserService",
+            "ringback.phone.v1.PhoneService",
+        ])
+    }
+
     fn set_phone() -> Value {
-        document()["paths"]["/v2/users/{userId}/phone"]["post"].clone()
+        whole()["paths"]["/v2/users/{userId}/phone"]["post"].clone()
     }
 
     #[test]
     fn every_rule_is_an_operation_with_its_own_id() {
-        let document = document();
+        let document = whole();
         assert_eq!(document["openapi"], "3.1.0");
         let mut ids: Vec<String> = document["paths"]
             .as_object()
@@ -444,7 +447,7 @@ mod tests {
 
     #[test]
     fn schemas_follow_the_json_form() {
-        let document = document();
+        let document = whole();
         let schemas = &document["components"]["schemas"];
         let details = &schemas["zitadel.object.v2.Details"]["properties"];
         assert_eq!(details["sequence"]["type"], "string");
@@ -477,7 +480,17 @@ mod tests {
                 _ => {}
             }
         }
-        let document = document();
+        let document = whole();
         walk(&document, &document["components"]["schemas"]);
+    }
+
+    #[test]
+    fn only_what_is_served_is_told() {
+        let document = document(&["ringback.phone.v1.PhoneService"]);
+        assert!(document["paths"].get("/v2/phones/search").is_some());
+        assert!(document["paths"].get("/v2/users/human").is_none());
+        let tags = document["tags"].as_array().unwrap();
+        assert_eq!(tags.len(), 1);
+        assert_eq!(tags[0]["name"], "PhoneService");
     }
 }

@@ -93,7 +93,7 @@ pub(super) enum Found<'a, 'p> {
 }
 
 static OF_PROTO: LazyLock<Routes> = LazyLock::new(|| {
-    Routes::parse(proto::pool()).expect("the rules in proto/ parse, as a test shows")
+    Routes::parse(proto::pool(), |_| true).expect("the rules in proto/ parse, as a test shows")
 });
 
 impl Routes {
@@ -102,13 +102,22 @@ impl Routes {
         &OF_PROTO
     }
 
-    /// Reads every service of `pool`; names the rule that it does not understand.
-    fn parse(pool: &DescriptorPool) -> Result<Self, String> {
+    /// The routes of some of its services, by their full names.
+    pub(super) fn of_services(services: &[&str]) -> Self {
+        let served = |service: &str| services.contains(&service);
+        Routes::parse(proto::pool(), served).expect("the rules in proto/ parse, as a test shows")
+    }
+
+    /// Reads the services of `pool` that are served; names the rule that it does not understand.
+    fn parse(pool: &DescriptorPool, served: impl Fn(&str) -> bool) -> Result<Self, String> {
         let http = pool
             .get_extension_by_name("google.api.http")
             .ok_or("google.api.http is not in the descriptors")?;
         let mut routes = Self::default();
-        for service in pool.services() {
+        for service in pool
+            .services()
+            .filter(|service| served(service.full_name()))
+        {
             routes.services.insert(service.full_name().to_owned());
             for method in service.methods() {
                 if method.is_client_streaming() || method.is_server_streaming() {
@@ -342,7 +351,7 @@ mod tests {
 
     #[test]
     fn every_rule_of_ours_parses_and_every_method_has_one() {
-        let routes = Routes::parse(proto::pool()).unwrap();
+        let routes = Routes::parse(proto::pool(), |_| true).unwrap();
         assert_eq!(routes.rules.len(), routes.rpcs.len());
         assert_eq!(routes.rpcs.len(), 22);
     }

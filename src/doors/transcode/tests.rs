@@ -21,6 +21,10 @@ use crate::proto::{
     zitadel::{user::v2 as user, v1::ErrorDetail},
 };
 
+const SERVICES: [&str; 2] = [
+    "zitadel.user.v2.UserService",
+    "ringback.phone.v1.PhoneService",
+];
 const SET_PHONE: &str = "/zitadel.user.v2.UserService/SetPhone";
 const SET_PHONE_JSON: &str = "/v2/users/u1/phone";
 
@@ -40,7 +44,7 @@ fn door() -> Router {
             }
         })
     });
-    router(fake::grpc(), authenticate)
+    router(fake::grpc(), authenticate, &SERVICES)
 }
 
 fn request(method: Method, path: &str, body: impl Into<Body>) -> Request {
@@ -551,7 +555,7 @@ async fn a_generated_service_answers_both_doors() {
         head.extensions.insert(Caller("anna".to_owned()));
         Box::pin(async move { Ok(head) })
     });
-    let door = router(grpc, authenticate);
+    let door = router(grpc, authenticate, &SERVICES);
     let expected = json!({"phones": [{"userId": "u1", "organizationId": "anna"}]});
     for (method, path, body) in [
         (Method::GET, "/v2/users/u1/phone", ""),

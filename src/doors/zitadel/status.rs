@@ -73,6 +73,11 @@ pub fn status_of(refusal: &Refusal, missing: Missing) -> Status {
             "AUTH-AWfge",
             "No matching permissions found",
         ),
+        Refusal::TokenStale => ours(Code::Unauthenticated, &refusal.to_string(), None, None),
+        Refusal::ScopeMissing(_) => ours(Code::PermissionDenied, &refusal.to_string(), None, None),
+        Refusal::RemovalUnconfirmed => {
+            ours(Code::FailedPrecondition, &refusal.to_string(), None, None)
+        }
         Refusal::AccountNotFound => {
             let (id, text) = missing.id_and_text();
             zitadels(Code::NotFound, id, text)
@@ -302,6 +307,26 @@ mod tests {
                 Code::PermissionDenied,
                 "AUTH-AWfge",
                 "No matching permissions found",
+            ),
+            (
+                Refusal::TokenStale,
+                Code::Unauthenticated,
+                "RINGBACK-token_stale",
+                "the token was issued too long ago to change something with it; sign in again",
+            ),
+            (
+                Refusal::ScopeMissing("phone".into()),
+                Code::PermissionDenied,
+                "RINGBACK-scope_missing",
+                "the token has not the scope phone, which changes ask for; ask for it at sign-in",
+            ),
+            (
+                Refusal::RemovalUnconfirmed,
+                Code::FailedPrecondition,
+                "RINGBACK-removal_unconfirmed",
+                "a number is removed with a code that is sent to it: ask for one with RequestUserPhoneRemoval and \
+                 hand it in with ConfirmUserPhoneRemoval, or DELETE the number at the Frontegg API and confirm at \
+                 its /delete/verify",
             ),
             (
                 Refusal::AccountNotFound,

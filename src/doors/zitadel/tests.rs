@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ringback_core::rights::Rights;
 use ringback_core::{Keys, Policy, Time};
 use ringback_store::{Rules, Settings, Source};
 use tempfile::TempDir;
@@ -49,25 +50,13 @@ async fn door() -> (UserDoor, TempDir) {
 
 fn service() -> Caller {
     Caller {
-        user: "svc".into(),
-        organization: "acme".into(),
-        everywhere: true,
-        may_read: true,
-        may_write: true,
-        may_delete: true,
-        language: String::new(),
+        everywhere: Rights::ALL,
+        ..Caller::new("svc", "acme")
     }
 }
 
 fn owner() -> Caller {
-    Caller {
-        user: "ann".into(),
-        everywhere: false,
-        may_read: false,
-        may_write: false,
-        may_delete: false,
-        ..service()
-    }
+    Caller::new("ann", "acme")
 }
 
 fn by<T>(caller: Caller, message: T) -> Request<T> {
@@ -250,11 +239,7 @@ async fn an_account_out_of_reach_looks_like_none() {
         ..AddHumanUserRequest::default()
     };
     door.add_human_user(by(service(), request)).await.unwrap();
-    let stranger = || Caller {
-        organization: "other".into(),
-        everywhere: false,
-        ..service()
-    };
+    let stranger = || Caller::new("svc", "other").with_rights(Rights::ALL);
     let ask = |user_id: &str| {
         by(
             stranger(),

@@ -4,7 +4,7 @@ use futures::future::join_all;
 
 use super::user::answer;
 use super::{Call, Door, Kind, Question, Refused, User};
-use crate::app::{TestApp, issuer_away, token_away};
+use crate::app::{TestApp, add_issuer, issuer_away, token_away};
 use crate::database::Database;
 
 crate::at_each_door! {
@@ -57,8 +57,7 @@ async fn each_is(app: &TestApp, calls: Vec<Call>, token: &str, kind: Kind) {
 async fn keys_that_are_away(door: Door, database: Database) {
     let keys = wiremock::MockServer::start().await;
     let app = TestApp::start_with(database, |config| {
-        let away = issuer_away(keys.uri());
-        config.auth.issuers.insert("away".into(), away);
+        add_issuer(config, "away", issuer_away(keys.uri()));
     });
     let app = app.await;
     let token = token_away(door.claims("ann", "acme", app.now()));

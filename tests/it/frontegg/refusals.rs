@@ -73,7 +73,10 @@ async fn who_asks(database: Database) {
         let answer = send(&app, method, &path, &headers, "{\"phoneNumber\": 1").await;
         met.add("token_missing", 401, &answer);
     }
-    let (ann, stranger) = (Client::user(&app, "ann"), Client::user(&app, "stranger"));
+    let (ann, reader) = (
+        Client::user(&app, "ann"),
+        Client::new(&app, &app.reader("acme")),
+    );
     met.add(
         "token_invalid",
         401,
@@ -84,23 +87,26 @@ async fn who_asks(database: Database) {
     met.add(
         "permission_denied",
         403,
-        &stranger.post("/v1/vendor/ann", body()).await,
+        &reader.post("/v1/vendor/ann", body()).await,
     );
     let unknown = Client::new(&app, &app.admin())
         .post("/v1/vendor/nobody", body())
         .await;
     met.add("account_not_found", 404, &unknown);
-    // Another tenant's user is told apart from nobody by nothing.
-    let other = Client::new(&app, &app.manager("umbrella"))
-        .post("/v1/vendor/ann", body())
-        .await;
-    assert_eq!(other.text, unknown.text);
+    // Another tenant's user is told apart from nobody by nothing, nor is one of the own tenant for who
+    // may not know.
+    for token in [app.manager("umbrella"), app.user("stranger", "acme")] {
+        let other = Client::new(&app, &token)
+            .post("/v1/vendor/ann", body())
+            .await;
+        assert_eq!((other.status, other.text), (404, unknown.text.clone()));
+    }
     met.add(
         "user_missing",
         400,
         &Client::new(&app, &app.admin()).get("/v1/me").await,
     );
-    let elsewhere = stranger
+    let elsewhere = Client::user(&app, "stranger")
         .with("x-zitadel-orgid", "umbrella")
         .get("/v2")
         .await;

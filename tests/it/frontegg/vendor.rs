@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use ringback::config::VendorClient;
+use ringback::config::{Permission, VendorClient};
 use serde_json::{Value, json};
 
 use super::{Answer, Client, NUMBERS, send};
@@ -28,6 +28,9 @@ async fn with_client(database: Database) -> TestApp {
             secret: SECRET.into(),
         };
         config.vendor.clients.insert("one".into(), client);
+        let reads = vec![Permission::Read];
+        config.auth.roles.insert("AUDITOR".into(), reads);
+        config.auth.everywhere_roles.push("AUDITOR".into());
         assert_eq!(config.check(), Ok(()));
     })
     .await
@@ -159,7 +162,8 @@ async fn a_service_sets_and_removes_at_once(database: Database) {
     let other = json!({"phoneNumber": app.number()});
     for (client, status) in [
         (Client::user(&app, "ann"), 403),
-        (Client::user(&app, "bob"), 403),
+        (Client::user(&app, "bob"), 404),
+        (Client::new(&app, &app.reader("acme")), 403),
         (Client::new(&app, &app.user("ann", "umbrella")), 404),
         (Client::new(&app, &app.manager("umbrella")), 404),
         (
@@ -239,7 +243,7 @@ async fn a_service_acts_as_a_user(database: Database) {
         .wrong_code();
     as_ann().confirm_removal(&id, &token, &code).await.ok(200);
 
-    let reader = app.token(json!({"sub": "r", "type": "vendor", "scopes": ["user.read"]}));
+    let reader = app.token(json!({"sub": "r", "roles": ["AUDITOR"]}));
     let reader = Client::new(&app, &reader).with("frontegg-user-id", "ann");
     reader.get("/v1/me").await.ok(200);
     reader

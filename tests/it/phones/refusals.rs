@@ -26,9 +26,9 @@ async fn refusals_are_the_same_over_every_wire(database: Database) {
         .await;
     Wire::Grpc.ok(&app, "AddUserPhone", &boss, body).await;
     let unknown = "0190a5d2-0000-7000-8000-000000000001";
-    let (ann, bob, stranger) = (
+    let (ann, reader, stranger) = (
         app.user("ann", "acme"),
-        app.user("bob", "acme"),
+        app.reader("acme"),
         app.manager("other"),
     );
     let long = "9".repeat(201);
@@ -70,7 +70,7 @@ async fn refusals_are_the_same_over_every_wire(database: Database) {
         ),
         (
             "AddUserPhone",
-            &bob,
+            &reader,
             json!({"phone": "+41791110003"}),
             Code::PermissionDenied,
             "permission_denied",
@@ -133,7 +133,7 @@ async fn refusals_are_the_same_over_every_wire(database: Database) {
         ),
         (
             "VerifyUserPhone",
-            &bob,
+            &reader,
             json!({"phone": "+41791110000", "verificationCode": "123456"}),
             Code::PermissionDenied,
             "permission_denied",
@@ -175,7 +175,7 @@ async fn refusals_are_the_same_over_every_wire(database: Database) {
         ),
         (
             "ChangeUserPhone",
-            &bob,
+            &reader,
             json!({"phone": "+41791110003"}),
             Code::PermissionDenied,
             "permission_denied",

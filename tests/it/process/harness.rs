@@ -55,6 +55,10 @@ impl Setup {
             variables: BTreeMap::new(),
         };
         setup
+            .with(
+                "apis",
+                json!(["zitadel", "ringback", "frontegg", "reachfive"]),
+            )
             .with("server.listen", "127.0.0.1:0")
             .with("database.url", database_url)
             .with("secrets.code_keys.1", code_key)

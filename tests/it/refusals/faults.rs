@@ -7,7 +7,7 @@ use serde_json::json;
 use tonic::Code;
 
 use super::{row, snapshot};
-use crate::app::{TestApp, issuer_away, token_away};
+use crate::app::{TestApp, add_issuer, issuer_away, token_away};
 use crate::database::Database;
 use crate::wire::{Failure, Wire};
 
@@ -135,8 +135,7 @@ async fn deadlines_are_honoured(database: Database) {
 async fn keys_that_are_away(database: Database) {
     let keys = wiremock::MockServer::start().await;
     let app = TestApp::start_with(database, |config| {
-        let away = issuer_away(keys.uri());
-        config.auth.issuers.insert("away".into(), away);
+        add_issuer(config, "away", issuer_away(keys.uri()));
     });
     let app = app.await;
     let token = token_away(json!({"sub": "ann"}));

@@ -6,6 +6,7 @@ mod limits;
 mod numbers;
 mod rights;
 mod secrets;
+mod self_service;
 mod verbs;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::event::EventKind;
 use crate::limit::{Budget, Budgets, Limit};
 use crate::moment::{Moment, Time};
 use crate::refusal::{CodeFailure, Refusal};
+use crate::rights::Rights;
 use crate::{Keys, Number, Policy};
 
 const ONE: &str = "+41791234567";
@@ -194,33 +196,33 @@ impl World {
 /// An end user of the organisation `acme`.
 fn own(user: &str) -> Caller {
     Caller {
-        user: user.into(),
-        organization: "acme".into(),
-        everywhere: false,
-        may_read: false,
-        may_write: false,
-        may_delete: false,
         language: "de-CH, en;q=0.5".into(),
+        ..Caller::new(user, "acme")
     }
 }
 
 /// A service with every right in the organisation `acme`.
 fn service() -> Caller {
-    Caller {
-        may_read: true,
-        may_write: true,
-        may_delete: true,
-        language: String::new(),
-        ..own("service")
-    }
+    Caller::new("service", "acme").with_rights(Rights::ALL)
 }
 
 /// A service with every right everywhere.
 fn everywhere() -> Caller {
     Caller {
-        everywhere: true,
+        everywhere: Rights::ALL,
         ..service()
     }
+}
+
+/// The same caller in another organisation, where it has the same rights.
+fn elsewhere(caller: Caller) -> Caller {
+    let rights = caller.rights_at(&caller.organization);
+    let moved = Caller {
+        home: "other".into(),
+        organization: "other".into(),
+        ..caller
+    };
+    moved.with_rights(rights)
 }
 
 fn phone(number: &str, verification: Verification) -> SetPhone {

@@ -10,6 +10,7 @@ use ringback_core::command::{PhoneChange, ProfileChange, SetPhone, Which};
 use ringback_core::limit::Window;
 use ringback_core::policy::Registration;
 use ringback_core::refusal::CodeFailure;
+use ringback_core::rights::{Right, Rights};
 use ringback_core::{
     Account, Action, Budgets, Caller, Challenge, Command, Decision, Delivery, Id, Keys,
     MessageKind, Moment, Number, Phone, PhoneState, Policy, Refusal, Time, Verification, decide,
@@ -290,15 +291,14 @@ impl Step {
             Who::TheUser | Who::AnotherUser | Who::Service | Who::Everywhere => "acme",
             Who::TheUserElsewhere | Who::ServiceElsewhere => "other",
         };
-        let may = user == "service";
-        Caller {
-            user: user.into(),
-            organization: organization.into(),
-            everywhere: matches!(self.who, Who::Everywhere),
-            may_read: may,
-            may_write: may,
-            may_delete: may,
-            language: String::new(),
+        let caller = Caller::new(user, organization);
+        match self.who {
+            Who::Everywhere => Caller {
+                everywhere: Rights::ALL,
+                ..caller
+            },
+            Who::Service | Who::ServiceElsewhere => caller.with_rights(Rights::ALL),
+            Who::TheUser | Who::TheUserElsewhere | Who::AnotherUser => caller,
         }
     }
 
@@ -407,9 +407,9 @@ impl Turn<'_> {
     pub(crate) fn serves(&self) -> bool {
         let caller = &self.command.caller;
         let account = self.before.as_ref().or(self.after.as_ref());
-        caller.may_write
-            && (caller.everywhere
-                || account.is_some_and(|account| account.organization == caller.organization))
+        caller.everywhere.write
+            || caller.may(Right::Write)
+                && account.is_some_and(|account| account.organization == caller.organization)
     }
 
     /// The question that a submitted code answers, if there is one, and the code.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ringback_core::command::{Action, Delivery, SetPhone, Verification};
 use ringback_core::number::NumberRules;
+use ringback_core::rights::Rights;
 use ringback_core::{Caller, Command, Keys, Number, Policy, Time};
 use ringback_store::{Rules, Settings, Source, Store};
 
@@ -47,18 +48,6 @@ async fn opened(url: &str) -> Store {
     store
 }
 
-fn service() -> Caller {
-    Caller {
-        user: "load".into(),
-        organization: "default".into(),
-        everywhere: true,
-        may_read: true,
-        may_write: true,
-        may_delete: true,
-        language: String::new(),
-    }
-}
-
 async fn check(url: &str) {
     let store = opened(url).await;
     let mut base = Base::open(url).await.unwrap();
@@ -74,9 +63,9 @@ async fn check(url: &str) {
         assert_eq!(count.unwrap(), rows, "{table}");
     }
 
+    let service = Caller::new("load", "default").with_rights(Rights::ALL);
     for n in 0..12 {
-        let account = store.read(&service(), &supply::user(n)).await;
-        let account = account.expect("a seeded account");
+        let account = store.read(&service, &supply::user(n)).await.unwrap();
         let phone = account.primary_phone().expect("a number");
         assert_eq!(phone.number.as_str(), supply::number(n));
         assert_eq!(phone.verified(), supply::is_verified(n));
@@ -84,12 +73,12 @@ async fn check(url: &str) {
     }
 
     let user = supply::user(fresh.start);
-    let account = store.read(&service(), &user).await.expect("an account");
+    let account = store.read(&service, &user).await.unwrap();
     assert!(account.phones.is_empty());
     // The store can go on from here.
     let number = Number::parse(&supply::number(fresh.start), &NumberRules::default());
     let command = Command {
-        caller: service(),
+        caller: service,
         account: user,
         action: Action::SetPhone(SetPhone {
             number,

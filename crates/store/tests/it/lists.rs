@@ -1,7 +1,7 @@
 //! Lists of accounts: scope, order, pages and conditions put together.
 
+use ringback_core::Profile;
 use ringback_core::rights::Scope;
-use ringback_core::{Caller, Profile};
 use ringback_store::{AccountFilter, AccountQuery, AccountSort, Store, TextMatch, TextPlace};
 
 use crate::wishes::*;
@@ -67,10 +67,8 @@ async fn five(world: &World) -> Store {
             email: "same".into(),
             ..Profile::default()
         };
-        let caller = Caller {
-            organization: if n < 3 { "acme" } else { "other" }.into(),
-            ..service()
-        };
+        let organization = if n < 3 { "acme" } else { "other" };
+        let caller = service().acting_in(Some(organization)).expect("allowed");
         act(&store, &caller, id, register(profile, None))
             .await
             .expect("must register");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ringback_core::rights::Scope;
-use ringback_core::{Caller, Id, Number};
+use ringback_core::{Id, Number};
 use ringback_store::{PhoneQuery, PhoneRow, Store};
 
 use crate::wishes::*;
@@ -28,10 +28,7 @@ fn everything() -> PhoneQuery {
 }
 
 async fn add(store: &Store, organization: &str, user: &str, phone: &str, verified: bool) {
-    let caller = Caller {
-        organization: organization.into(),
-        ..service()
-    };
+    let caller = service().acting_in(Some(organization)).expect("allowed");
     act(store, &caller, user, named(""))
         .await
         .expect("must register");

@@ -2,6 +2,7 @@
 
 use ringback_core::command::{PhoneChange, ProfileChange, SetPhone};
 use ringback_core::refusal::CodeFailure;
+use ringback_core::rights::Rights;
 use ringback_core::{
     Account, Action, Caller, Command, Delivery, Number, Profile, Refusal, Reply, Verification,
 };
@@ -15,13 +16,8 @@ pub const TRUSTED: Verification = Verification::Trusted;
 /// A service that may do everything everywhere.
 pub fn service() -> Caller {
     Caller {
-        user: "service".into(),
-        organization: "acme".into(),
-        everywhere: true,
-        may_read: true,
-        may_write: true,
-        may_delete: true,
-        language: String::new(),
+        everywhere: Rights::ALL,
+        ..Caller::new("service", "acme")
     }
 }
 
@@ -36,13 +32,8 @@ pub fn service_named(name: &str) -> Caller {
 /// A user without rights over others.
 pub fn own(user: &str) -> Caller {
     Caller {
-        user: user.into(),
-        organization: "acme".into(),
-        everywhere: false,
-        may_read: false,
-        may_write: false,
-        may_delete: false,
         language: "de".into(),
+        ..Caller::new(user, "acme")
     }
 }
 

@@ -208,10 +208,10 @@ fn ids_are_never_used_twice() {
         set_by(TWO, RETURN),
         resend_returned(),
     ] {
-        let caller = Caller {
-            may_write: true,
-            ..own("ann")
-        };
+        let caller = own("ann").with_rights(Rights {
+            write: true,
+            ..Rights::NONE
+        });
         let decision = world.act(&caller, "ann", action);
         assert!(decision.result.is_ok());
         ids.extend(decision.events.iter().map(|event| event.id));

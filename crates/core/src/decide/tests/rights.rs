@@ -19,13 +19,6 @@ fn changes(world: &World) -> Vec<Action> {
     ]
 }
 
-fn elsewhere(caller: Caller) -> Caller {
-    Caller {
-        organization: "other".into(),
-        ..caller
-    }
-}
-
 #[test]
 fn a_service_of_the_organisation_and_one_from_everywhere_may_do_all() {
     let world = World::new().with_code("ann", ONE);
@@ -37,16 +30,19 @@ fn a_service_of_the_organisation_and_one_from_everywhere_may_do_all() {
 }
 
 #[test]
-fn a_stranger_of_the_same_organisation_is_denied() {
+fn in_the_same_organisation_only_who_may_know_of_an_account_is_denied() {
     let mut world = World::new().with_code("ann", ONE);
-    let reader = Caller {
-        may_read: true,
-        ..own("bob")
-    };
+    let reader = own("bob").with_rights(Rights {
+        read: true,
+        ..Rights::NONE
+    });
     for action in changes(&world) {
-        for caller in [own("bob"), reader.clone()] {
+        for (caller, expected) in [
+            (own("bob"), Refusal::AccountNotFound),
+            (reader.clone(), Refusal::PermissionDenied),
+        ] {
             let refusal = world.refuses(&caller, "ann", action.clone());
-            assert_eq!(refusal, Refusal::PermissionDenied, "{action:?}");
+            assert_eq!(refusal, expected, "{action:?}");
         }
     }
 }
@@ -136,10 +132,10 @@ fn self_service_vouches_for_no_address() {
 #[test]
 fn a_user_with_the_right_to_write_acts_on_the_own_account_as_a_service() {
     let mut world = World::new();
-    let ann = Caller {
-        may_write: true,
-        ..own("ann")
-    };
+    let ann = own("ann").with_rights(Rights {
+        write: true,
+        ..Rights::NONE
+    });
     world.does(&ann, "ann", set_by(ONE, Verification::Trusted));
     assert!(world.primary("ann").verified());
     assert_eq!(world.account("ann").limits, Default::default());
@@ -148,18 +144,22 @@ fn a_user_with_the_right_to_write_acts_on_the_own_account_as_a_service() {
 #[test]
 fn to_delete_needs_its_own_right() {
     let mut world = World::new().with_code("ann", ONE);
-    let writer = Caller {
-        may_delete: false,
-        ..service()
-    };
-    for caller in [own("ann"), own("bob"), writer] {
+    let writer = service().with_rights(Rights {
+        delete: false,
+        ..Rights::ALL
+    });
+    for (caller, expected) in [
+        (own("ann"), Refusal::PermissionDenied),
+        (own("bob"), Refusal::AccountNotFound),
+        (writer, Refusal::PermissionDenied),
+    ] {
         let refusal = world.refuses(&caller, "ann", Action::Delete);
-        assert_eq!(refusal, Refusal::PermissionDenied);
+        assert_eq!(refusal, expected);
     }
-    let deleter = Caller {
-        may_write: false,
-        ..service()
-    };
+    let deleter = service().with_rights(Rights {
+        write: false,
+        ..Rights::ALL
+    });
     let refusal = world.refuses(&deleter, "ann", set(TWO));
     assert_eq!(refusal, Refusal::PermissionDenied);
     world.does(&deleter, "ann", Action::Delete);

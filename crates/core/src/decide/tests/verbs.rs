@@ -291,7 +291,7 @@ fn a_text_that_is_no_number_is_refused_after_the_rights() {
     let refusal = world.refuses(&own("ann"), "ann", set(RETURN));
     assert_eq!(refusal, Refusal::PermissionDenied);
     let refusal = world.refuses(&own("bob"), "ann", set(SEND));
-    assert_eq!(refusal, Refusal::PermissionDenied);
+    assert_eq!(refusal, Refusal::AccountNotFound);
     let refusal = world.refuses(&own("bob"), "bob", set(SEND));
     assert_eq!(refusal, Refusal::NumberInvalid(NumberError::Length));
 }
@@ -337,7 +337,7 @@ fn a_proven_number_is_removed_by_its_own_name_and_told() {
     );
     assert_eq!(
         world.refuses(&own("bob"), "ann", remove(ONE)),
-        Refusal::PermissionDenied
+        Refusal::AccountNotFound
     );
     world.does(&own("ann"), "ann", remove(ONE));
     assert_eq!(world.account("ann").primary, None);

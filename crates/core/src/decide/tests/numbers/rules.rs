@@ -64,13 +64,9 @@ fn a_service_may_do_all_and_strangers_nothing() {
         }
         let mut world = world.clone();
         let refusal = world.refuses(&own("bob"), "ann", action.clone());
-        assert_eq!(refusal, Refusal::PermissionDenied, "{action:?}");
+        assert_eq!(refusal, Refusal::AccountNotFound, "{action:?}");
         for caller in [own("ann"), own("bob"), service()] {
-            let elsewhere = Caller {
-                organization: "other".into(),
-                ..caller
-            };
-            let refusal = world.refuses(&elsewhere, "ann", action.clone());
+            let refusal = world.refuses(&elsewhere(caller), "ann", action.clone());
             assert_eq!(refusal, Refusal::AccountNotFound, "{action:?}");
         }
     }
@@ -113,7 +109,7 @@ fn whether_a_text_is_a_number_is_told_after_the_rights() {
         confirm(Which::Number(number()), "123456"),
     ] {
         let refusal = world.refuses(&own("bob"), "ann", action.clone());
-        assert_eq!(refusal, Refusal::PermissionDenied);
+        assert_eq!(refusal, Refusal::AccountNotFound);
         let refusal = world.refuses(&own("ann"), "ann", action);
         assert_eq!(refusal, Refusal::NumberInvalid(NumberError::Malformed));
     }

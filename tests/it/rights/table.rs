@@ -1,0 +1,288 @@
+//! The table of rights: every call of every API and wire, by everybody who may come.
+
+use ringback::config::{Config, VendorClient};
+use serde_json::{Value, json};
+use tonic::Code;
+
+use super::issuers::{SECOND, second};
+use crate::app::TestApp;
+use crate::database::Database;
+use crate::doors::{Call, Door, answer};
+use crate::wire::Wire;
+
+crate::on_both! {
+    everybody_meets_what_the_table_says,
+}
+
+/// Who comes, about an account of the organisation `acme`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    /// Without a token.
+    Nobody,
+    /// The account's user.
+    Own,
+    /// The same, with a token that is too old to change something.
+    Stale,
+    /// Another user of the organisation.
+    Other,
+    /// With one right in the organisation.
+    Reads,
+    Writes,
+    Deletes,
+    /// With a role of another organisation.
+    Elsewhere,
+    /// Of another issuer, with the same subject.
+    Second,
+    /// A back end with an environment token.
+    Vendor,
+}
+
+/// What they meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meets {
+    /// Nothing in the way; the call may fail for another reason.
+    Done,
+    /// 401
+    Token,
+    /// 403
+    Denied,
+    /// 404, as for an id that nobody has.
+    Unseen,
+}
+
+use Meets::{Denied, Done, Token, Unseen};
+use Who::{Deletes, Elsewhere, Nobody, Other, Own, Reads, Second, Stale, Vendor, Writes};
+
+/// What a call does with an account that it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Shows it.
+    Look,
+    /// Changes it in a way that is the user's own, too.
+    Change,
+    /// Takes the caller's word for the number, or tells the code.
+    Vouch,
+    /// Is for services, whoever's account it is.
+    Serve,
+    /// Deletes it.
+    Delete,
+}
+
+const CALLERS: [Who; 10] = [
+    Nobody, Own, Stale, Other, Reads, Writes, Deletes, Elsewhere, Second, Vendor,
+];
+
+/// One row for each kind of call, one column for each of [`CALLERS`].
+#[rustfmt::skip]
+const TABLE: [(Kind, [Meets; 10]); 5] = [
+    // Whoever names the own id asks for himself, whether there is such a user or not: Second at Serve.
+    //              Nobody Own     Stale   Other   Reads   Writes  Deletes Elsewhere Second  Vendor
+    (Kind::Look,   [Token, Done,   Done,   Unseen, Done,   Denied, Unseen, Unseen,   Unseen, Done]),
+    (Kind::Change, [Token, Done,   Token,  Unseen, Denied, Done,   Unseen, Unseen,   Unseen, Done]),
+    (Kind::Vouch,  [Token, Denied, Token,  Unseen, Denied, Done,   Unseen, Unseen,   Unseen, Done]),
+    (Kind::Serve,  [Token, Denied, Denied, Unseen, Denied, Done,   Unseen, Unseen,   Denied, Done]),
+    (Kind::Delete, [Token, Denied, Denied, Unseen, Denied, Denied, Done,   Unseen,   Unseen, Done]),
+];
+
+/// The calls of Zitadel's and of ringback's own service, of which each goes over every wire.
+fn rpcs(number: &str) -> Vec<(Kind, &'static str, Value)> {
+    let (phone, code) = (json!({"phone": number}), "000000");
+    let returned = json!({"phone": number, "returnCode": {}});
+    let verified = json!({"phone": number, "isVerified": true});
+    vec![
+        (Kind::Look, "GetUserByID", json!({})),
+        (Kind::Look, "ListUserPhones", json!({})),
+        (Kind::Change, "SetPhone", phone.clone()),
+        (Kind::Change, "ResendPhoneCode", json!({"sendCode": {}})),
+        (
+            Kind::Change,
+            "VerifyPhone",
+            json!({"verificationCode": code}),
+        ),
+        (Kind::Change, "RemovePhone", json!({})),
+        (
+            Kind::Change,
+            "UpdateUser",
+            json!({"human": {"phone": phone}}),
+        ),
+        (Kind::Change, "UpdateUser", json!({"human": {"phone": {}}})),
+        (Kind::Change, "AddUserPhone", phone.clone()),
+        (Kind::Change, "PreverifyUserPhone", phone.clone()),
+        (Kind::Change, "ChangeUserPhone", phone),
+        (Kind::Vouch, "SetPhone", returned),
+        (Kind::Vouch, "SetPhone", verified.clone()),
+        (Kind::Vouch, "UpdateHumanUser", json!({"phone": verified})),
+        (Kind::Vouch, "AddUserPhone", verified),
+        (Kind::Delete, "DeleteUser", json!({})),
+    ]
+}
+
+/// The calls of the vendors' APIs that name a user, and whose user is the token's: the latter say nothing
+/// about others.
+/// `id` and `held` are those of a number that the user has.
+fn calls(
+    door: Door,
+    user: &str,
+    number: &str,
+    (id, held): (&str, &str),
+) -> Vec<(Kind, bool, Call)> {
+    let naming = door.naming(user, number, id).into_iter();
+    let kind = match door {
+        Door::Zitadel => Kind::Change,
+        Door::Frontegg => Kind::Vouch,
+        Door::ReachFive => Kind::Serve,
+    };
+    let naming = naming.map(move |call| (kind, true, call));
+    let own = match door {
+        // Its own calls name the user, too.
+        Door::Zitadel => Vec::new(),
+        // Those of back ends come last: one of them removes the number.
+        Door::Frontegg | Door::ReachFive => vec![
+            (Kind::Look, false, door.read(user)),
+            (Kind::Change, false, door.set(user, number)),
+            (Kind::Change, false, door.remove(user, held, id)),
+        ],
+    };
+    own.into_iter().chain(naming).collect()
+}
+
+/// What a caller meets at a call of this kind.
+fn expected(kind: Kind, who: Who) -> Meets {
+    let row = TABLE.iter().find(|(row, _)| *row == kind).expect("a row");
+    let column = CALLERS.iter().position(|caller| *caller == who);
+    row.1[column.expect("a column")]
+}
+
+fn configured(config: &mut Config) {
+    second(config);
+    config.self_service.fresh_token_seconds = 300;
+    let client = VendorClient {
+        client_id: "backend".into(),
+        secret: SECRET.into(),
+    };
+    config.vendor.clients.insert("one".into(), client);
+}
+
+const SECRET: &str = "what only the back end and we may know";
+
+/// Everybody's token but nobody's. `user` is the account's.
+async fn token(app: &TestApp, who: Who, user: &str) -> Option<String> {
+    let claims = |sub: &str, more: Value| {
+        let mut all =
+            json!({"sub": sub, "org_id": "acme", "scope": "full_write", "iat": app.now()});
+        for (name, value) in more.as_object().expect("claims") {
+            all[name] = value.clone();
+        }
+        Some(app.token(all))
+    };
+    let elsewhere = json!({"urn:zitadel:iam:org:project:roles": {"ORG_OWNER": {"other": "x"}}});
+    match who {
+        Nobody => None,
+        Own => claims(user, json!({})),
+        Stale => claims(user, json!({"iat": app.now() - 300})),
+        Other => claims("eve", json!({})),
+        Reads => claims("svc", json!({"permissions": ["user.read"]})),
+        Writes => claims("svc", json!({"permissions": ["user.write"]})),
+        Deletes => claims("svc", json!({"permissions": ["user.delete"]})),
+        Elsewhere => claims("eve", elsewhere),
+        Second => claims(user, json!({"iss": SECOND, "permissions": ["user.write"]})),
+        Vendor => {
+            let body = json!({"clientId": "backend", "secret": SECRET});
+            let request = app.http.post(app.url("/auth/vendor")).json(&body);
+            let given: Value = request
+                .send()
+                .await
+                .expect("an answer")
+                .json()
+                .await
+                .expect("JSON");
+            Some(given["token"].as_str().expect("a token").to_owned())
+        }
+    }
+}
+
+/// A user of `acme` with a verified number: what Frontegg calls that number, and the number.
+async fn registered(app: &TestApp, user: &str) -> (String, String) {
+    let number = app.number();
+    let add = json!({
+        "userId": user, "organization": {"orgId": "acme"},
+        "phone": {"phone": number, "isVerified": true},
+    });
+    Wire::Grpc.ok(app, "AddHumanUser", &app.admin(), add).await;
+    let me = json!({"userId": user});
+    let listed = Wire::Grpc.ok(app, "ListUserPhones", &app.admin(), me).await;
+    let id = listed["phones"][0]["id"].as_str();
+    (id.expect("an id").to_owned(), number)
+}
+
+async fn over_wire(
+    app: &TestApp,
+    wire: Wire,
+    rpc: &str,
+    token: Option<&str>,
+    body: Value,
+) -> Meets {
+    let bearer = token.map(|token| format!("Bearer {token}"));
+    let headers: Vec<_> = bearer
+        .iter()
+        .map(|bearer| ("authorization", bearer.as_str()))
+        .collect();
+    match wire.call_with(app, rpc, &headers, body).await {
+        Ok(_) => Done,
+        Err(refused) => match refused.code {
+            Code::Unauthenticated => Token,
+            Code::PermissionDenied => Denied,
+            Code::NotFound => Unseen,
+            _ => Done,
+        },
+    }
+}
+
+async fn at_vendors(app: &TestApp, call: &Call, token: Option<&str>) -> Meets {
+    match answer(app, call, token).await.status {
+        401 => Token,
+        403 => Denied,
+        404 => Unseen,
+        _ => Done,
+    }
+}
+
+async fn everybody_meets_what_the_table_says(database: Database) {
+    let app = TestApp::start_with(database, configured).await;
+    let mut users = (0..).map(|n| format!("user-{n}"));
+    let mut fresh = || users.next().expect("a name");
+    let vendor = token(&app, Vendor, "").await;
+    let token = async |who, user: &str| match who {
+        Vendor => vendor.clone(),
+        _ => token(&app, who, user).await,
+    };
+    for who in CALLERS {
+        for (kind, rpc, body) in rpcs(&app.number()) {
+            let user = fresh();
+            registered(&app, &user).await;
+            let token = token(who, &user).await;
+            let mut body = body;
+            body["userId"] = user.as_str().into();
+            for wire in Wire::ALL {
+                if kind == Kind::Delete && expected(kind, who) == Done && wire != Wire::Grpc {
+                    registered(&app, &user).await;
+                }
+                let met = over_wire(&app, wire, rpc, token.as_deref(), body.clone()).await;
+                let meant = expected(kind, who);
+                assert_eq!(met, meant, "{who:?} {wire:?} {rpc} {body}");
+            }
+        }
+        for door in Door::ALL {
+            let user = fresh();
+            let (id, held) = registered(&app, &user).await;
+            let token = token(who, &user).await;
+            for (kind, names, call) in calls(door, &user, &app.number(), (&id, &held)) {
+                if !names && ![Nobody, Own, Stale].contains(&who) {
+                    continue;
+                }
+                let met = at_vendors(&app, &call, token.as_deref()).await;
+                assert_eq!(met, expected(kind, who), "{who:?} {call:?}");
+            }
+        }
+    }
+}
