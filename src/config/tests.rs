@@ -492,16 +492,13 @@ fn several_issuers_share_no_organisation_and_leave_none_open() {
         (keys, error.to_string())
     };
     let (main, other) = (
-        "auth.issuers.main.organization".to_owned(),
-        "auth.issuers.other.organization".to_owned(),
+        "auth.issuers.main.organization",
+        "auth.issuers.other.organization",
     );
     let (keys, text) = refused(&[]);
-    assert_eq!(keys, [main, other.clone()]);
+    assert_eq!(keys, [main, other]);
     assert!(text.contains("set organization") && text.contains("organization_claim"));
-    assert_eq!(
-        refused(&[("MAIN__ORGANIZATION", "acme")]).0,
-        std::slice::from_ref(&other)
-    );
+    assert_eq!(refused(&[("MAIN__ORGANIZATION", "acme")]).0, [other]);
     let both = [
         ("MAIN__ORGANIZATION", "acme"),
         ("OTHER__ORGANIZATION", "acme"),

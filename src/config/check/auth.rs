@@ -119,6 +119,11 @@ fn judge_issuer(place: &str, issuer: &IssuerSection, error: &mut ConfigError) {
         );
     }
     judge_home(place, issuer, error);
+    judge_keys(place, issuer, error);
+}
+
+/// The algorithms, and the one source of keys that fits them.
+fn judge_keys(place: &str, issuer: &IssuerSection, error: &mut ConfigError) {
     if issuer.algorithms.is_empty() {
         error.add(
             format!("{place}.algorithms"),

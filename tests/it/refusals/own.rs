@@ -8,15 +8,14 @@ use super::row;
 use crate::app::TestApp;
 use crate::database::Database;
 
-/// What a configuration asks of users.
-type Ask = fn(&mut Config);
-
 crate::on_both! {
     what_is_asked_of_users,
 }
 
+type Change = fn(&mut Config);
+
 async fn what_is_asked_of_users(database: Database) {
-    let asks: [(&str, Ask); 3] = [
+    let asks: [(&str, Change); 3] = [
         ("token_stale", |config| {
             config.self_service.fresh_token_seconds = 300;
         }),
