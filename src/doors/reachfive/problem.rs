@@ -296,10 +296,11 @@ fn reply(refusal: &Refusal) -> Problem {
         }
         Refusal::Limited { limit, retry_after } => {
             let wait = seconds(*retry_after);
-            let text = match limit {
-                // Whoever asks shall not learn of others.
-                Limit::Others => format!("try again later, in {wait} s"),
-                named => format!("limit {} reached; try again in {wait} s", named.code()),
+            // Whoever asks shall not learn of others.
+            let text = if *limit == Limit::Others {
+                format!("try again later, in {wait} s")
+            } else {
+                format!("limit {} reached; try again in {wait} s", limit.code())
             };
             Problem::new(
                 StatusCode::TOO_MANY_REQUESTS,

@@ -32,33 +32,29 @@ async fn too_soon(database: Database) {
     .await;
     // Five wrong guesses: the user gets no new code, a service gets one, and its first guess waits a second.
     let five_wrong = async |wire: Wire, user: &str| {
-        wire.ok(app, "AddHumanUser", &admin, json!({"userId": user}))
-            .await;
-        let set = json!({"userId": user, "phone": app.number(), "returnCode": {}});
-        let reply = wire.ok(app, "SetPhone", &admin, set).await;
-        let wrong = if reply["verificationCode"] == "000000" {
-            "000001"
-        } else {
-            "000000"
-        };
+        let (token, number) = (app.user(user, "acme"), app.number());
+        let set = json!({"userId": user, "phone": number});
+        wire.ok(app, "SetPhone", &token, set).await;
+        let code = app.code(&number).await;
+        let wrong = if code == "000000" { "000001" } else { "000000" };
         let submit = json!({"userId": user, "verificationCode": wrong});
         for _ in 0..5 {
-            wire.refused(app, "VerifyPhone", &admin, submit.clone())
+            wire.refused(app, "VerifyPhone", &token, submit.clone())
                 .await;
         }
-        submit
+        (token, submit)
     };
     row("limited_guesses", async |wire, user| {
-        five_wrong(wire, user).await;
-        let (token, resend) = (app.user(user, "acme"), json!({"userId": user}));
+        let (token, _) = five_wrong(wire, user).await;
+        let resend = json!({"userId": user});
         wire.refused(app, "ResendPhoneCode", &token, resend).await
     })
     .await;
     row("limited_wrong_codes", async |wire, user| {
-        let submit = five_wrong(wire, user).await;
+        let (token, submit) = five_wrong(wire, user).await;
         let resend = json!({"userId": user, "returnCode": {}});
         wire.ok(app, "ResendPhoneCode", &admin, resend).await;
-        wire.refused(app, "VerifyPhone", &admin, submit).await
+        wire.refused(app, "VerifyPhone", &token, submit).await
     })
     .await;
 }

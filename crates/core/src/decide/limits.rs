@@ -52,7 +52,7 @@ impl Turn<'_> {
         let tag = self.tag(account, number);
         let pseudonym = self.at.keys.pseudonym(number);
         let budget: &mut Budget = self.budgets.get_mut(&pseudonym).ok_or(Refusal::Internal)?;
-        budget.take(limits, tag, now, now);
+        budget.take(limits, tag, now);
         account.limits.sent.take(&limits.sends_per_account, now);
         let of_number = account.limits.of_number_mut(&pseudonym, now);
         of_number.cool_down.take(limits, now);

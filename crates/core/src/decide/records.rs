@@ -20,7 +20,6 @@ impl Turn<'_> {
             return;
         }
         let (now, limits) = (self.at.now, &self.at.policy.limits);
-        let tag = self.tag(account, &phone.number);
         let pseudonym = self.at.keys.pseudonym(&phone.number);
         let mut due_at = now;
         if let Some(budget) = self.budgets.get_mut(&pseudonym) {
@@ -29,7 +28,7 @@ impl Turn<'_> {
                 return;
             }
             due_at = now + wait;
-            budget.take(limits, tag, due_at, now);
+            budget.take_notice(limits, due_at, now);
         }
         self.enqueue(account, &phone.number, kind, due_at, due_at + NOTICE_LIFE);
     }

@@ -26,7 +26,8 @@ pub struct Budget {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Use {
     at: Time,
-    by: AccountTag,
+    /// Whose code it carries; none of a notice, which is nobody's share.
+    by: Option<AccountTag>,
 }
 
 /// Who wants to send to a number.
@@ -59,7 +60,7 @@ impl Budget {
         let own: Vec<Time> = self
             .uses
             .iter()
-            .filter(|used| used.by == sender.account)
+            .filter(|used| used.by == Some(sender.account))
             .map(|used| used.at)
             .collect();
         let all = self.times();
@@ -92,10 +93,26 @@ impl Budget {
         wait(&rooms, now).unwrap_or_default()
     }
 
-    /// Notes a message that an account sends at `at`, which is `now` or later.
-    pub(crate) fn take(&mut self, rules: &LimitRules, by: AccountTag, at: Time, now: Time) {
-        let place = self.uses.partition_point(|used| used.at <= at);
-        self.uses.insert(place, Use { at, by });
+    /// Notes a code of an account.
+    pub(crate) fn take(&mut self, rules: &LimitRules, by: AccountTag, now: Time) {
+        self.note(
+            rules,
+            Use {
+                at: now,
+                by: Some(by),
+            },
+            now,
+        );
+    }
+
+    /// Notes a notice that goes out at `at`, which is `now` or later.
+    pub(crate) fn take_notice(&mut self, rules: &LimitRules, at: Time, now: Time) {
+        self.note(rules, Use { at, by: None }, now);
+    }
+
+    fn note(&mut self, rules: &LimitRules, new: Use, now: Time) {
+        let place = self.uses.partition_point(|used| used.at <= new.at);
+        self.uses.insert(place, new);
         let longest = Window::longest(&rules.sends_per_number);
         self.uses.retain(|used| used.at + longest > now);
         let last = self.uses.last().map(|used| used.at + longest);
@@ -116,12 +133,12 @@ mod compact {
     pub(super) fn serialize<S: Serializer>(uses: &[Use], out: S) -> Result<S::Ok, S::Error> {
         let steps = steps(uses.iter().map(|used| used.at));
         let tags = uses.iter().map(|used| used.by);
-        let pairs: Vec<(i64, AccountTag)> = steps.into_iter().zip(tags).collect();
+        let pairs: Vec<(i64, Option<AccountTag>)> = steps.into_iter().zip(tags).collect();
         pairs.serialize(out)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<Use>, D::Error> {
-        let pairs = Vec::<(i64, AccountTag)>::deserialize(input)?;
+        let pairs = Vec::<(i64, Option<AccountTag>)>::deserialize(input)?;
         let times = summed(pairs.iter().map(|(step, _)| *step));
         let tags = pairs.iter().map(|(_, by)| *by);
         Ok(times
@@ -159,7 +176,7 @@ mod tests {
     fn sends(budget: &mut Budget, sender: Sender, at: Time) {
         let rules = LimitRules::default();
         assert_eq!(budget.wait(&rules, sender, at), None);
-        budget.take(&rules, sender.account, at, at);
+        budget.take(&rules, sender.account, at);
     }
 
     fn waits(budget: &Budget, sender: Sender, at: Time) -> Option<(Limit, u64)> {
@@ -202,7 +219,7 @@ mod tests {
         sends(&mut budget, owner(), after(4));
         let wait = budget.notice_wait(&rules, after(5));
         assert_eq!(wait, Duration::from_secs(595));
-        budget.take(&rules, AccountTag(0), after(5) + wait, after(5));
+        budget.take_notice(&rules, after(5) + wait, after(5));
         assert_eq!(
             budget.notice_wait(&rules, after(5)),
             Duration::from_secs(596)

@@ -213,9 +213,8 @@ fn verify_then_remove_then_set_works_at_once() {
     world.does(&own("ann"), "ann", guess(&code));
     world.does(&own("ann"), "ann", Action::RemovePhone);
     world.does(&own("ann"), "ann", set(ONE));
-    // Two codes and the notice between them are the account's half of five.
     let refusal = world.refuses(&own("ann"), "ann", resend());
-    assert_eq!(refusal, limited(Limit::NumberSends, 600));
+    assert_eq!(refusal, limited(Limit::CoolDown, 60));
 }
 
 #[test]

@@ -244,17 +244,20 @@ fn notices_can_be_switched_off() {
 }
 
 #[test]
-fn a_notice_counts_like_a_code() {
+fn a_notice_counts_for_the_number_and_is_nobodys_share() {
     let mut world = World::new();
     world.policy.limits.cool_down_seconds = Vec::new();
     let mut world = world.with_verified("ann", ONE);
     world.does(&own("ann"), "ann", Action::RemovePhone);
-    assert_ne!(world.budget(ONE), Budget::default());
-    // A notice and two codes are half of five.
+    // Three codes are the account's half of five.
     world.does(&own("ann"), "ann", set(ONE));
+    world.does(&own("ann"), "ann", resend());
     world.does(&own("ann"), "ann", resend());
     let refusal = world.refuses(&own("ann"), "ann", resend());
     assert_eq!(refusal, limited(Limit::NumberSends, 600));
+    // With the notice they are all but the one that is kept.
+    let refusal = world.refuses(&own("bob"), "bob", set(ONE));
+    assert_eq!(refusal, limited(Limit::Others, 600));
 }
 
 #[test]
