@@ -175,7 +175,7 @@ async fn messages_add_up_when_the_budget_is_new(world: &World) {
             world.rules.keys.pseudonym(&phone)
         );
         let states = world.texts(&state).await;
-        let state: serde_json::Value = serde_json::from_str(&states[0]).unwrap();
+        let state: serde_json::Value = serde_json::from_str(&states[0]).expect("is JSON");
         assert_eq!(state["uses"].as_array().map(Vec::len), Some(2), "{state}");
     }
 }

@@ -189,7 +189,8 @@ fn of_guesses_that_are_not_looked_at_one_event_a_minute_tells() {
         let until = world.now + Duration::from_secs(3_000);
         world.failures("ann", ONE).wait_until = until;
     };
-    let cases: [(fn(&mut World), CodeFailure); 4] = [
+    type Change = fn(&mut World);
+    let cases: [(Change, CodeFailure); 4] = [
         (
             |world| world.account_mut("ann").challenges.clear(),
             CodeFailure::Absent,
