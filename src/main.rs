@@ -76,6 +76,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Let a user guess again who is locked after too many wrong codes
+    Unlock(commands::UnlockArguments),
     /// Print a token for the service that `ringback dev` runs
     Token(commands::TokenArguments),
 }
@@ -102,6 +104,7 @@ async fn main() -> ExitCode {
             data_dir,
         } => commands::backup(file, config, data_dir).await,
         Command::Check { config } => commands::check(config).await,
+        Command::Unlock(arguments) => commands::unlock(arguments).await,
         Command::Token(arguments) => commands::token(arguments),
     };
     match done {

@@ -9,3 +9,4 @@ pub mod receiver;
 mod refused;
 mod stops;
 mod tls;
+mod unlock;
