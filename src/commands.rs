@@ -1,5 +1,7 @@
 //! What each subcommand does.
 
+mod unlock;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use crate::config::{Config, TlsSection, environment};
 use crate::dev::{DevHome, TokenRequest};
 use crate::telemetry;
 use crate::tls::Tls;
+pub use unlock::{UnlockArguments, unlock};
 
 /// `ringback dev`
 pub async fn dev(

@@ -364,6 +364,7 @@ mod tests {
                 kind,
                 language: String::new(),
                 created_at: NOW,
+                due_at: NOW,
                 expires_at: NOW + Duration::from_secs(100),
             },
             code: None,

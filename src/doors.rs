@@ -31,6 +31,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 
 use crate::auth::Auth;
+use crate::code_times;
 use crate::config::{Api, CorsSection, ReachFiveSection};
 pub use grpc::Deadline;
 use grpc::Grpc;
@@ -276,6 +277,8 @@ fn cors(allowed: CorsSection) -> CorsLayer {
             "grpc-status-details-bin",
             "link",
             "retry-after",
+            code_times::EXPIRES_AT,
+            code_times::RESEND_AFTER,
             "www-authenticate",
         ]))
         .max_age(Duration::from_secs(600))

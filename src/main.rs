@@ -80,6 +80,8 @@ enum Command {
         #[arg(long, value_name = "TOKEN")]
         token: Option<String>,
     },
+    /// Let a user guess again who is locked after too many wrong codes
+    Unlock(commands::UnlockArguments),
     /// Print a token for the service that `ringback dev` runs
     Token(commands::TokenArguments),
 }
@@ -113,6 +115,7 @@ async fn main() -> ExitCode {
             config,
             token: Some(token),
         } => commands::check_token(config, token).await,
+        Command::Unlock(arguments) => commands::unlock(arguments).await,
         Command::Token(arguments) => commands::token(arguments),
     };
     match done {

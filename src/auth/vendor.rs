@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use ringback_core::limit::{Buckets, Window};
+use ringback_core::limit::{Times, Window};
 use ringback_core::{Keys, Time};
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -55,7 +55,7 @@ pub(super) struct Vendors {
     /// gets another secret has no valid tokens left, on every replica.
     clients: HashMap<String, [u8; 32]>,
     life: Duration,
-    failures: Mutex<HashMap<(IpAddr, String), Buckets>>,
+    failures: Mutex<HashMap<(IpAddr, String), Times>>,
 }
 
 impl Vendors {
@@ -96,7 +96,7 @@ impl Vendors {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = failures
             .get(&pair)
-            .and_then(|bucket| bucket.wait(&FAILURES, now));
+            .and_then(|times| times.wait(&FAILURES, now));
         if let Some(retry_after) = wait {
             return Err(VendorRefusal::Limited { retry_after });
         }
@@ -162,13 +162,15 @@ fn network(from: IpAddr) -> IpAddr {
     }
 }
 
-fn make_room(failures: &mut HashMap<(IpAddr, String), Buckets>, now: Time) {
+fn make_room(failures: &mut HashMap<(IpAddr, String), Times>, now: Time) {
     if failures.len() < MOST_REMEMBERED {
         return;
     }
-    failures.retain(|_, bucket| bucket.full() > now);
+    failures.retain(|_, times| times.over(&FAILURES) > now);
     if failures.len() >= MOST_REMEMBERED {
-        let oldest = failures.iter().min_by_key(|(_, bucket)| bucket.full());
+        let oldest = failures
+            .iter()
+            .min_by_key(|(_, times)| times.over(&FAILURES));
         if let Some(oldest) = oldest.map(|(pair, _)| pair.clone()) {
             failures.remove(&oldest);
         }
@@ -218,7 +220,7 @@ mod tests {
                 assert_eq!(outcome(&vendors, client, "x", "192.0.2.1", NOW), wrong);
             }
             let limited = outcome(&vendors, client, "x", "192.0.2.1", NOW);
-            let retry_after = Duration::from_secs(60);
+            let retry_after = Duration::from_secs(600);
             assert_eq!(
                 limited,
                 Some(VendorRefusal::Limited { retry_after }),
@@ -229,7 +231,7 @@ mod tests {
         assert!(outcome(&vendors, "backend", SECRET, "192.0.2.1", NOW).is_some());
         assert_eq!(outcome(&vendors, "backend", SECRET, "192.0.2.2", NOW), None);
         assert_eq!(outcome(&vendors, "other", "x", "192.0.2.1", NOW), wrong);
-        let later = NOW + Duration::from_secs(60);
+        let later = NOW + Duration::from_secs(600);
         assert_eq!(
             outcome(&vendors, "backend", SECRET, "192.0.2.1", later),
             None

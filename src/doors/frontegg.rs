@@ -24,6 +24,7 @@ use ringback_store::Store;
 
 use super::Peer;
 use crate::auth::Auth;
+use crate::code_times;
 use body::Members;
 use list::Version;
 use otc::{Otc, Purpose};
@@ -213,7 +214,7 @@ async fn create(State(door): State<Door>, request: Request) -> Answer {
     let sent = CodeSent {
         otc_token: door.otc_token(Purpose::Verify, &reply),
     };
-    Ok((StatusCode::CREATED, Json(sent)).into_response())
+    Ok(timed(&reply, (StatusCode::CREATED, Json(sent))))
 }
 
 async fn preverify(State(door): State<Door>, request: Request) -> Answer {
@@ -226,7 +227,7 @@ async fn preverify(State(door): State<Door>, request: Request) -> Answer {
     let sent = CodeSent {
         otc_token: door.otc_token(Purpose::Verify, &reply),
     };
-    Ok(Json(sent).into_response())
+    Ok(timed(&reply, Json(sent)))
 }
 
 async fn verify(State(door): State<Door>, request: Request) -> Answer {
@@ -258,11 +259,11 @@ async fn ask_removal(State(door): State<Door>, id: Named<String>, request: Reque
     let user = door.user(request.headers(), Right::Write).await?;
     let phone = phone(id.ok().map(|Path(id)| id))?;
     let reply = door.execute(user, Action::RequestRemoval { phone }).await?;
-    Ok(Json(RemovalAsked {
+    let asked = RemovalAsked {
         phone_id: phone.to_string(),
         otc_token: door.otc_token(Purpose::Remove, &reply),
-    })
-    .into_response())
+    };
+    Ok(timed(&reply, Json(asked)))
 }
 
 async fn remove(State(door): State<Door>, id: Named<String>, request: Request) -> Answer {
@@ -348,6 +349,13 @@ async fn vendor_token(
         expires_in: token.lives.as_secs(),
     };
     Ok(Json(body).into_response())
+}
+
+/// A response with the times of the code that was sent.
+fn timed(reply: &Reply, response: impl IntoResponse) -> Response {
+    let mut response = response.into_response();
+    code_times::add(reply.times, &mut response);
+    response
 }
 
 /// The number that a path names; what no number can be called, none is.

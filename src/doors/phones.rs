@@ -10,12 +10,13 @@ use ringback_core::moment::Id;
 use ringback_core::number::NumberRules;
 use ringback_core::rights::Scope;
 use ringback_core::{
-    Account, Caller, Command, Keys, Number, Phone, PhoneState, Refusal, Reply, Time,
+    Account, Caller, CodeTimes, Command, Keys, Number, Phone, PhoneState, Refusal, Reply,
 };
 use ringback_store::{PhoneQuery, PhoneRow, Store};
 use subtle::ConstantTimeEq;
 use tonic::{Code, Request, Response, Status};
 
+use crate::code_times::{respond, timestamp};
 use crate::doors::Deadline;
 use crate::proto::google::rpc;
 use crate::proto::ringback::phone::v1::phone_service_server::PhoneService;
@@ -26,8 +27,8 @@ use crate::proto::ringback::phone::v1::{
     PreverifyUserPhoneResponse, RemoveUserPhoneRequest, RemoveUserPhoneResponse,
     RequestUserPhoneRemovalRequest, RequestUserPhoneRemovalResponse, ResendUserPhoneChangeRequest,
     ResendUserPhoneChangeResponse, SearchPhonesRequest, SearchPhonesResponse,
-    SetPrimaryUserPhoneRequest, SetPrimaryUserPhoneResponse, VerifyUserPhoneRequest,
-    VerifyUserPhoneResponse,
+    SetPrimaryUserPhoneRequest, SetPrimaryUserPhoneResponse, UnlockUserRequest, UnlockUserResponse,
+    VerifyUserPhoneRequest, VerifyUserPhoneResponse,
 };
 use crate::proto::zitadel::v1::ErrorDetail;
 use wishes::Wish;
@@ -135,12 +136,17 @@ impl PhoneService for PhoneDoor {
     ) -> Result<Response<AddUserPhoneResponse>, Status> {
         let wish = |request| wishes::add(request, self.rules());
         let reply = self.run(request, wish).await?;
-        Ok(Response::new(AddUserPhoneResponse {
-            details: Some(details(&reply)),
-            phone_id: id(reply.phone),
-            challenge_id: id(reply.challenge),
-            verification_code: reply.code.map(|code| code.reveal().to_owned()),
-        }))
+        Ok(respond(
+            reply.times,
+            AddUserPhoneResponse {
+                details: Some(details(&reply)),
+                phone_id: id(reply.phone),
+                challenge_id: id(reply.challenge),
+                verification_code: reply.code.map(|code| code.reveal().to_owned()),
+                code_expires_at: expires_at(reply.times),
+                resend_after: resend_after(reply.times),
+            },
+        ))
     }
 
     async fn preverify_user_phone(
@@ -149,11 +155,16 @@ impl PhoneService for PhoneDoor {
     ) -> Result<Response<PreverifyUserPhoneResponse>, Status> {
         let wish = |request| wishes::preverify(request, self.rules());
         let reply = self.run(request, wish).await?;
-        Ok(Response::new(PreverifyUserPhoneResponse {
-            details: Some(details(&reply)),
-            phone_id: id(reply.phone),
-            challenge_id: id(reply.challenge),
-        }))
+        Ok(respond(
+            reply.times,
+            PreverifyUserPhoneResponse {
+                details: Some(details(&reply)),
+                phone_id: id(reply.phone),
+                challenge_id: id(reply.challenge),
+                code_expires_at: expires_at(reply.times),
+                resend_after: resend_after(reply.times),
+            },
+        ))
     }
 
     async fn verify_user_phone(
@@ -173,10 +184,15 @@ impl PhoneService for PhoneDoor {
         request: Request<RequestUserPhoneRemovalRequest>,
     ) -> Result<Response<RequestUserPhoneRemovalResponse>, Status> {
         let reply = self.run(request, wishes::request_removal).await?;
-        Ok(Response::new(RequestUserPhoneRemovalResponse {
-            details: Some(details(&reply)),
-            challenge_id: id(reply.challenge),
-        }))
+        Ok(respond(
+            reply.times,
+            RequestUserPhoneRemovalResponse {
+                details: Some(details(&reply)),
+                challenge_id: id(reply.challenge),
+                code_expires_at: expires_at(reply.times),
+                resend_after: resend_after(reply.times),
+            },
+        ))
     }
 
     async fn confirm_user_phone_removal(
@@ -205,11 +221,16 @@ impl PhoneService for PhoneDoor {
     ) -> Result<Response<ChangeUserPhoneResponse>, Status> {
         let wish = |request| wishes::change(request, self.rules());
         let reply = self.run(request, wish).await?;
-        Ok(Response::new(ChangeUserPhoneResponse {
-            details: Some(details(&reply)),
-            phone_id: id(reply.phone),
-            challenge_id: id(reply.challenge),
-        }))
+        Ok(respond(
+            reply.times,
+            ChangeUserPhoneResponse {
+                details: Some(details(&reply)),
+                phone_id: id(reply.phone),
+                challenge_id: id(reply.challenge),
+                code_expires_at: expires_at(reply.times),
+                resend_after: resend_after(reply.times),
+            },
+        ))
     }
 
     async fn resend_user_phone_change(
@@ -217,11 +238,16 @@ impl PhoneService for PhoneDoor {
         request: Request<ResendUserPhoneChangeRequest>,
     ) -> Result<Response<ResendUserPhoneChangeResponse>, Status> {
         let reply = self.run(request, wishes::resend_change).await?;
-        Ok(Response::new(ResendUserPhoneChangeResponse {
-            details: Some(details(&reply)),
-            phone_id: id(reply.phone),
-            challenge_id: id(reply.challenge),
-        }))
+        Ok(respond(
+            reply.times,
+            ResendUserPhoneChangeResponse {
+                details: Some(details(&reply)),
+                phone_id: id(reply.phone),
+                challenge_id: id(reply.challenge),
+                code_expires_at: expires_at(reply.times),
+                resend_after: resend_after(reply.times),
+            },
+        ))
     }
 
     async fn set_primary_user_phone(
@@ -230,6 +256,16 @@ impl PhoneService for PhoneDoor {
     ) -> Result<Response<SetPrimaryUserPhoneResponse>, Status> {
         let reply = self.run(request, wishes::make_primary).await?;
         Ok(Response::new(SetPrimaryUserPhoneResponse {
+            details: Some(details(&reply)),
+        }))
+    }
+
+    async fn unlock_user(
+        &self,
+        request: Request<UnlockUserRequest>,
+    ) -> Result<Response<UnlockUserResponse>, Status> {
+        let reply = self.run(request, wishes::unlock).await?;
+        Ok(Response::new(UnlockUserResponse {
             details: Some(details(&reply)),
         }))
     }
@@ -443,12 +479,17 @@ fn id(name: Option<Id>) -> String {
     name.map(|name| name.to_string()).unwrap_or_default()
 }
 
-fn timestamp(time: Time) -> prost_types::Timestamp {
-    const SECOND: i64 = 1_000_000;
-    prost_types::Timestamp {
-        seconds: time.0.div_euclid(SECOND),
-        nanos: i32::try_from(time.0.rem_euclid(SECOND) * 1_000).unwrap_or_default(),
-    }
+fn expires_at(times: Option<CodeTimes>) -> Option<prost_types::Timestamp> {
+    times.map(|times| timestamp(times.expires_at))
+}
+
+/// In whole seconds, rounded up: whoever waits as long has waited long enough.
+fn resend_after(times: Option<CodeTimes>) -> Option<prost_types::Duration> {
+    let seconds = times?.resend_after.as_millis().div_ceil(1_000);
+    Some(prost_types::Duration {
+        seconds: i64::try_from(seconds).unwrap_or(i64::MAX),
+        nanos: 0,
+    })
 }
 
 /// A refusal in ringback's own words, with its stable name as the detail's id.

@@ -24,6 +24,7 @@ use ringback_store::Store;
 use serde_json::{Map, Value, json};
 
 use crate::auth::Auth;
+use crate::code_times;
 use crate::config::ReachFiveSection;
 use form::Form;
 use problem::Problem;
@@ -281,16 +282,18 @@ async fn update(State(door): State<Door>, request: Request) -> Told {
     let number = form.text(PHONE_NUMBER);
     form.done()?;
     let number = door.number(&number);
-    door.execute_own(&caller, Action::ChangePhone { number })
+    let reply = door
+        .execute_own(&caller, Action::ChangePhone { number })
         .await?;
-    Ok(Json(profile::of(door.changed(&caller).await?.as_ref())).into_response())
+    let told = profile::of(door.changed(&caller).await?.as_ref());
+    Ok(timed(&reply, Json(told)))
 }
 
 /// Has no body; one that comes along is not looked at.
 async fn send(State(door): State<Door>, headers: HeaderMap) -> Told {
     let caller = door.writer(&headers).await?;
-    door.execute_own(&caller, Action::ResendChange).await?;
-    Ok(sent())
+    let reply = door.execute_own(&caller, Action::ResendChange).await?;
+    Ok(timed(&reply, sent()))
 }
 
 /// Is for tokens with `user.write`, as all of the management API.
@@ -306,14 +309,21 @@ async fn user_send(
     if caller.user == user && !caller.may(Right::Write) {
         return Err(Refusal::PermissionDenied.into());
     }
-    door.execute(caller, &user, Action::ResendChange).await?;
-    Ok(sent())
+    let reply = door.execute(caller, &user, Action::ResendChange).await?;
+    Ok(timed(&reply, sent()))
 }
 
 /// ReachFive does not publish the answer of either call that sends; the one of the same call for e-mail is
 /// `{"verification_email_sent": true}`. A client that expects no content minds it as little.
 fn sent() -> Response {
     Json(json!({"verification_sms_sent": true})).into_response()
+}
+
+/// A response with the times of the code that was sent.
+fn timed(reply: &Reply, response: impl IntoResponse) -> Response {
+    let mut response = response.into_response();
+    code_times::add(reply.times, &mut response);
+    response
 }
 
 async fn credentials(State(door): State<Door>, headers: HeaderMap) -> Told {
@@ -337,7 +347,9 @@ async fn credential_start(State(door): State<Door>, request: Request) -> Told {
         number: number.clone(),
     };
     let told = match (door.execute_own(&caller, action).await, number) {
-        (Ok(_), _) => json!({"status": "sms_sent"}),
+        (Ok(reply), _) => {
+            return Ok(timed(&reply, Json(json!({"status": "sms_sent"}))));
+        }
         (Err(Refusal::PhoneUnchanged), Ok(number)) => {
             let account = door.changed(&caller).await?;
             let own = |phone: &&Phone| phone.number == number;

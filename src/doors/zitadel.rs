@@ -13,6 +13,7 @@ use tonic::{Request, Response, Status};
 
 pub use status::{Missing, status, status_of};
 
+use crate::code_times::respond;
 use crate::doors::Deadline;
 use crate::proto::zitadel::object::v2::ListDetails;
 use crate::proto::zitadel::user::v2::user_service_server::UserService;
@@ -106,10 +107,13 @@ impl UserService for UserDoor {
     ) -> Result<Response<SetPhoneResponse>, Status> {
         let wish = |request| wishes::set_phone(request, self.numbers());
         let reply = self.run(request, Missing::Phone, wish).await?;
-        Ok(Response::new(SetPhoneResponse {
-            details: Some(user::details(&reply)),
-            verification_code: user::code(&reply),
-        }))
+        Ok(respond(
+            reply.times,
+            SetPhoneResponse {
+                details: Some(user::details(&reply)),
+                verification_code: user::code(&reply),
+            },
+        ))
     }
 
     async fn resend_phone_code(
@@ -117,10 +121,13 @@ impl UserService for UserDoor {
         request: Request<ResendPhoneCodeRequest>,
     ) -> Result<Response<ResendPhoneCodeResponse>, Status> {
         let reply = self.run(request, Missing::Phone, wishes::resend).await?;
-        Ok(Response::new(ResendPhoneCodeResponse {
-            details: Some(user::details(&reply)),
-            verification_code: user::code(&reply),
-        }))
+        Ok(respond(
+            reply.times,
+            ResendPhoneCodeResponse {
+                details: Some(user::details(&reply)),
+                verification_code: user::code(&reply),
+            },
+        ))
     }
 
     async fn verify_phone(
@@ -149,12 +156,15 @@ impl UserService for UserDoor {
     ) -> Result<Response<AddHumanUserResponse>, Status> {
         let wish = |request| wishes::add_human(request, self.numbers(), || self.store.fresh_id());
         let reply = self.run(request, Missing::UserToChange, wish).await?;
-        Ok(Response::new(AddHumanUserResponse {
-            details: Some(user::details(&reply)),
-            email_code: None,
-            phone_code: user::code(&reply),
-            user_id: reply.account,
-        }))
+        Ok(respond(
+            reply.times,
+            AddHumanUserResponse {
+                details: Some(user::details(&reply)),
+                email_code: None,
+                phone_code: user::code(&reply),
+                user_id: reply.account,
+            },
+        ))
     }
 
     async fn create_user(
@@ -163,12 +173,15 @@ impl UserService for UserDoor {
     ) -> Result<Response<CreateUserResponse>, Status> {
         let wish = |request| wishes::create_user(request, self.numbers(), || self.store.fresh_id());
         let reply = self.run(request, Missing::UserToChange, wish).await?;
-        Ok(Response::new(CreateUserResponse {
-            creation_date: Some(user::timestamp(reply.created_at)),
-            email_code: None,
-            phone_code: user::code(&reply),
-            id: reply.account,
-        }))
+        Ok(respond(
+            reply.times,
+            CreateUserResponse {
+                creation_date: Some(user::timestamp(reply.created_at)),
+                email_code: None,
+                phone_code: user::code(&reply),
+                id: reply.account,
+            },
+        ))
     }
 
     async fn update_user(
@@ -181,11 +194,14 @@ impl UserService for UserDoor {
         }
         let wish = |request| wishes::update_user(request, self.numbers());
         let reply = self.run(request, Missing::UserToChange, wish).await?;
-        Ok(Response::new(UpdateUserResponse {
-            change_date: Some(user::timestamp(reply.changed_at)),
-            email_code: None,
-            phone_code: user::code(&reply),
-        }))
+        Ok(respond(
+            reply.times,
+            UpdateUserResponse {
+                change_date: Some(user::timestamp(reply.changed_at)),
+                email_code: None,
+                phone_code: user::code(&reply),
+            },
+        ))
     }
 
     async fn update_human_user(
@@ -194,11 +210,14 @@ impl UserService for UserDoor {
     ) -> Result<Response<UpdateHumanUserResponse>, Status> {
         let wish = |request| wishes::update_human(request, self.numbers());
         let reply = self.run(request, Missing::UserToChange, wish).await?;
-        Ok(Response::new(UpdateHumanUserResponse {
-            details: Some(user::details(&reply)),
-            email_code: None,
-            phone_code: user::code(&reply),
-        }))
+        Ok(respond(
+            reply.times,
+            UpdateHumanUserResponse {
+                details: Some(user::details(&reply)),
+                email_code: None,
+                phone_code: user::code(&reply),
+            },
+        ))
     }
 
     async fn get_user_by_id(

@@ -7,6 +7,7 @@ mod limits;
 mod numbers;
 mod registration;
 mod rights;
+mod times;
 mod user;
 
 use http::Method;

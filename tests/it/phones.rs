@@ -17,6 +17,8 @@ crate::on_both! {
     a_number_that_is_never_proven_never_joins,
     two_users_prove_one_number_each_for_themselves,
     a_service_is_trusted_and_a_user_is_not,
+    replies_say_when_the_code_ends,
+    a_service_gets_a_fresh_code_and_unlocks,
 }
 
 /// A program without pauses, so that a test can send as it likes.
@@ -370,5 +372,56 @@ async fn a_service_is_trusted_and_a_user_is_not(database: Database) {
             .into_iter()
             .filter(|(_, proven, ..)| *proven);
         assert_eq!(proven.count(), 3);
+    }
+}
+
+async fn replies_say_when_the_code_ends(database: Database) {
+    let app = TestApp::start(database).await;
+    for wire in Wire::ALL {
+        let ann = User::new(&app, wire, "ann");
+        let phone = app.number();
+        let ends = prost_types::Timestamp {
+            seconds: app.now() + 600,
+            nanos: 0,
+        };
+        let told = ann.does("AddUserPhone", json!({"phone": phone})).await;
+        assert_eq!(told["codeExpiresAt"], ends.to_string(), "{told}");
+        assert_eq!(told["resendAfter"], "60s");
+        app.seconds(60);
+        let told = ann
+            .does("PreverifyUserPhone", json!({"phone": phone}))
+            .await;
+        assert_eq!(told["codeExpiresAt"], ends.to_string(), "{told}");
+        assert_eq!(told["resendAfter"], "120s");
+        let later = json!({"phone": app.number(), "later": {}});
+        let told = ann.does("AddUserPhone", later).await;
+        assert_eq!(told["codeExpiresAt"], Value::Null, "{told}");
+    }
+}
+
+async fn a_service_gets_a_fresh_code_and_unlocks(database: Database) {
+    let app = TestApp::start(database).await;
+    for wire in Wire::ALL {
+        let ann = User::new(&app, wire, "ann");
+        let phone = app.number();
+        ann.does("SetPhone", json!({"phone": phone})).await;
+        let code = app.code(&phone).await;
+        let wrong = if code == "000000" { "000001" } else { "000000" };
+        for _ in 0..5 {
+            let refused = ann.fails("VerifyPhone", json!({"verificationCode": wrong}));
+            assert_eq!(refused.await.code, Code::InvalidArgument);
+        }
+        // The code is spent; a service has another one made, and lets the user guess at once.
+        let fresh = ann
+            .service("ResendPhoneCode", json!({"returnCode": {}}))
+            .await;
+        let body = json!({"verificationCode": fresh["verificationCode"]});
+        let waits = ann.fails("VerifyPhone", body.clone()).await;
+        assert_eq!(waits.code, Code::ResourceExhausted);
+        let refused = ann.fails("UnlockUser", json!({})).await;
+        assert_eq!(refused.code, Code::PermissionDenied);
+        let unlocked = ann.service("UnlockUser", json!({})).await;
+        assert!(unlocked["details"]["sequence"].is_string(), "{unlocked}");
+        ann.does("VerifyPhone", body).await;
     }
 }

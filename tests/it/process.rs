@@ -10,3 +10,4 @@ mod refused;
 mod stops;
 mod tls;
 mod tokens;
+mod unlock;

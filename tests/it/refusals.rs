@@ -195,6 +195,18 @@ fn row_of(refusal: &Refusal) -> Option<&'static str> {
             limit: Limit::Guesses,
             ..
         } => "limited_guesses",
+        Refusal::Limited {
+            limit: Limit::Others,
+            ..
+        } => "limited_by_others",
+        Refusal::Limited {
+            limit: Limit::AccountChanges,
+            ..
+        } => "limited_changes_per_account",
+        Refusal::Limited {
+            limit: Limit::WrongCodes,
+            ..
+        } => "limited_wrong_codes",
         Refusal::FieldInvalid { .. } => "phone_too_long",
         Refusal::Unsupported { .. } => "unsupported_password",
         Refusal::Overloaded => "overloaded",

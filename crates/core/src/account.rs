@@ -1,10 +1,12 @@
 //! An account: one user's numbers, open challenges and counters, loaded whole and saved whole.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Number;
 use crate::challenge::{Challenge, Purpose};
-use crate::limit::{Buckets, Failures};
+use crate::limit::{CoolDown, Failures, RefusedGuesses, Times};
 use crate::moment::{Id, Time};
 
 /// One user, as far as ringback knows it.
@@ -111,11 +113,55 @@ impl Phone {
 #[serde(default)]
 pub struct AccountLimits {
     /// Messages sent.
-    pub sends: Buckets,
+    pub sent: Times,
     /// Numbers set by self-service.
-    pub sets: Buckets,
+    pub set: Times,
+    /// Changes of any kind made by self-service.
+    pub changed: Times,
+    /// What is remembered of each number, by [`crate::Keys::pseudonym`]: also of those that the account
+    /// holds no longer.
+    pub numbers: BTreeMap<String, NumberLimits>,
+    /// Guesses that were refused without being looked at.
+    pub refused: RefusedGuesses,
+}
+
+/// What an account has used up for one number. A success forgets it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NumberLimits {
     /// Wrong guesses.
     pub failures: Failures,
+    /// The pause after the last message.
+    pub cool_down: CoolDown,
+}
+
+/// How many numbers an account remembers something of.
+const MOST_REMEMBERED: usize = 100;
+
+impl AccountLimits {
+    /// What is remembered of a number.
+    pub fn of_number(&self, pseudonym: &str) -> NumberLimits {
+        self.numbers.get(pseudonym).cloned().unwrap_or_default()
+    }
+
+    /// The same, to be changed. Of other numbers is forgotten what says nothing, and, of too many, those
+    /// with the fewest wrong guesses.
+    pub(crate) fn of_number_mut(&mut self, pseudonym: &str, now: Time) -> &mut NumberLimits {
+        self.numbers.retain(|other, limits| {
+            other == pseudonym || limits.failures.count > 0 || !limits.cool_down.is_over(now)
+        });
+        let is_new = !self.numbers.contains_key(pseudonym);
+        if is_new && self.numbers.len() >= MOST_REMEMBERED {
+            let least = self
+                .numbers
+                .iter()
+                .min_by_key(|(_, limits)| (limits.failures.count, limits.cool_down.forgotten_at));
+            if let Some(least) = least.map(|(pseudonym, _)| pseudonym.clone()) {
+                self.numbers.remove(&least);
+            }
+        }
+        self.numbers.entry(pseudonym.to_owned()).or_default()
+    }
 }
 
 impl Account {
@@ -164,5 +210,31 @@ impl Account {
         if self.primary == Some(id) {
             self.primary = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_row_can_be_read() {
+        let old = r#"{"sends":[1700000120000000],"sets":[1],"failures":{"count":3,"last_at":4}}"#;
+        let limits: AccountLimits = serde_json::from_str(old).unwrap();
+        assert_eq!(limits, AccountLimits::default());
+        let none: AccountLimits = serde_json::from_str("{}").unwrap();
+        assert_eq!(none, AccountLimits::default());
+    }
+
+    #[test]
+    fn the_numbers_with_the_most_wrong_guesses_are_remembered() {
+        let mut limits = AccountLimits::default();
+        for n in 0..300_u32 {
+            let failures = &mut limits.of_number_mut(&format!("n{n:03}"), Time(1)).failures;
+            failures.count = if n == 7 { 99 } else { 1 };
+        }
+        assert_eq!(limits.numbers.len(), MOST_REMEMBERED);
+        assert_eq!(limits.of_number("n007").failures.count, 99);
+        assert_eq!(limits.of_number("n299").failures.count, 1);
     }
 }

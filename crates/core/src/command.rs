@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::account::Profile;
 use crate::code::Code;
@@ -131,6 +132,8 @@ pub enum Action {
         /// The number's name.
         phone: Id,
     },
+    /// Forget wrong guesses and pauses, for every number.
+    Unlock,
     /// Delete the account.
     Delete,
 }
@@ -191,6 +194,7 @@ impl fmt::Debug for Action {
             Action::DropPhone { phone } => f.debug_tuple("DropPhone").field(phone).finish(),
             Action::RemoveNumber { number } => f.debug_tuple("RemoveNumber").field(number).finish(),
             Action::MakePrimary { phone } => f.debug_tuple("MakePrimary").field(phone).finish(),
+            Action::Unlock => f.write_str("Unlock"),
             Action::Delete => f.write_str("Delete"),
         }
     }
@@ -334,6 +338,7 @@ impl Command {
             | Action::RemoveNumber { .. }
             | Action::MakePrimary { .. }
             | Action::RemovePhone
+            | Action::Unlock
             | Action::Delete => None,
         }
     }
@@ -343,41 +348,47 @@ impl Command {
     /// decided together with this one name.
     pub fn budgets<'a>(&self, known: impl Iterator<Item = &'a Number>, keys: &Keys) -> Vec<String> {
         let sends = Some(Verification::Code(Delivery::Send));
-        match &self.action {
+        let (named, known_too) = match &self.action {
+            // A number that is replaced or removed is told, which counts like a code.
             Action::SetPhone(set)
-            | Action::Register {
-                phone: Some(set), ..
-            }
             | Action::Update {
                 phone: PhoneChange::Set(set),
                 ..
-            } if Some(set.verification) == sends => self.named(keys),
-            Action::AddPhone { verification, .. } if *verification == sends => self.named(keys),
-            Action::PreverifyPhone { .. } | Action::ChangePhone { .. } => self.named(keys),
+            } => (Some(set.verification) == sends, true),
+            Action::Register {
+                phone: Some(set), ..
+            } => (Some(set.verification) == sends, false),
+            Action::AddPhone { verification, .. } => (*verification == sends, false),
+            Action::PreverifyPhone { .. } => (true, false),
+            Action::ChangePhone { .. } => (true, true),
             Action::ResendCode(Delivery::Send)
             | Action::ResendChange
-            | Action::VerifyPhone { .. }
             | Action::ConfirmPhone { .. }
             | Action::RequestRemoval { .. }
-            | Action::ConfirmRemoval { .. } => known.map(|number| keys.pseudonym(number)).collect(),
-            Action::Register { .. }
-            | Action::Update { .. }
-            | Action::SetPhone(_)
-            | Action::AddPhone { .. }
-            | Action::ResendCode(Delivery::Return)
+            | Action::ConfirmRemoval { .. }
             | Action::DropPhone { .. }
             | Action::RemoveNumber { .. }
-            | Action::MakePrimary { .. }
             | Action::RemovePhone
-            | Action::Delete => Vec::new(),
-        }
-    }
-
-    fn named(&self, keys: &Keys) -> Vec<String> {
-        self.number()
-            .map(|number| keys.pseudonym(number))
-            .into_iter()
-            .collect()
+            | Action::Update {
+                phone: PhoneChange::Remove,
+                ..
+            } => (false, true),
+            Action::Register { phone: None, .. }
+            | Action::Update {
+                phone: PhoneChange::Keep,
+                ..
+            }
+            | Action::ResendCode(Delivery::Return)
+            | Action::VerifyPhone { .. }
+            | Action::MakePrimary { .. }
+            | Action::Unlock
+            | Action::Delete => (false, false),
+        };
+        let named = self.number().filter(|_| named);
+        let named = named.map(|number| keys.pseudonym(number));
+        let known = known.filter(|_| known_too);
+        let known = known.map(|number| keys.pseudonym(number));
+        named.into_iter().chain(known).collect()
     }
 
     /// The stable name of the action: in metrics, spans and logs.
@@ -399,6 +410,7 @@ impl Command {
             | Action::DropPhone { .. }
             | Action::RemoveNumber { .. } => "remove",
             Action::MakePrimary { .. } => "make_primary",
+            Action::Unlock => "unlock",
             Action::Delete => "delete",
         }
     }
@@ -423,6 +435,17 @@ pub struct Reply {
     pub phone: Option<Id>,
     /// The challenge that stands now, where the command opened or repeated one.
     pub challenge: Option<Id>,
+    /// When its code ends and when the next may be asked for.
+    pub times: Option<CodeTimes>,
+}
+
+/// The times of a code that was handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeTimes {
+    /// From this time on the code is not accepted.
+    pub expires_at: Time,
+    /// How long until the next message with a code may be asked for.
+    pub resend_after: Duration,
 }
 
 impl Reply {
@@ -436,6 +459,7 @@ impl Reply {
             code: told.code,
             phone: told.phone,
             challenge: told.challenge,
+            times: told.times,
         }
     }
 }
@@ -446,4 +470,5 @@ pub(crate) struct Told {
     pub(crate) code: Option<Code>,
     pub(crate) phone: Option<Id>,
     pub(crate) challenge: Option<Id>,
+    pub(crate) times: Option<CodeTimes>,
 }

@@ -1,19 +1,16 @@
 //! The decision: one command, one account, one moment.
 
-use crate::Number;
 use crate::account::{Account, AccountLimits, Phone, PhoneState, Profile};
 use crate::challenge::Purpose;
 use crate::command::{
     Action, Command, Delivery, PhoneChange, ProfileChange, Reply, SetPhone, Told, Verification,
 };
-use crate::event::{Event, EventKind, Message, MessageKind, Shadow};
+use crate::event::{Event, EventKind, Message, MessageKind};
 use crate::limit::Budgets;
 use crate::moment::{Draw, Id, Moment};
 use crate::policy::Registration;
 use crate::refusal::Refusal;
 use crate::rights::{Capacity, Right};
-
-use std::time::Duration;
 
 /// What comes of a command. `events` and `messages` count also beside a refusal, and so does whatever
 /// changed in the account and the budgets: a wrong guess is spent although it is refused.
@@ -26,9 +23,6 @@ pub struct Decision {
     /// What is sent.
     pub messages: Vec<Message>,
 }
-
-/// How long a notice to an old number is worth sending.
-const NOTICE_LIFE: Duration = Duration::from_secs(86_400);
 
 /// Decides a command. `account` is `None` for an id that is not registered, before and after. `budgets`
 /// must hold an entry for each name that [`Command::budgets`] gave. The same arguments decide the same.
@@ -57,7 +51,7 @@ pub fn decide(
     }
 }
 
-use codes::no_wait;
+use limits::no_wait;
 
 /// One command's turn: what it may use, and what it leaves behind.
 struct Turn<'a> {
@@ -107,6 +101,7 @@ impl Turn<'_> {
             | Action::DropPhone { .. }
             | Action::RemoveNumber { .. }
             | Action::MakePrimary { .. }
+            | Action::Unlock
             | Action::RemovePhone => Right::Write,
         };
         let capacity = command
@@ -123,7 +118,8 @@ impl Turn<'_> {
             return Ok(reply);
         }
         self.self_service(capacity)?;
-        let told = self.change(account, capacity)?;
+        self.may_change(account, capacity)?;
+        let told = self.change_counted(account, capacity)?;
         Ok(Reply::of(account, told))
     }
 
@@ -195,7 +191,7 @@ impl Turn<'_> {
         self.self_service(capacity)?;
         let mut account = self.fresh(&caller.organization, Profile::default());
         self.record(&mut account, EventKind::Registered, None);
-        match self.change(&mut account, capacity) {
+        match self.change_counted(&mut account, capacity) {
             Ok(told) => {
                 let reply = Reply::of(&account, told);
                 *slot = Some(account);
@@ -229,10 +225,7 @@ impl Turn<'_> {
 
     fn change(&mut self, account: &mut Account, capacity: Capacity) -> Result<Told, Refusal> {
         match &self.command.action {
-            Action::SetPhone(set) => {
-                self.may_set_other(account, capacity, set, SameNumber::Refused)?;
-                self.set(account, capacity, set)
-            }
+            Action::SetPhone(set) => self.set_phone(account, capacity, set),
             Action::Update { profile, phone } => self.update(account, capacity, profile, phone),
             Action::ResendCode(delivery) => self.resend(account, capacity, *delivery),
             Action::VerifyPhone { code } => self.verify(account, code),
@@ -243,9 +236,9 @@ impl Turn<'_> {
             } => self.add(account, capacity, number, *verification),
             Action::PreverifyPhone { number } => self.preverify(account, capacity, number),
             Action::ChangePhone { number } => self.change_phone(account, capacity, number),
-            Action::ResendChange => self.resend_change(account),
+            Action::ResendChange => self.resend_change(account, capacity),
             Action::ConfirmPhone { which, code } => self.confirm(account, which, code),
-            Action::RequestRemoval { phone } => self.request_removal(account, *phone),
+            Action::RequestRemoval { phone } => self.request_removal(account, capacity, *phone),
             Action::ConfirmRemoval {
                 phone,
                 challenge,
@@ -254,8 +247,27 @@ impl Turn<'_> {
             Action::DropPhone { phone } => self.drop_at_once(account, capacity, *phone),
             Action::RemoveNumber { number } => self.remove_number(account, number),
             Action::MakePrimary { phone } => self.make_primary(account, *phone),
+            Action::Unlock => self.unlock(account, capacity),
             Action::Register { .. } | Action::Delete => Err(Refusal::Internal),
         }
+    }
+
+    /// The same number again is refused, unless a service vouches for one that is not proven yet.
+    fn set_phone(
+        &mut self,
+        account: &mut Account,
+        capacity: Capacity,
+        set: &SetPhone,
+    ) -> Result<Told, Refusal> {
+        let unproven = unchanged(account, set)
+            .filter(|id| account.phone(*id).is_some_and(|phone| !phone.verified()));
+        let vouched = set.verification == Verification::Trusted && capacity == Capacity::Service;
+        if let Some(phone) = unproven.filter(|_| vouched) {
+            self.mark_verified(account, phone);
+            return Ok(Told::default());
+        }
+        self.may_set_other(account, capacity, set, SameNumber::Refused)?;
+        self.set(account, capacity, set)
     }
 
     fn update(
@@ -370,55 +382,6 @@ impl Turn<'_> {
         let phone = account.primary.ok_or(Refusal::PhoneNotFound)?;
         self.take_out(account, phone)
     }
-
-    /// Tells a verified number what became of it.
-    fn notify(&mut self, account: &Account, phone: &Phone, kind: MessageKind) {
-        if phone.verified() && self.at.policy.notify.old_number {
-            self.enqueue(account, &phone.number, kind, self.at.now + NOTICE_LIFE);
-        }
-    }
-
-    fn enqueue(
-        &mut self,
-        account: &Account,
-        number: &Number,
-        kind: MessageKind,
-        expires_at: crate::Time,
-    ) {
-        let languages = [
-            &account.profile.preferred_language,
-            &self.command.caller.language,
-        ];
-        let language: Vec<&str> = languages
-            .iter()
-            .map(|text| text.as_str())
-            .filter(|text| !text.is_empty())
-            .collect();
-        self.messages.push(Message {
-            id: self.draw.id(),
-            account: account.id.clone(),
-            number: number.clone(),
-            kind,
-            language: language.join(","),
-            created_at: self.at.now,
-            expires_at,
-        });
-    }
-
-    fn record(&mut self, account: &mut Account, kind: EventKind, number: Option<&Number>) {
-        account.sequence += 1;
-        account.changed_at = self.at.now;
-        self.events.push(Event {
-            id: self.draw.id(),
-            account: account.id.clone(),
-            organization: account.organization.clone(),
-            sequence: account.sequence,
-            at: self.at.now,
-            actor: self.command.caller.user.clone(),
-            kind,
-            number: number.map(|number| Shadow::of(number, self.at.keys)),
-        });
-    }
 }
 
 /// Whether a caller's word or eyes may stand in for the owner's phone: a code in the reply and a number
@@ -445,7 +408,9 @@ fn held(account: &Account, phone: Id) -> Result<Phone, Refusal> {
 }
 
 mod codes;
+mod limits;
 mod numbers;
 mod own;
+mod records;
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,8 @@ pub struct Event {
     pub kind: EventKind,
     /// Which number it was about, in a form that does not tell the number.
     pub number: Option<Shadow>,
+    /// How often it happened since an event last told of it; 1 unless guesses were refused unseen.
+    pub count: u32,
 }
 
 /// A number that is recognised but not told.
@@ -68,6 +70,8 @@ pub enum EventKind {
     VerificationFailed(CodeFailure),
     /// A number was removed.
     PhoneRemoved,
+    /// An operator made the account forget wrong guesses and pauses.
+    Unlocked,
     /// The account was deleted.
     Deleted,
 }
@@ -87,6 +91,7 @@ impl EventKind {
             EventKind::PhoneVerified => "phone.verified",
             EventKind::VerificationFailed(_) => "phone.verification_failed",
             EventKind::PhoneRemoved => "phone.removed",
+            EventKind::Unlocked => "account.unlocked",
             EventKind::Deleted => "account.deleted",
         }
     }
@@ -105,6 +110,7 @@ impl EventKind {
             | EventKind::CodeReturned
             | EventKind::PhoneVerified
             | EventKind::PhoneRemoved
+            | EventKind::Unlocked
             | EventKind::Deleted => None,
         }
     }
@@ -125,6 +131,8 @@ pub struct Message {
     pub language: String,
     /// When it was asked for.
     pub created_at: Time,
+    /// No earlier it goes out: a notice waits for room in its number's budget.
+    pub due_at: Time,
     /// From this time on it is dropped instead of sent.
     pub expires_at: Time,
 }

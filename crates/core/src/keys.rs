@@ -59,6 +59,26 @@ impl Keys {
         mac[..16].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// A short name for an account among those that send to one number: 32 bits of HMAC-SHA-256. It tells
+    /// neither the account nor that two numbers know the same one.
+    pub(crate) fn account_tag(
+        &self,
+        organization: &str,
+        account: &str,
+        number: &Number,
+    ) -> AccountTag {
+        let parts = [
+            organization.as_bytes(),
+            account.as_bytes(),
+            number.as_str().as_bytes(),
+        ];
+        let mac = keyed(
+            &self.pseudonyms,
+            &[b"account", parts[0], parts[1], parts[2]],
+        );
+        AccountTag(u32::from_be_bytes([mac[0], mac[1], mac[2], mac[3]]))
+    }
+
     /// An HMAC-SHA-256 tag over something that a client carries for us and must not alter, such as the
     /// token of a next page. `purpose` keeps tags of one use from serving another.
     pub fn tag(&self, purpose: &str, content: &[u8]) -> [u8; 32] {
@@ -74,6 +94,11 @@ impl Keys {
         }
     }
 }
+
+/// [`Keys::account_tag`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub(crate) struct AccountTag(pub(crate) u32);
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,5 +157,10 @@ mod tests {
         let two = keys.pseudonym(&Number::from_stored("+41791234568"));
         assert_eq!(one.len(), 32);
         assert_ne!(one, two);
+        let number = Number::from_stored("+41791234567");
+        let tag = |organization, account| keys.account_tag(organization, account, &number);
+        assert_eq!(tag("acme", "ann"), tag("acme", "ann"));
+        assert_ne!(tag("acme", "ann"), tag("acme", "bob"));
+        assert_ne!(tag("acme", "ann"), tag("acm", "eann"));
     }
 }

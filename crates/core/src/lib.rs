@@ -22,7 +22,7 @@ mod typed;
 pub use account::{Account, Phone, PhoneState, Profile};
 pub use challenge::Challenge;
 pub use code::Code;
-pub use command::{Action, Caller, Command, Delivery, Reply, Verification};
+pub use command::{Action, Caller, CodeTimes, Command, Delivery, Reply, Verification};
 pub use decide::{Decision, decide};
 pub use event::{Event, Message, MessageKind};
 pub use keys::Keys;

@@ -70,7 +70,7 @@ pub enum Refusal {
     #[error("code refused: {}", .0.code())]
     CodeRefused(CodeFailure),
     /// Too much, too soon.
-    #[error("limit {} reached", .limit.code())]
+    #[error("{}", reached(*.limit))]
     Limited {
         /// Which limit.
         limit: Limit,
@@ -105,6 +105,14 @@ pub enum Refusal {
     Internal,
 }
 
+/// A limit that others have filled is not named: whoever asks shall not learn of them.
+fn reached(limit: Limit) -> String {
+    match limit {
+        Limit::Others => "try again later".to_owned(),
+        named => format!("limit {} reached", named.code()),
+    }
+}
+
 /// Why a code was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CodeFailure {
@@ -116,7 +124,9 @@ pub enum CodeFailure {
     Expired,
     /// The challenge has had all its wrong guesses.
     Spent,
-    /// Account or number must wait after wrong guesses, or is locked.
+    /// After wrong guesses of the account for the number the next one has to wait. Told as a limit.
+    Waiting,
+    /// After too many of them only an operator helps.
     Locked,
     /// Another code was sent.
     Wrong,
@@ -130,6 +140,7 @@ impl CodeFailure {
             CodeFailure::Absent => "absent",
             CodeFailure::Expired => "expired",
             CodeFailure::Spent => "spent",
+            CodeFailure::Waiting => "waiting",
             CodeFailure::Locked => "locked",
             CodeFailure::Wrong => "wrong",
         }

@@ -2,6 +2,7 @@
 
 mod m0001_tables;
 mod m0002_versions;
+mod m0003_event_counts;
 
 use sea_orm_migration::prelude::*;
 
@@ -13,6 +14,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_tables::Migration),
             Box::new(m0002_versions::Migration),
+            Box::new(m0003_event_counts::Migration),
         ]
     }
 }

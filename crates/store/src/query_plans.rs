@@ -369,5 +369,6 @@ fn event(id: &str) -> events::Model {
         cause: None,
         number_pseudonym: None,
         number_mask: None,
+        count: 1,
     }
 }

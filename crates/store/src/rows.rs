@@ -158,7 +158,7 @@ pub(crate) fn budget_row(
     Ok(budgets::Model {
         pseudonym: pseudonym.to_owned(),
         state: serde_json::to_string(budget)?,
-        idle_at: budget.idle_at().map(|at| at.0),
+        idle_at: Some(budget.idle_at().0),
         version,
         kind: NUMBER.to_owned(),
     })
@@ -176,6 +176,7 @@ pub(crate) fn event_row(event: &Event) -> events::Model {
         cause: event.kind.cause().map(str::to_owned),
         number_pseudonym: event.number.as_ref().map(|number| number.pseudonym.clone()),
         number_mask: event.number.as_ref().map(|number| number.mask.clone()),
+        count: i64::from(event.count),
     }
 }
 
@@ -194,7 +195,7 @@ pub(crate) fn outbox_row(message: &Message) -> outbox::Model {
         language: message.language.clone(),
         created_at: message.created_at.0,
         expires_at: message.expires_at.0,
-        due_at: message.created_at.0,
+        due_at: message.due_at.0,
         attempts: 0,
     }
 }
@@ -220,6 +221,7 @@ pub(crate) fn message(row: outbox::Model) -> Result<Message, Fault> {
         kind,
         language: row.language,
         created_at: Time(row.created_at),
+        due_at: Time(row.due_at),
         expires_at: Time(row.expires_at),
     })
 }

@@ -215,9 +215,12 @@ fn limited(limit: Limit) -> &'static str {
     match limit {
         Limit::CoolDown => "a code was sent to this number just now; wait as Retry-After says",
         Limit::NumberSends => "too many codes were sent to this number; wait as Retry-After says",
+        Limit::Others => "try again later; wait as Retry-After says",
         Limit::AccountSends => "too many codes were sent for this user; wait as Retry-After says",
         Limit::AccountSets => "the user set too many phone numbers; wait as Retry-After says",
+        Limit::AccountChanges => "the user changed too much; wait as Retry-After says",
         Limit::Guesses => "too many wrong codes for this number; wait as Retry-After says",
+        Limit::WrongCodes => "the last codes were wrong; wait as Retry-After says",
     }
 }
 
@@ -269,7 +272,8 @@ mod tests {
             limit,
             retry_after: Duration::from_millis(1_001),
         };
-        vec![
+        let limits = Limit::ALL.map(limited);
+        let others = vec![
             Refusal::TokenMissing,
             Refusal::TokenMalformed,
             Refusal::TokenInvalid,
@@ -294,11 +298,6 @@ mod tests {
             Refusal::NumberKindNotServed(NumberKind::PremiumRate),
             Refusal::CodeAbsent,
             Refusal::CodeRefused(CodeFailure::Locked),
-            limited(Limit::CoolDown),
-            limited(Limit::NumberSends),
-            limited(Limit::AccountSends),
-            limited(Limit::AccountSets),
-            limited(Limit::Guesses),
             Refusal::FieldInvalid {
                 field: "field".into(),
                 rule: "breaks a rule".into(),
@@ -310,7 +309,8 @@ mod tests {
             Refusal::DeadlineExceeded,
             Refusal::Unavailable,
             Refusal::Internal,
-        ]
+        ];
+        others.into_iter().chain(limits).collect()
     }
 
     #[tokio::test]

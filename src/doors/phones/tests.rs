@@ -1,5 +1,6 @@
 //! Searches, their page tokens, and refusals in ringback's words.
 
+use ringback_core::Time;
 use ringback_core::account::{AccountLimits, Profile};
 use ringback_core::limit::Limit;
 use ringback_core::number::{NumberError, NumberKind};

@@ -9,8 +9,9 @@ use super::{invalid, length};
 use crate::proto::ringback::phone::v1::{
     AddUserPhoneRequest, ChangeUserPhoneRequest, ConfirmUserPhoneRemovalRequest,
     PreverifyUserPhoneRequest, RemoveUserPhoneRequest, RequestUserPhoneRemovalRequest,
-    ResendUserPhoneChangeRequest, SetPrimaryUserPhoneRequest, VerifyUserPhoneRequest,
-    add_user_phone_request::Verification as Arm, verify_user_phone_request::Subject,
+    ResendUserPhoneChangeRequest, SetPrimaryUserPhoneRequest, UnlockUserRequest,
+    VerifyUserPhoneRequest, add_user_phone_request::Verification as Arm,
+    verify_user_phone_request::Subject,
 };
 
 /// What a request asks for.
@@ -106,6 +107,10 @@ pub(super) fn resend_change(request: ResendUserPhoneChangeRequest) -> Result<Wis
 pub(super) fn make_primary(request: SetPrimaryUserPhoneRequest) -> Result<Wish, Refusal> {
     let phone = id("phone_id", &request.phone_id)?;
     Wish::new(request.user_id, Action::MakePrimary { phone })
+}
+
+pub(super) fn unlock(request: UnlockUserRequest) -> Result<Wish, Refusal> {
+    Wish::new(request.user_id, Action::Unlock)
 }
 
 fn id(field: &str, text: &str) -> Result<Id, Refusal> {

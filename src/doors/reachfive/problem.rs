@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ringback_core::Refusal;
+use ringback_core::limit::Limit;
 use serde::Serialize;
 
 use super::PHONE_NUMBER;
@@ -302,7 +303,12 @@ fn reply(refusal: &Refusal) -> Problem {
         }
         Refusal::Limited { limit, retry_after } => {
             let wait = seconds(*retry_after);
-            let text = format!("limit {} reached; try again in {wait} s", limit.code());
+            // Whoever asks shall not learn of others.
+            let text = if *limit == Limit::Others {
+                format!("try again later, in {wait} s")
+            } else {
+                format!("limit {} reached; try again in {wait} s", limit.code())
+            };
             Problem::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "rate_limit_reached",
@@ -353,7 +359,6 @@ fn reply(refusal: &Refusal) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringback_core::limit::Limit;
     use ringback_core::number::{NumberError, NumberKind};
     use ringback_core::refusal::CodeFailure;
 

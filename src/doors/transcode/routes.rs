@@ -353,7 +353,7 @@ mod tests {
     fn every_rule_of_ours_parses_and_every_method_has_one() {
         let routes = Routes::parse(proto::pool(), |_| true).unwrap();
         assert_eq!(routes.rules.len(), routes.rpcs.len());
-        assert_eq!(routes.rpcs.len(), 22);
+        assert_eq!(routes.rpcs.len(), 23);
     }
 
     #[test]

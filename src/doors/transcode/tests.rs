@@ -545,6 +545,7 @@ phone_service! {
     change_user_phone(ChangeUserPhoneRequest) -> ChangeUserPhoneResponse;
     resend_user_phone_change(ResendUserPhoneChangeRequest) -> ResendUserPhoneChangeResponse;
     set_primary_user_phone(SetPrimaryUserPhoneRequest) -> SetPrimaryUserPhoneResponse;
+    unlock_user(UnlockUserRequest) -> UnlockUserResponse;
 }
 
 #[tokio::test]

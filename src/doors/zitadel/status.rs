@@ -135,11 +135,7 @@ pub fn status_of(refusal: &Refusal, missing: Missing) -> Status {
         }
         Refusal::Limited { limit, retry_after } => ours(
             Code::ResourceExhausted,
-            &format!(
-                "limit {} reached; try again in {} s",
-                limit.code(),
-                whole_seconds(*retry_after)
-            ),
+            &limited(*limit, *retry_after),
             Some(*retry_after),
             Some(*limit),
         ),
@@ -226,14 +222,30 @@ fn retry_info(wait: Duration) -> rpc::RetryInfo {
 fn quota_failure(limit: Limit) -> rpc::QuotaFailure {
     let subject = match limit {
         Limit::CoolDown | Limit::NumberSends => "phone number",
-        Limit::AccountSends | Limit::AccountSets => "user",
-        Limit::Guesses => "code",
+        Limit::Others => "request",
+        Limit::AccountSends | Limit::AccountSets | Limit::AccountChanges => "user",
+        Limit::Guesses | Limit::WrongCodes => "code",
     };
     rpc::QuotaFailure {
         violations: vec![Violation {
             subject: subject.to_owned(),
             description: limit.code().to_owned(),
         }],
+    }
+}
+
+/// A limit that others have filled is not named: whoever asks shall not learn of them.
+fn limited(limit: Limit, retry_after: Duration) -> String {
+    let wait = whole_seconds(retry_after);
+    match limit {
+        Limit::Others => format!("try again later, in {wait} s"),
+        Limit::CoolDown
+        | Limit::NumberSends
+        | Limit::AccountSends
+        | Limit::AccountSets
+        | Limit::AccountChanges
+        | Limit::Guesses
+        | Limit::WrongCodes => format!("limit {} reached; try again in {wait} s", limit.code()),
     }
 }
 

@@ -139,7 +139,10 @@ fn frontegg(answer: &Answer) -> Option<Kind> {
             Limit::AccountSends,
         ),
         ("the user set too many phone numbers", Limit::AccountSets),
+        ("try again later", Limit::Others),
+        ("the user changed too much", Limit::AccountChanges),
         ("too many wrong codes", Limit::Guesses),
+        ("the last codes were wrong", Limit::WrongCodes),
     ];
     let limited = texts.iter().find(|(begin, _)| text.starts_with(begin));
     Some(match (answer.status, code, text) {
@@ -185,15 +188,11 @@ fn reachfive(answer: &Answer) -> Option<Kind> {
     })
 }
 
-/// The limit in `limit NAME reached; …`.
+/// The limit in `limit NAME reached; …`. One that others have filled is not named.
 fn limit(text: &str) -> Option<Limit> {
+    if text.starts_with("try again later, in ") {
+        return Some(Limit::Others);
+    }
     let (name, _) = text.strip_prefix("limit ")?.split_once(' ')?;
-    let all = [
-        Limit::CoolDown,
-        Limit::NumberSends,
-        Limit::AccountSends,
-        Limit::AccountSets,
-        Limit::Guesses,
-    ];
-    all.into_iter().find(|limit| limit.code() == name)
+    Limit::ALL.into_iter().find(|limit| limit.code() == name)
 }

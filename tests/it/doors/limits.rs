@@ -3,13 +3,14 @@
 use ringback::config::Config;
 use ringback_core::limit::{Limit, Window};
 
-use super::{Door, Kind, Question, Refused, User, another};
+use super::{Door, Kind, Refused, User, another};
 use crate::app::TestApp;
 use crate::database::Database;
 
 crate::at_each_door! {
     a_pause_ends_when_it_said,
-    a_pause_belongs_to_the_number,
+    a_pause_is_one_account_s_own,
+    what_others_filled_is_not_told,
     too_many_for_one_number,
     too_many_for_one_account,
     too_many_numbers_set,
@@ -24,7 +25,8 @@ fn limited<T: std::fmt::Debug>(answer: Result<T, Refused>, limit: Limit, seconds
 }
 
 async fn a_pause_ends_when_it_said(door: Door, database: Database) {
-    let app = TestApp::start(database).await;
+    // Four codes to one number are more than one account may send it in ten minutes.
+    let app = TestApp::start_with(database, |config| config.limits.sends_per_number = vec![]).await;
     let app = &app;
     for way in door.ways() {
         let user = User::new(app, door, &format!("ann-{way}"));
@@ -43,23 +45,36 @@ async fn a_pause_ends_when_it_said(door: Door, database: Database) {
     }
 }
 
-async fn a_pause_belongs_to_the_number(door: Door, database: Database) {
+async fn a_pause_is_one_account_s_own(door: Door, database: Database) {
     let app = TestApp::start(database).await;
     let (ann, bob) = (User::new(&app, door, "ann"), User::new(&app, door, "bob"));
     let number = app.number();
-    ann.set(&number).await.expect("set");
-    limited(bob.set(&number).await, Limit::CoolDown, 60);
-    assert_eq!(app.sent().await, 1);
-    assert_eq!(app.database.count("accounts").await, 1, "nobody came to be");
-    app.seconds(60);
-    bob.set(&number).await.expect("after the pause");
+    let question = ann.set(&number).await.expect("set");
+    limited(ann.resend(&question).await, Limit::CoolDown, 60);
+    bob.set(&number).await.expect("another account");
     assert_eq!(app.letters(&number).await.len(), 2);
+}
+
+async fn what_others_filled_is_not_told(door: Door, database: Database) {
+    let app = TestApp::start(database).await;
+    let number = app.number();
+    let ids = ["a", "b", "c", "d"];
+    for id in ids {
+        User::new(&app, door, id).set(&number).await.expect("set");
+    }
+    // The fifth is kept for whoever holds the number verified.
+    let eve = User::new(&app, door, "eve");
+    limited(eve.set(&number).await, Limit::Others, 600);
+    assert_eq!(app.database.count("accounts").await, 4, "nobody came to be");
+    assert_eq!(app.sent().await, 4);
+    app.seconds(600);
+    eve.set(&number).await.expect("after the wait");
 }
 
 async fn too_many_for_one_number(door: Door, database: Database) {
     let app = unlimited(database, |config| {
         config.limits.sends_per_number = vec![Window {
-            count: 3,
+            count: 6,
             seconds: 600,
         }];
     })
@@ -70,14 +85,16 @@ async fn too_many_for_one_number(door: Door, database: Database) {
     for _ in 0..2 {
         ann.resend(&question).await.expect("sent again");
     }
-    for (seconds, later) in [(200, 199), (1, 1)] {
+    for (seconds, later) in [(600, 599), (1, 1)] {
         limited(ann.resend(&question).await, Limit::NumberSends, seconds);
-        limited(bob.set(&number).await, Limit::NumberSends, seconds);
         assert_eq!(app.letters(&number).await.len(), 3);
         app.seconds(later);
     }
-    ann.resend(&question).await.expect("one more");
-    limited(ann.resend(&question).await, Limit::NumberSends, 200);
+    bob.set(&number).await.expect("another account");
+    for _ in 0..3 {
+        ann.resend(&question).await.expect("as often again");
+    }
+    limited(ann.resend(&question).await, Limit::NumberSends, 600);
 }
 
 async fn too_many_for_one_account(door: Door, database: Database) {
@@ -87,7 +104,7 @@ async fn too_many_for_one_account(door: Door, database: Database) {
         ann.set(&app.number()).await.expect("set");
     }
     let held = ann.held().await.expect("read");
-    for (seconds, later) in [(120, 119), (1, 1)] {
+    for (seconds, later) in [(600, 599), (1, 1)] {
         limited(ann.set(&app.number()).await, Limit::AccountSends, seconds);
         app.seconds(later);
     }
@@ -95,7 +112,10 @@ async fn too_many_for_one_account(door: Door, database: Database) {
     let number = app.number();
     ann.set(&number).await.expect("one more");
     assert_eq!(app.letters(&number).await.len(), 1);
-    limited(ann.set(&app.number()).await, Limit::AccountSends, 120);
+    for _ in 0..4 {
+        ann.set(&app.number()).await.expect("one more");
+    }
+    limited(ann.set(&app.number()).await, Limit::AccountSends, 600);
     let bob = User::new(&app, door, "bob");
     bob.set(&app.number()).await.expect("another account");
 }
@@ -107,7 +127,7 @@ async fn too_many_numbers_set(door: Door, database: Database) {
         ann.set(&app.number()).await.expect("set");
     }
     let (held, sent) = (ann.held().await.expect("read"), app.sent().await);
-    for (seconds, later) in [(3_456, 3_455), (1, 1)] {
+    for (seconds, later) in [(86_400, 86_399), (1, 1)] {
         limited(ann.set(&app.number()).await, Limit::AccountSets, seconds);
         app.seconds(later);
     }
@@ -130,37 +150,40 @@ async fn unlimited(database: Database, change: impl FnOnce(&mut Config)) -> Test
 }
 
 async fn many_wrong_guesses_slow_an_account_down(door: Door, database: Database) {
-    let app = TestApp::start(database).await;
+    let app = TestApp::start_with(database, |config| config.codes.guesses = 10).await;
     let ann = User::new(&app, door, "ann");
-    let ask = async || -> (Question, String) {
-        let number = app.number();
-        let question = ann.set(&number).await.expect("set");
-        (question, app.code(&number).await)
-    };
-    let (question, code) = ask().await;
+    let number = app.number();
+    let question = ann.set(&number).await.expect("set");
+    let code = app.code(&number).await;
     for _ in 0..5 {
         ann.refused(&question, another(&code)).await;
     }
-    // A new number has a new code, but the account has its failures.
-    let (question, code) = ask().await;
-    ann.refused(&question, &code).await;
+    // The right one waits as well, and a caller who waits is told so.
+    let waits = async |seconds| {
+        limited(
+            ann.submit(&question, &code).await,
+            Limit::WrongCodes,
+            seconds,
+        );
+    };
+    waits(1).await;
     app.seconds(1);
     // Each one more doubles the wait.
     ann.refused(&question, another(&code)).await;
+    waits(2).await;
     app.seconds(1);
-    ann.refused(&question, &code).await;
+    waits(1).await;
+    // Nobody else waits.
+    let bob = User::new(&app, door, "bob");
+    bob.proven(&number).await;
     app.seconds(1);
     ann.submit(&question, &code)
         .await
         .expect("after two seconds");
-    // A success forgets them.
-    let (question, code) = ask().await;
-    ann.refused(&question, another(&code)).await;
-    ann.submit(&question, &code).await.expect("at once");
 }
 
 async fn a_verified_number_starts_anew(door: Door, database: Database) {
-    let app = TestApp::start(database).await;
+    let app = TestApp::start_with(database, |config| config.limits.sends_per_number = vec![]).await;
     let (ann, number) = (User::new(&app, door, "ann"), app.number());
     for _ in 0..2 {
         ann.proven(&number).await;

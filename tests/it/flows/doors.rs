@@ -158,6 +158,7 @@ async fn the_contract_has_every_path(database: Database) {
             "post /v2/users/{userId}/phone/change",
             "post /v2/users/{userId}/phone/change/resend",
             "post /v2/users/{userId}/phone/resend",
+            "post /v2/users/{userId}/phone/unlock",
             "post /v2/users/{userId}/phone/verify",
             "post /v2/users/{userId}/phones",
             "post /v2/users/{userId}/phones/preverify",

@@ -134,7 +134,9 @@ async fn guesses_are_counted(racers: Racers) {
 
         let evaluated = racer.events(&["phone.verification_failed", "wrong"]).await;
         assert_eq!(evaluated, 5, "{:?}", racer.door);
-        assert_eq!(racer.events(&["phone.verification_failed"]).await, 200);
+        // Of those that were not looked at one event a minute tells.
+        let refused = racer.events(&["phone.verification_failed"]).await;
+        assert!((6..20).contains(&refused), "{refused}");
         let submit = racer.door.submit(&racer.user, &question, &code);
         let late = racer
             .send(racers.servers.iter().map(|_| submit.clone()))

@@ -30,39 +30,31 @@ async fn too_soon(database: Database) {
             .await
     })
     .await;
-    // The pause belongs to the number: another account does not get around it.
-    row("limited_cool_down", async |wire, user| {
-        let number = app.number();
-        for index in 0.. {
-            let user = format!("{user}-{index}");
-            let set = json!({"userId": user, "phone": number});
-            match wire
-                .call(app, "SetPhone", &app.user(&user, "acme"), set)
-                .await
-            {
-                Ok(_) => assert_eq!(index, 0),
-                Err(refused) => return refused,
-            }
+    // Five wrong guesses: the user gets no new code, a service gets one, and its first guess waits a second.
+    let five_wrong = async |wire: Wire, user: &str| {
+        let (token, number) = (app.user(user, "acme"), app.number());
+        let set = json!({"userId": user, "phone": number});
+        wire.ok(app, "SetPhone", &token, set).await;
+        let code = app.code(&number).await;
+        let wrong = if code == "000000" { "000001" } else { "000000" };
+        let submit = json!({"userId": user, "verificationCode": wrong});
+        for _ in 0..5 {
+            wire.refused(app, "VerifyPhone", &token, submit.clone())
+                .await;
         }
-        unreachable!("the second one is refused")
+        (token, submit)
+    };
+    row("limited_guesses", async |wire, user| {
+        let (token, _) = five_wrong(wire, user).await;
+        let resend = json!({"userId": user});
+        wire.refused(app, "ResendPhoneCode", &token, resend).await
     })
     .await;
-    row("limited_guesses", async |wire, user| {
-        wire.ok(app, "AddHumanUser", &admin, json!({"userId": user}))
-            .await;
-        let set = json!({"userId": user, "phone": app.number(), "returnCode": {}});
-        let reply = wire.ok(app, "SetPhone", &admin, set).await;
-        let wrong = if reply["verificationCode"] == "000000" {
-            "000001"
-        } else {
-            "000000"
-        };
-        for _ in 0..5 {
-            let submit = json!({"userId": user, "verificationCode": wrong});
-            wire.refused(app, "VerifyPhone", &admin, submit).await;
-        }
+    row("limited_wrong_codes", async |wire, user| {
+        let (token, submit) = five_wrong(wire, user).await;
         let resend = json!({"userId": user, "returnCode": {}});
-        wire.refused(app, "ResendPhoneCode", &admin, resend).await
+        wire.ok(app, "ResendPhoneCode", &admin, resend).await;
+        wire.refused(app, "VerifyPhone", &token, submit).await
     })
     .await;
 }
@@ -84,8 +76,12 @@ async fn too_many_for_one_number_or_account(database: Database) {
         config.limits.cool_down_seconds = vec![];
         config.limits.sends_per_account = vec![];
         config.limits.sends_per_number = vec![Window {
-            count: 3,
+            count: 6,
             seconds: 600,
+        }];
+        config.limits.changes_per_account = vec![Window {
+            count: 30,
+            seconds: 3_600,
         }];
     });
     let app = app.await;
@@ -104,6 +100,35 @@ async fn too_many_for_one_number_or_account(database: Database) {
         }
         wire.refused(&app, "ResendPhoneCode", &token, json!({"userId": user}))
             .await
+    })
+    .await;
+    row("limited_by_others", async |wire, user| {
+        let number = app.number();
+        for index in 0.. {
+            let user = format!("{user}-{index}");
+            let set = json!({"userId": user, "phone": number});
+            match wire
+                .call(&app, "SetPhone", &app.user(&user, "acme"), set)
+                .await
+            {
+                // A quarter of six, rounded down, is not for them.
+                Ok(_) => assert!(index < 5),
+                Err(refused) => return refused,
+            }
+        }
+        unreachable!("the sixth is refused")
+    })
+    .await;
+    row("limited_changes_per_account", async |wire, user| {
+        let token = app.user(user, "acme");
+        let set = json!({"userId": user, "phone": app.number()});
+        wire.ok(&app, "SetPhone", &token, set).await;
+        for n in 0..29 {
+            let update = json!({"userId": user, "human": {"profile": {"givenName": n.to_string(), "familyName": "x"}}});
+            wire.ok(&app, "UpdateUser", &token, update).await;
+        }
+        let remove = json!({"userId": user});
+        wire.refused(&app, "RemovePhone", &token, remove).await
     })
     .await;
     row("limited_sets_per_account", async |wire, user| {

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use super::limits::no_wait;
 use super::{Turn, trusts};
 use crate::Number;
 use crate::account::Account;
 use crate::challenge::{Challenge, Purpose};
-use crate::command::{Delivery, Told, Verification};
+use crate::command::{CodeTimes, Delivery, Told, Verification};
 use crate::event::{EventKind, MessageKind};
-use crate::limit::{Budget, Failures, Limit};
+use crate::limit::{Guessing, Limit};
 use crate::moment::Id;
 use crate::refusal::{CodeFailure, Refusal};
 use crate::rights::Capacity;
@@ -28,7 +29,7 @@ impl Turn<'_> {
         if account.challenge_for(phone, Purpose::Verify).is_none() {
             return Err(Refusal::CodeAbsent);
         }
-        self.may_ask(account, phone, Purpose::Verify, delivery)?;
+        self.may_ask(account, capacity, phone, Purpose::Verify, delivery)?;
         self.ask(account, phone, Purpose::Verify, delivery)
     }
 
@@ -45,17 +46,20 @@ impl Turn<'_> {
     pub(super) fn may_ask(
         &self,
         account: &mut Account,
+        capacity: Capacity,
         phone: Id,
         purpose: Purpose,
         delivery: Delivery,
     ) -> Result<(), Refusal> {
-        no_wait(self.ask_waits(account, phone, purpose, delivery)?)
+        no_wait(self.ask_waits(account, capacity, phone, purpose, delivery)?)
     }
 
-    /// What [`Turn::ask`] has to wait for. Spends nothing.
+    /// What [`Turn::ask`] has to wait for: after a spent code only a service gets a fresh one before the
+    /// spent one has ended. Spends nothing.
     pub(super) fn ask_waits(
         &self,
         account: &mut Account,
+        capacity: Capacity,
         phone: Id,
         purpose: Purpose,
         delivery: Delivery,
@@ -63,7 +67,8 @@ impl Turn<'_> {
         let mut waits = Vec::new();
         if let Some(present) = account.challenge_for(phone, purpose) {
             let remaining = present.expires_at.since(self.at.now);
-            if !remaining.is_zero() && present.guesses_left == 0 {
+            let spent = !remaining.is_zero() && present.guesses_left == 0;
+            if spent && capacity == Capacity::Own {
                 waits.push((Limit::Guesses, remaining));
             }
         }
@@ -74,8 +79,8 @@ impl Turn<'_> {
         Ok(waits)
     }
 
-    /// Hands out the code of the question that stands, or of a new one when none stands or too little of
-    /// it remains. Call it after [`Turn::may_ask`].
+    /// Hands out the code of the question that stands, or of a new one when none stands, too little of it
+    /// remains or its guesses are used up. Call it after [`Turn::may_ask`].
     pub(super) fn ask(
         &mut self,
         account: &mut Account,
@@ -91,6 +96,7 @@ impl Turn<'_> {
         let remaining = |challenge: &Challenge| challenge.expires_at.since(self.at.now);
         let repeats = |challenge: &Challenge| {
             remaining(challenge) >= Duration::from_secs(codes.reuse_seconds)
+                && challenge.guesses_left > 0
                 && challenge.code(self.at.keys).is_some()
         };
         let old = present.as_ref().map(|present| present.id);
@@ -99,7 +105,7 @@ impl Turn<'_> {
             present => {
                 // A new code for the same question brings no new guesses; a new question does.
                 let guesses = match &present {
-                    Some(present) if !remaining(present).is_zero() => present.guesses_left,
+                    Some(present) if present.is_open(self.at.now) => present.guesses_left,
                     Some(_) | None => codes.guesses,
                 };
                 Challenge::open(phone, purpose, guesses, self.at, &mut self.draw)
@@ -114,6 +120,7 @@ impl Turn<'_> {
             code: None,
             phone: Some(phone),
             challenge: Some(challenge.id),
+            times: None,
         };
         match delivery {
             Delivery::Return => {
@@ -121,19 +128,40 @@ impl Turn<'_> {
                 told.code = Some(challenge.code(self.at.keys).ok_or(Refusal::Internal)?);
             }
             Delivery::Send => {
-                let (now, limits) = (self.at.now, &self.at.policy.limits);
-                self.budget(&number)?.take(limits, now);
-                account.limits.sends.take(&limits.sends_per_account, now);
+                self.take_send(account, &number)?;
                 let id = challenge.id;
                 let kind = match purpose {
                     Purpose::Verify => MessageKind::Code { challenge: id },
                     Purpose::Remove => MessageKind::RemovalCode { challenge: id },
                 };
-                self.enqueue(account, &number, kind, challenge.expires_at);
+                let now = self.at.now;
+                self.enqueue(account, &number, kind, now, challenge.expires_at);
                 self.record(account, EventKind::CodeSent, Some(&number));
             }
         }
+        told.times = Some(CodeTimes {
+            expires_at: challenge.expires_at,
+            resend_after: self.resend_after(account, &number),
+        });
         Ok(told)
+    }
+
+    /// How long until the next message to the number may be asked for. A reply that returned its code has
+    /// not read what others have sent to the number, and speaks of the account alone.
+    fn resend_after(&self, account: &Account, number: &Number) -> Duration {
+        let (now, limits) = (self.at.now, &self.at.policy.limits);
+        let waits = self.send_waits(account, number).unwrap_or_else(|_| {
+            let pseudonym = self.at.keys.pseudonym(number);
+            let cool_down = account.limits.of_number(&pseudonym).cool_down.wait(now);
+            let of_account = account.limits.sent.wait(&limits.sends_per_account, now);
+            let waits = [
+                cool_down.map(|wait| (Limit::CoolDown, wait)),
+                of_account.map(|wait| (Limit::AccountSends, wait)),
+            ];
+            waits.into_iter().flatten().collect()
+        });
+        let waits = waits.into_iter().map(|(_, wait)| wait);
+        waits.max().unwrap_or_default()
     }
 
     /// Looks at a guess: counted when it is wrong, the end of all counting and of the question when it is
@@ -148,44 +176,51 @@ impl Turn<'_> {
         let number = phone
             .and_then(|id| account.phone(id))
             .map(|phone| phone.number.clone());
-        match self.examine(account, phone, number.as_ref(), purpose, guess) {
+        let pseudonym = number.as_ref().map(|number| self.at.keys.pseudonym(number));
+        let guessing = pseudonym.as_ref().map(|pseudonym| {
+            let failures = account.limits.of_number(pseudonym).failures;
+            failures.guessing(&self.at.policy.limits, self.at.now)
+        });
+        let asked = phone.zip(guessing);
+        match self.examine(account, asked, pseudonym.as_deref(), purpose, guess) {
             Ok(challenge) => {
                 account.challenges.retain(|other| other.id != challenge);
-                account.limits.failures = Failures::default();
-                if let Some(number) = &number {
-                    self.budget(number)?.succeed();
+                if let Some(pseudonym) = &pseudonym {
+                    account.limits.numbers.remove(pseudonym);
                 }
                 Ok(())
             }
             Err(failure) => {
-                // A guess that cannot be a code is a slip of the hand, not an event.
-                if failure != CodeFailure::Shape {
-                    let kind = EventKind::VerificationFailed(failure);
-                    self.record(account, kind, number.as_ref());
-                }
-                Err(Refusal::CodeRefused(failure))
+                self.record_refused(account, failure, number.as_ref());
+                // A caller who has to wait is told so, as with every other limit.
+                let told = match (failure, asked) {
+                    (CodeFailure::Waiting, Some((phone, Guessing::Waits(wait)))) => {
+                        let challenge = account.challenge_for(phone, purpose);
+                        challenge.map(|it| wait.min(it.expires_at.since(self.at.now)))
+                    }
+                    _ => None,
+                };
+                Err(match told {
+                    Some(retry_after) => Refusal::Limited {
+                        limit: Limit::WrongCodes,
+                        retry_after,
+                    },
+                    None => Refusal::CodeRefused(failure),
+                })
             }
         }
     }
 
     fn examine(
-        &mut self,
+        &self,
         account: &mut Account,
-        phone: Option<Id>,
-        number: Option<&Number>,
+        asked: Option<(Id, Guessing)>,
+        pseudonym: Option<&str>,
         purpose: Purpose,
         guess: &str,
     ) -> Result<Id, CodeFailure> {
         let (now, limits) = (self.at.now, &self.at.policy.limits);
-        let (phone, number) = phone.zip(number).ok_or(CodeFailure::Absent)?;
-        // Without its budget the number's wrong guesses are unknown, so nothing may be looked at.
-        let pseudonym = self.at.keys.pseudonym(number);
-        let budget = self
-            .budgets
-            .get_mut(&pseudonym)
-            .ok_or(CodeFailure::Locked)?;
-        let waits =
-            !account.limits.failures.allow(limits, now) || !budget.failures.allow(limits, now);
+        let ((phone, guessing), pseudonym) = asked.zip(pseudonym).ok_or(CodeFailure::Absent)?;
         let challenge = account
             .challenge_for(phone, purpose)
             .ok_or(CodeFailure::Absent)?;
@@ -196,49 +231,19 @@ impl Turn<'_> {
         if challenge.guesses_left == 0 {
             return Err(CodeFailure::Spent);
         }
-        if waits {
-            return Err(CodeFailure::Locked);
+        match guessing {
+            Guessing::Open => {}
+            Guessing::Waits(_) => return Err(CodeFailure::Waiting),
+            Guessing::Locked => return Err(CodeFailure::Locked),
         }
         let code = challenge.code(self.at.keys).ok_or(CodeFailure::Expired)?;
         if code.matches(&guess) {
             return Ok(challenge.id);
         }
         challenge.guesses_left -= 1;
-        account.limits.failures.add(now);
-        budget.failures.add(now);
+        let ends = challenge.expires_at;
+        let of_number = account.limits.of_number_mut(pseudonym, now);
+        of_number.failures.add(limits, now, ends);
         Err(CodeFailure::Wrong)
-    }
-
-    /// What a code sent to the number has to wait for. Refuses a kind of number that is not served. Spends
-    /// nothing.
-    pub(super) fn send_waits(
-        &self,
-        account: &Account,
-        number: &Number,
-    ) -> Result<Vec<(Limit, Duration)>, Refusal> {
-        let kind = number.kind();
-        if !self.at.policy.numbers.kinds.contains(&kind) {
-            return Err(Refusal::NumberKindNotServed(kind));
-        }
-        let (now, limits) = (self.at.now, &self.at.policy.limits);
-        let pseudonym = self.at.keys.pseudonym(number);
-        let budget = self.budgets.get(&pseudonym).ok_or(Refusal::Internal)?;
-        let wait = account.limits.sends.wait(&limits.sends_per_account, now);
-        let mut waits = budget.waits(limits, now);
-        waits.extend(wait.map(|wait| (Limit::AccountSends, wait)));
-        Ok(waits)
-    }
-
-    fn budget(&mut self, number: &Number) -> Result<&mut Budget, Refusal> {
-        let pseudonym = self.at.keys.pseudonym(number);
-        self.budgets.get_mut(&pseudonym).ok_or(Refusal::Internal)
-    }
-}
-
-/// Refuses for the limit that holds longest, so that whoever waits as told meets none of the others.
-pub(super) fn no_wait(waits: Vec<(Limit, Duration)>) -> Result<(), Refusal> {
-    match waits.into_iter().max_by_key(|(_, wait)| *wait) {
-        None => Ok(()),
-        Some((limit, retry_after)) => Err(Refusal::Limited { limit, retry_after }),
     }
 }

@@ -1,15 +1,12 @@
 //! Several numbers: added, announced, changed once proven, removed once confirmed.
 
-use std::time::Duration;
-
-use super::codes::no_wait;
+use super::limits::no_wait;
 use super::{SameNumber, Turn, held, trusts};
 use crate::Number;
 use crate::account::{Account, Pending, Phone, PhoneState};
 use crate::challenge::Purpose;
 use crate::command::{Delivery, SetPhone, Told, Verification, Which};
 use crate::event::{EventKind, MessageKind};
-use crate::limit::Limit;
 use crate::moment::Id;
 use crate::number::NumberError;
 use crate::refusal::{CodeFailure, Refusal};
@@ -47,7 +44,8 @@ impl Turn<'_> {
         let mut waits: Vec<_> = self.set_wait(account, capacity).into_iter().collect();
         match (&present, verification) {
             (Some(phone), Some(Verification::Code(delivery))) => {
-                waits.extend(self.ask_waits(account, phone.id, Purpose::Verify, delivery)?);
+                let (id, purpose) = (phone.id, Purpose::Verify);
+                waits.extend(self.ask_waits(account, capacity, id, purpose, delivery)?);
             }
             (None, Some(SENT)) => waits.extend(self.send_waits(account, &number)?),
             (Some(_), Some(Verification::Trusted) | None) | (None, _) => {}
@@ -110,7 +108,13 @@ impl Turn<'_> {
                 self.announce(account, capacity, number, Pending::Replaces)
             }
             Some(primary) if primary.number == number => {
-                self.may_ask(account, primary.id, Purpose::Verify, Delivery::Send)?;
+                self.may_ask(
+                    account,
+                    capacity,
+                    primary.id,
+                    Purpose::Verify,
+                    Delivery::Send,
+                )?;
                 self.ask(account, primary.id, Purpose::Verify, Delivery::Send)
             }
             Some(_) | None => {
@@ -143,7 +147,7 @@ impl Turn<'_> {
                 if phone.state == NEXT && pending == Pending::Joins {
                     self.has_room(account, &number)?;
                 }
-                self.may_ask(account, phone.id, Purpose::Verify, Delivery::Send)?;
+                self.may_ask(account, capacity, phone.id, Purpose::Verify, Delivery::Send)?;
                 // A number that is the account's already stays so while it waits to be proven.
                 let waits = phone.pending() || pending == Pending::Replaces;
                 let state = PhoneState::Pending(pending);
@@ -172,14 +176,18 @@ impl Turn<'_> {
         self.ask(account, id, Purpose::Verify, Delivery::Send)
     }
 
-    pub(super) fn resend_change(&mut self, account: &mut Account) -> Result<Told, Refusal> {
+    pub(super) fn resend_change(
+        &mut self,
+        account: &mut Account,
+        capacity: Capacity,
+    ) -> Result<Told, Refusal> {
         let next = account.phones.iter().find(|phone| phone.state == NEXT);
         let next = next.map(|phone| phone.id);
         let phone = next.or(account.primary).ok_or(Refusal::CodeAbsent)?;
         if held(account, phone)?.verified() {
             return Err(Refusal::CodeAbsent);
         }
-        self.may_ask(account, phone, Purpose::Verify, Delivery::Send)?;
+        self.may_ask(account, capacity, phone, Purpose::Verify, Delivery::Send)?;
         self.ask(account, phone, Purpose::Verify, Delivery::Send)
     }
 
@@ -218,10 +226,11 @@ impl Turn<'_> {
     pub(super) fn request_removal(
         &mut self,
         account: &mut Account,
+        capacity: Capacity,
         phone: Id,
     ) -> Result<Told, Refusal> {
         held(account, phone)?;
-        self.may_ask(account, phone, Purpose::Remove, Delivery::Send)?;
+        self.may_ask(account, capacity, phone, Purpose::Remove, Delivery::Send)?;
         self.ask(account, phone, Purpose::Remove, Delivery::Send)
     }
 
@@ -238,8 +247,7 @@ impl Turn<'_> {
             .map(|standing| standing.id);
         if standing != Some(challenge) {
             let number = account.phone(phone).map(|phone| phone.number.clone());
-            let kind = EventKind::VerificationFailed(CodeFailure::Absent);
-            self.record(account, kind, number.as_ref());
+            self.record_refused(account, CodeFailure::Absent, number.as_ref());
             return Err(Refusal::CodeRefused(CodeFailure::Absent));
         }
         self.answer(account, Some(phone), Purpose::Remove, guess)?;
@@ -361,24 +369,6 @@ impl Turn<'_> {
             return Err(Refusal::TooManyNumbers);
         }
         Ok(())
-    }
-
-    /// What another number set by self-service has to wait for. Spends nothing.
-    pub(super) fn set_wait(
-        &self,
-        account: &Account,
-        capacity: Capacity,
-    ) -> Option<(Limit, Duration)> {
-        let windows = &self.at.policy.limits.sets_per_account;
-        let wait = account.limits.sets.wait(windows, self.at.now)?;
-        (capacity == Capacity::Own).then_some((Limit::AccountSets, wait))
-    }
-
-    pub(super) fn take_set(&self, account: &mut Account, capacity: Capacity) {
-        if capacity == Capacity::Own {
-            let windows = &self.at.policy.limits.sets_per_account;
-            account.limits.sets.take(windows, self.at.now);
-        }
     }
 }
 

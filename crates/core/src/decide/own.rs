@@ -55,6 +55,7 @@ fn removes_at_once(action: &Action) -> bool {
         | Action::RequestRemoval { .. }
         | Action::ConfirmRemoval { .. }
         | Action::MakePrimary { .. }
+        | Action::Unlock
         | Action::Delete => false,
     }
 }

@@ -19,7 +19,7 @@ use crate::command::{
     Action, Caller, Command, Delivery, PhoneChange, ProfileChange, Reply, SetPhone, Verification,
 };
 use crate::event::EventKind;
-use crate::limit::{Budget, Budgets, Limit};
+use crate::limit::{Budget, Budgets, Failures, Limit};
 use crate::moment::{Moment, Time};
 use crate::refusal::{CodeFailure, Refusal};
 use crate::rights::Rights;
@@ -61,6 +61,7 @@ impl World {
         world.policy.limits.sends_per_number = Vec::new();
         world.policy.limits.sends_per_account = Vec::new();
         world.policy.limits.sets_per_account = Vec::new();
+        world.policy.limits.changes_per_account = Vec::new();
         world
     }
 
@@ -139,9 +140,31 @@ impl World {
             .expect("must have a number")
     }
 
-    fn budget(&mut self, number: &str) -> &mut Budget {
+    fn budget(&self, number: &str) -> Budget {
         let name = self.keys.pseudonym(&Number::from_stored(number));
-        self.budgets.entry(name).or_default()
+        self.budgets.get(&name).cloned().unwrap_or_default()
+    }
+
+    /// An account's wrong guesses for a number.
+    fn failures(&mut self, user: &str, number: &str) -> &mut Failures {
+        let name = self.keys.pseudonym(&Number::from_stored(number));
+        let now = self.now;
+        &mut self
+            .account_mut(user)
+            .limits
+            .of_number_mut(&name, now)
+            .failures
+    }
+
+    /// Brings an account to so many wrong guesses for a number, with nothing to wait for.
+    fn failed(&mut self, user: &str, number: &str, count: u32) {
+        self.failures(user, number).count = count;
+    }
+
+    /// Submits a code that has to wait.
+    fn waits(&mut self, user: &str, action: Action, seconds: u64) {
+        let refusal = self.act(&own(user), user, action).result;
+        assert_eq!(refusal, Err(limited(Limit::WrongCodes, seconds)));
     }
 
     /// The only challenge of an account.

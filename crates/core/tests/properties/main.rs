@@ -3,6 +3,7 @@
 
 mod numbers;
 mod story;
+mod windows;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,10 +136,15 @@ fn a_challenge_takes_no_more_guesses_than_it_has_and_a_resend_brings_none() {
                     continue;
                 }
                 let mut earlier = turn.before.iter().flat_map(|account| &account.challenges);
+                let spent = |old: &Challenge| {
+                    let wrong = wrong[questions[&old.id]];
+                    turn.serves() && wrong == turn.at.policy.codes.guesses
+                };
+                // A service may ask anew after a spent code.
                 let replaced = earlier
                     .find(|old| {
                         let same = (old.phone, old.purpose) == (challenge.phone, challenge.purpose);
-                        same && !diary.ended(old, &turn.at)
+                        same && !diary.ended(old, &turn.at) && !spent(old)
                     })
                     .map(|old| questions[&old.id]);
                 let question = replaced.unwrap_or_else(|| {
@@ -153,38 +159,83 @@ fn a_challenge_takes_no_more_guesses_than_it_has_and_a_resend_brings_none() {
 }
 
 #[test]
-fn guesses_wait_after_failures_of_account_and_number_and_only_then() {
+fn guesses_wait_after_failures_of_the_account_for_the_number_and_only_then() {
     always(|| {
-        let mut failures: BTreeMap<String, (u32, Time)> = BTreeMap::new();
+        let mut failures: BTreeMap<(String, Number), (u32, Time)> = BTreeMap::new();
         move |turn| {
             let limits = &turn.at.policy.limits;
-            let waits = |failures: &BTreeMap<String, (u32, Time)>, subject: &str| {
-                let (count, last) = failures.get(subject).copied().unwrap_or_default();
-                let over = count.checked_sub(limits.free_failures);
-                let wait = over.map_or(0, |over| 2_u64.saturating_pow(over));
-                let wait = Duration::from_secs(wait.min(limits.longest_wait_seconds));
-                count >= limits.lock_at_failures || turn.at.now.since(last) < wait
-            };
             let account = &turn.command.account;
-            let answered = turn.answered();
-            let phone = answered.and_then(|(account, question, _)| account.phone(question.phone));
-            let number = phone.map_or("", |phone| phone.number.as_str()).to_owned();
-            let must_wait = waits(&failures, account) || waits(&failures, &number);
-            if let Some((_, _, right)) = turn.compared() {
-                assert!(!must_wait);
-                for subject in [account.clone(), number] {
-                    let (count, _) = failures.remove(&subject).unwrap_or_default();
-                    if !right {
-                        failures.insert(subject, (count + 1, turn.at.now));
-                    }
+            let pair = turn
+                .guessed_for()
+                .map(|number| (account.clone(), number.clone()));
+            let known = pair.as_ref().and_then(|pair| failures.get(pair)).copied();
+            let (count, until) = known.unwrap_or_default();
+            let locked = count >= limits.lock_at_failures;
+            let waits = turn.at.now < until;
+            if let (Some((_, question, right)), Some(pair)) = (turn.compared(), pair) {
+                assert!(!waits && !locked);
+                if right {
+                    failures.remove(&pair);
+                } else {
+                    let over = (count + 1).checked_sub(limits.free_failures);
+                    let wait = over.map_or(0, |over| 2_u64.saturating_pow(over));
+                    let wait = Duration::from_secs(wait.min(limits.longest_wait_seconds));
+                    let until = (turn.at.now + wait).min(question.expires_at);
+                    failures.insert(pair, (count + 1, until));
                 }
             }
-            let locked = Refusal::CodeRefused(CodeFailure::Locked);
-            if turn.decision.result == Err(locked) {
-                assert!(must_wait);
+            match &turn.decision.result {
+                Err(Refusal::CodeRefused(CodeFailure::Locked)) => assert!(locked),
+                Err(Refusal::Limited {
+                    limit: Limit::WrongCodes,
+                    retry_after,
+                }) => {
+                    assert!(waits && !locked);
+                    let (_, question, _) = turn.answered().expect("a wait is a question's");
+                    let end = until.min(question.expires_at);
+                    assert_eq!(turn.at.now + *retry_after, end);
+                }
+                _ => {}
             }
+            let unlocked = matches!(turn.command.action, Action::Unlock);
+            if turn.deleted() || (unlocked && turn.decision.result.is_ok()) {
+                failures.retain(|(other, _), _| other != account);
+            }
+        }
+    });
+}
+
+#[test]
+fn of_guesses_that_are_not_looked_at_one_event_a_minute_tells_how_many() {
+    always(|| {
+        let mut untold: BTreeMap<String, (u32, Option<Time>)> = BTreeMap::new();
+        move |turn| {
+            let (count, last) = untold.entry(turn.command.account.clone()).or_default();
+            let refused = match &turn.decision.result {
+                Err(Refusal::CodeRefused(failure)) => {
+                    !matches!(failure, CodeFailure::Wrong | CodeFailure::Shape)
+                }
+                Err(Refusal::Limited { limit, .. }) => *limit == Limit::WrongCodes,
+                Ok(_) | Err(_) => false,
+            };
+            *count += u32::from(refused);
+            let quiet = last.is_some_and(|last| turn.at.now.since(last).as_secs() < 60);
+            for event in &turn.decision.events {
+                match event.kind {
+                    EventKind::VerificationFailed(CodeFailure::Wrong) => assert!(!refused),
+                    EventKind::VerificationFailed(_) => {
+                        assert!(refused && !quiet);
+                        assert_eq!(event.count, *count);
+                        (*count, *last) = (0, Some(turn.at.now));
+                        continue;
+                    }
+                    _ => {}
+                }
+                assert_eq!(event.count, 1);
+            }
+            assert!(!refused || quiet || *count == 0);
             if turn.deleted() {
-                failures.remove(account);
+                untold.remove(&turn.command.account);
             }
         }
     });
@@ -206,17 +257,24 @@ fn a_code_verifies_once() {
     });
 }
 
-/// Fails when the last of `times` is one too many for a bucket of any of the windows.
-fn within(windows: &[Window], times: &[Time]) {
-    let Some(last) = times.last() else { return };
+/// Fails when a stretch of a window's length that includes `at` holds more than `most` of the times.
+fn within(window: &Window, most: u32, times: &[Time], at: Time) {
+    let span = Duration::from_secs(window.seconds);
+    for first in times
+        .iter()
+        .filter(|first| **first <= at && at < **first + span)
+    {
+        let stretch = times
+            .iter()
+            .filter(|time| (*first..*first + span).contains(time));
+        let count = u32::try_from(stretch.count()).expect("is no crowd");
+        assert!(count <= most, "{count} in {window:?} from {first:?}");
+    }
+}
+
+fn all_within(windows: &[Window], times: &[Time], at: Time) {
     for window in windows {
-        let interval = window.seconds * 1_000_000 / u64::from(window.count);
-        for (index, first) in times.iter().enumerate() {
-            let since = u64::try_from(last.since(*first).as_micros()).expect("is no era");
-            let most = u64::from(window.count) + since / interval;
-            let count = u64::try_from(times.len() - index).expect("is no crowd");
-            assert!(count <= most, "{count} in {since} µs of {window:?}");
-        }
+        within(window, window.count, times, at);
     }
 }
 
@@ -226,41 +284,64 @@ fn held(account: &Option<Account>) -> BTreeSet<Id> {
 }
 
 #[test]
-fn no_span_of_time_holds_more_messages_than_its_buckets_give() {
+fn no_stretch_of_time_holds_more_messages_than_its_windows_give() {
     always(|| {
-        let mut numbers: BTreeMap<Number, Vec<Time>> = BTreeMap::new();
+        let mut numbers: BTreeMap<Number, Vec<(Option<String>, Time)>> = BTreeMap::new();
         let mut accounts: BTreeMap<String, Vec<Time>> = BTreeMap::new();
         let mut sets: BTreeMap<String, Vec<Time>> = BTreeMap::new();
+        let mut changes: BTreeMap<String, Vec<Time>> = BTreeMap::new();
         move |turn| {
             let (now, limits) = (turn.at.now, &turn.at.policy.limits);
             let id = &turn.command.account;
-            for number in turn.sent() {
-                let times = numbers.entry(number.clone()).or_default();
-                times.push(now);
-                within(&limits.sends_per_number, times);
+            for message in &turn.decision.messages {
+                let uses = numbers.entry(message.number.clone()).or_default();
+                let notice = matches!(message.kind, MessageKind::Replaced | MessageKind::Removed);
+                let by = (!notice).then(|| id.clone());
+                uses.push((by, message.due_at));
+                let all: Vec<Time> = uses.iter().map(|(_, at)| *at).collect();
+                all_within(&limits.sends_per_number, &all, message.due_at);
+                if notice {
+                    continue;
+                }
+                assert_eq!(message.due_at, now);
+                let own = uses.iter().filter(|(by, _)| by.as_ref() == Some(id));
+                let own: Vec<Time> = own.map(|(_, at)| *at).collect();
+                for window in &limits.sends_per_number {
+                    // Half, rounded up; a quarter, rounded down, is for who holds the number.
+                    within(window, window.count.div_ceil(2), &own, now);
+                    if !turn.held_verified(&message.number) {
+                        within(window, window.count - window.count / 4, &all, now);
+                    }
+                }
                 let times = accounts.entry(id.clone()).or_default();
                 times.push(now);
-                within(&limits.sends_per_account, times);
+                all_within(&limits.sends_per_account, times, now);
             }
             let new = &held(turn.after) - &held(turn.before);
             assert!(new.len() <= 1);
             if !new.is_empty() && !turn.serves() {
                 let times = sets.entry(id.clone()).or_default();
                 times.push(now);
-                within(&limits.sets_per_account, times);
+                all_within(&limits.sets_per_account, times, now);
+            }
+            if turn.decision.result.is_ok() && !turn.decision.events.is_empty() && !turn.serves() {
+                let times = changes.entry(id.clone()).or_default();
+                times.push(now);
+                all_within(&limits.changes_per_account, times, now);
             }
             if turn.deleted() {
                 accounts.remove(id);
                 sets.remove(id);
+                changes.remove(id);
             }
         }
     });
 }
 
 #[test]
-fn pauses_between_messages_to_a_number_are_kept_and_no_others() {
+fn pauses_between_messages_of_an_account_to_a_number_are_kept_and_no_others() {
     always(|| {
-        let mut pauses: BTreeMap<Number, (usize, Time)> = BTreeMap::new();
+        let mut pauses: BTreeMap<(String, Number), (usize, Time)> = BTreeMap::new();
         move |turn| {
             let steps = &turn.at.policy.limits.cool_down_seconds;
             let since = |last| turn.at.now.since(last);
@@ -268,22 +349,28 @@ fn pauses_between_messages_to_a_number_are_kept_and_no_others() {
                 let step = steps.get(sends - 1).or(steps.last());
                 since(last) < Duration::from_secs(step.copied().unwrap_or(0))
             };
+            let account = &turn.command.account;
+            let pair = |number: &Number| (account.clone(), number.clone());
             for number in turn.sent() {
-                let known = pauses.get(number).copied();
+                let known = pauses.get(&pair(number)).copied();
                 let known = known.filter(|(_, last)| since(*last) < DAY);
                 assert!(!known.is_some_and(|(sends, last)| paused(sends, last)));
                 let sends = known.map_or(0, |(sends, _)| sends);
-                pauses.insert(number.clone(), (sends + 1, turn.at.now));
+                pauses.insert(pair(number), (sends + 1, turn.at.now));
             }
             let cool_down = Limit::CoolDown;
             if matches!(turn.decision.result, Err(Refusal::Limited { limit, .. }) if limit == cool_down)
             {
-                let (sends, last) = pauses[turn.receiver().expect("a pause is a number's")];
+                let receiver = turn.receiver().expect("a pause is a number's");
+                let (sends, last) = pauses[&pair(receiver)];
                 assert!(paused(sends, last));
             }
-            if let Some((account, question, true)) = turn.compared() {
-                let phone = account.phone(question.phone);
-                pauses.remove(&phone.expect("a question is about a number").number);
+            if let Some((_, _, true)) = turn.compared() {
+                pauses.remove(&pair(turn.guessed_for().expect("is about a number")));
+            }
+            let unlocked = matches!(turn.command.action, Action::Unlock);
+            if turn.deleted() || (unlocked && turn.decision.result.is_ok()) {
+                pauses.retain(|(other, _), _| other != account);
             }
         }
     });
@@ -359,7 +446,7 @@ fn nobody_but_a_service_receives_a_code_and_strangers_achieve_nothing() {
             assert!(turn.serves() || reply.code.is_none());
             let takes = matches!(
                 turn.command.action,
-                Action::Delete | Action::DropPhone { .. }
+                Action::Delete | Action::Unlock | Action::DropPhone { .. }
             );
             assert!(turn.serves() || !takes);
         }
@@ -374,15 +461,16 @@ fn a_refusal_leaves_no_trace_but_that_of_a_code() {
                 return;
             };
             assert_eq!(turn.decision.messages, []);
-            let code_refused =
-                matches!(refusal, Refusal::CodeRefused(failure) if *failure != CodeFailure::Shape);
+            let code_refused = match refusal {
+                Refusal::CodeRefused(failure) => *failure != CodeFailure::Shape,
+                Refusal::Limited { limit, .. } => *limit == Limit::WrongCodes,
+                _ => false,
+            };
             if !code_refused {
                 assert_eq!(turn.before, turn.after);
                 assert_eq!(turn.decision.events, []);
             }
-            if *refusal != Refusal::CodeRefused(CodeFailure::Wrong) {
-                assert_eq!(turn.budgets_before, turn.budgets_after);
-            }
+            assert_eq!(turn.budgets_before, turn.budgets_after);
         }
     });
 }
@@ -474,6 +562,7 @@ fn the_stories_reach_every_outcome() {
         "drop",
         "remove_number",
         "make_primary",
+        "unlock",
         "delete",
     ];
     let refusals = [
@@ -495,15 +584,8 @@ fn the_stories_reach_every_outcome() {
         CodeFailure::Locked,
         CodeFailure::Wrong,
     ];
-    let limits = [
-        Limit::CoolDown,
-        Limit::NumberSends,
-        Limit::AccountSends,
-        Limit::AccountSets,
-        Limit::Guesses,
-    ];
     let failures = failures.map(CodeFailure::code);
-    let limits = limits.map(Limit::code);
+    let limits = Limit::ALL.map(Limit::code);
     let expected = verbs
         .iter()
         .chain(&refusals)

@@ -68,6 +68,7 @@ enum What {
     Drop(usize),
     RemoveNumber(usize),
     MakePrimary(usize),
+    Unlock,
     Delete,
 }
 
@@ -153,6 +154,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => pick.clone().prop_map(What::Drop),
         2 => number.prop_map(What::RemoveNumber),
         4 => pick.prop_map(What::MakePrimary),
+        1 => Just(What::Unlock),
         1 => Just(What::Delete),
     ];
     // Most of a story is about one user: only so do its limits fill up.
@@ -172,7 +174,7 @@ fn policies() -> [Policy; 3] {
     let window = |count, seconds| Window { count, seconds };
     let mut windows = Policy::default();
     windows.numbers.most_per_account = 2;
-    windows.codes.guesses = 3;
+    windows.codes.guesses = 2;
     windows.codes.validity_seconds = 120;
     windows.codes.reuse_seconds = 60;
     windows.limits.sends_per_number = vec![window(2, 60), window(5, 3_600)];
@@ -181,11 +183,12 @@ fn policies() -> [Policy; 3] {
     windows.limits.cool_down_seconds = Vec::new();
     windows.limits.free_failures = 2;
     windows.limits.longest_wait_seconds = 60;
-    windows.limits.lock_at_failures = 8;
+    windows.limits.lock_at_failures = 3;
     let mut pauses = Policy::default();
     pauses.limits.sends_per_number = Vec::new();
     pauses.limits.sends_per_account = Vec::new();
     pauses.limits.sets_per_account = Vec::new();
+    pauses.limits.changes_per_account = vec![window(3, 60)];
     pauses.limits.cool_down_seconds = vec![5, 60];
     pauses.notify.old_number = false;
     [Policy::default(), windows, pauses]
@@ -374,6 +377,7 @@ impl Step {
             What::Drop(n) => Action::DropPhone { phone: name(*n) },
             What::RemoveNumber(n) => Action::RemoveNumber { number: number(*n) },
             What::MakePrimary(n) => Action::MakePrimary { phone: name(*n) },
+            What::Unlock => Action::Unlock,
             What::Delete => Action::Delete,
         }
     }
@@ -469,6 +473,20 @@ impl Turn<'_> {
         };
         let named = self.command.number();
         named.or_else(|| held().map(|phone| &phone.number))
+    }
+
+    /// Whether the account held a number verified before the command.
+    pub(crate) fn held_verified(&self, number: &Number) -> bool {
+        let phones = self.before.iter().flat_map(|account| &account.phones);
+        let mut verified = phones.filter(|phone| phone.verified());
+        verified.any(|phone| phone.number == *number)
+    }
+
+    /// The number that a submitted code is for, if it answers a question.
+    pub(crate) fn guessed_for(&self) -> Option<&Number> {
+        let (account, question, _) = self.answered()?;
+        let phone = account.phone(question.phone)?;
+        Some(&phone.number)
     }
 
     /// Whose number a code was sent to.

@@ -1,4 +1,4 @@
-//! One row a number that was sent to or guessed for, under its pseudonym.
+//! One row a number that was sent to, under its pseudonym.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ pub struct Model {
     /// JSON: what the number has used up.
     #[sea_orm(column_type = "Text")]
     pub state: String,
-    /// From this time on the row says nothing; none while it holds wrong guesses.
+    /// From this time on the row says nothing; none in rows of an older version that hold wrong guesses.
     pub idle_at: Option<i64>,
     /// Counts the row's changes.
     pub version: i64,

@@ -24,6 +24,8 @@ pub struct Model {
     pub number_pseudonym: Option<String>,
     #[sea_orm(column_type = "Text")]
     pub number_mask: Option<String>,
+    /// How often it happened since an event last told of it.
+    pub count: i64,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::code::Alphabet;
+use crate::command::CodeTimes;
 use crate::event::MessageKind;
 
 #[test]
@@ -81,13 +82,13 @@ fn a_code_may_be_typed_in_another_script() {
 }
 
 #[test]
-fn a_wrong_code_costs_a_guess_and_counts_for_account_and_number() {
+fn a_wrong_code_costs_a_guess_and_counts_for_the_account_and_its_number() {
     let mut world = World::new().with_code("ann", ONE);
     let wrong = world.wrong("ann");
     assert_eq!(world.fails("ann", &wrong), CodeFailure::Wrong);
     assert_eq!(world.challenge("ann").guesses_left, 4);
-    assert_eq!(world.account("ann").limits.failures.count, 1);
-    assert_eq!(world.budget(ONE).failures.count, 1);
+    assert_eq!(world.failures("ann", ONE).count, 1);
+    assert_eq!(world.budget(ONE), Budget::default());
 }
 
 #[test]
@@ -119,8 +120,7 @@ fn an_expired_code_counts_no_failure() {
     let wrong = world.wrong("ann");
     world.pass(600);
     assert_eq!(world.fails("ann", &wrong), CodeFailure::Expired);
-    assert_eq!(world.account("ann").limits.failures.count, 0);
-    assert_eq!(*world.budget(ONE), Budget::default());
+    assert_eq!(world.failures("ann", ONE).count, 0);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn five_wrong_guesses_spend_a_challenge() {
     for typed in [wrong, code] {
         assert_eq!(world.fails("ann", &typed), CodeFailure::Spent);
     }
-    assert_eq!(world.account("ann").limits.failures.count, 5);
+    assert_eq!(world.failures("ann", ONE).count, 5);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn events_tell_failures_apart() {
         CodeFailure::Spent
     );
     assert_eq!(
-        failures(|world| world.account_mut("ann").limits.failures.count = 100),
+        failures(|world| world.failed("ann", ONE, 100)),
         CodeFailure::Locked
     );
     assert_eq!(
@@ -177,28 +177,61 @@ fn events_tell_failures_apart() {
     );
 }
 
+/// What an event tells of a refused guess.
+fn told(decision: &Decision) -> Vec<(EventKind, u32)> {
+    let events = decision.events.iter();
+    events.map(|event| (event.kind, event.count)).collect()
+}
+
 #[test]
-fn without_the_numbers_budget_no_guess_is_looked_at() {
+fn of_guesses_that_are_not_looked_at_one_event_a_minute_tells() {
+    let wait = |world: &mut World| {
+        let until = world.now + Duration::from_secs(3_000);
+        world.failures("ann", ONE).wait_until = until;
+    };
+    type Change = fn(&mut World);
+    let cases: [(Change, CodeFailure); 4] = [
+        (
+            |world| world.account_mut("ann").challenges.clear(),
+            CodeFailure::Absent,
+        ),
+        (
+            |world| world.account_mut("ann").challenges[0].guesses_left = 0,
+            CodeFailure::Spent,
+        ),
+        (|world| world.failed("ann", ONE, 100), CodeFailure::Locked),
+        (wait, CodeFailure::Waiting),
+    ];
+    for (change, failure) in cases {
+        let mut world = World::new().with_code("ann", ONE);
+        let code = world.code("ann");
+        change(&mut world);
+        let kind = EventKind::VerificationFailed(failure);
+        let decision = world.act(&own("ann"), "ann", guess(&code));
+        assert_eq!(told(&decision), [(kind, 1)]);
+        let changed_at = world.account("ann").changed_at;
+        for _ in 0..59 {
+            world.pass(1);
+            let decision = world.act(&own("ann"), "ann", guess(&code));
+            assert!(decision.result.is_err());
+            assert_eq!(told(&decision), []);
+        }
+        assert_eq!(world.account("ann").changed_at, changed_at);
+        world.pass(1);
+        let decision = world.act(&own("ann"), "ann", guess(&code));
+        assert_eq!(told(&decision), [(kind, 60)]);
+    }
+}
+
+#[test]
+fn every_wrong_guess_is_an_event() {
     let mut world = World::new().with_code("ann", ONE);
-    let mut account = world.accounts.remove("ann");
-    let code = account.iter().find_map(|account| {
-        let code = account.challenges[0].code(&world.keys)?;
-        Some(code.reveal().to_owned())
-    });
-    let command = Command {
-        caller: own("ann"),
-        account: "ann".into(),
-        action: guess(&code.expect("must be open")),
-    };
-    let at = Moment {
-        now: world.now,
-        seed: [0; 32],
-        policy: &world.policy,
-        keys: &world.keys,
-    };
-    let decision = decide(&mut account, &mut Budgets::new(), &command, &at);
-    let locked = Refusal::CodeRefused(CodeFailure::Locked);
-    assert_eq!(decision.result, Err(locked));
+    let wrong = world.wrong("ann");
+    for _ in 0..5 {
+        let decision = world.act(&own("ann"), "ann", guess(&wrong));
+        let kind = EventKind::VerificationFailed(CodeFailure::Wrong);
+        assert_eq!(told(&decision), [(kind, 1)]);
+    }
 }
 
 #[test]
@@ -281,16 +314,54 @@ fn a_spent_challenge_is_not_sent_again_before_it_ends() {
     let mut world = World::new().with_code("ann", ONE);
     world.account_mut("ann").challenges[0].guesses_left = 0;
     world.pass(590);
-    for (caller, action) in [
-        (own("ann"), resend()),
-        (service(), resend()),
-        (service(), resend_returned()),
-    ] {
-        let refusal = world.refuses(&caller, "ann", action);
-        assert_eq!(refusal, limited(Limit::Guesses, 10));
-    }
+    let refusal = world.refuses(&own("ann"), "ann", resend());
+    assert_eq!(refusal, limited(Limit::Guesses, 10));
     world.pass(10);
     world.does(&own("ann"), "ann", resend());
+}
+
+#[test]
+fn a_service_gets_a_fresh_code_after_a_spent_one() {
+    for action in [resend(), resend_returned()] {
+        let mut world = World::new().with_code("ann", ONE);
+        let spent = world.challenge("ann").id;
+        world.account_mut("ann").challenges[0].guesses_left = 0;
+        world.does(&service(), "ann", action);
+        assert_ne!(world.challenge("ann").id, spent);
+        assert_eq!(world.challenge("ann").guesses_left, 5);
+        let code = world.code("ann");
+        world.does(&own("ann"), "ann", guess(&code));
+    }
+}
+
+#[test]
+fn a_reply_says_when_its_code_ends_and_when_the_next_may_be_asked_for() {
+    let mut world = World::new();
+    let times = |world: &World, seconds, left| {
+        let expires_at = world.now + Duration::from_secs(left);
+        let resend_after = Duration::from_secs(seconds);
+        Some(CodeTimes {
+            expires_at,
+            resend_after,
+        })
+    };
+    let reply = world.does(&own("ann"), "ann", set(ONE));
+    assert_eq!(reply.times, times(&world, 60, 600));
+    world.pass(60);
+    let reply = world.does(&own("ann"), "ann", resend());
+    assert_eq!(reply.times, times(&world, 120, 540));
+    world.pass(20);
+    let reply = world.does(&service(), "ann", resend_returned());
+    assert_eq!(reply.times, times(&world, 100, 520));
+    let refusal = world.refuses(&own("ann"), "ann", resend());
+    assert_eq!(refusal, limited(Limit::CoolDown, 100));
+    // After the third the account has used its half of five in ten minutes.
+    world.pass(100);
+    let reply = world.does(&own("ann"), "ann", resend());
+    assert_eq!(reply.times, times(&world, 420, 420));
+    let code = world.code("ann");
+    let reply = world.does(&own("ann"), "ann", guess(&code));
+    assert_eq!(reply.times, None);
 }
 
 #[test]
@@ -336,7 +407,7 @@ fn a_code_whose_key_was_taken_away_is_refused_and_resend_makes_a_new_one() {
     assert_eq!(world.fails("ann", &wrong), CodeFailure::Wrong);
     world.keys = rotated(&[2]);
     assert_eq!(world.fails("ann", &old), CodeFailure::Expired);
-    assert_eq!(world.account("ann").limits.failures.count, 1);
+    assert_eq!(world.failures("ann", ONE).count, 1);
     world.does(&own("ann"), "ann", resend());
     assert_eq!(world.challenge("ann").guesses_left, 4);
     let code = world.code("ann");

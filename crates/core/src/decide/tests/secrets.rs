@@ -76,6 +76,7 @@ fn the_refusal_of_a_code_reads_the_same_but_for_its_reason() {
         CodeFailure::Absent,
         CodeFailure::Expired,
         CodeFailure::Spent,
+        CodeFailure::Waiting,
         CodeFailure::Locked,
         CodeFailure::Wrong,
     ] {

@@ -77,9 +77,11 @@ fn another_number_replaces_the_first_and_its_code_is_dead() {
 fn the_same_number_cannot_be_set_again() {
     let unverified = World::new().with_code("ann", ONE);
     let verified = World::new().with_verified("ann", ONE);
-    for mut world in [unverified, verified] {
-        for verification in [SEND, RETURN, Verification::Trusted] {
-            let refusal = world.refuses(&service(), "ann", set_by(ONE, verification));
+    let codes = [SEND, RETURN];
+    let all = [SEND, RETURN, Verification::Trusted];
+    for (mut world, verifications) in [(unverified, &codes[..]), (verified, &all[..])] {
+        for verification in verifications {
+            let refusal = world.refuses(&service(), "ann", set_by(ONE, *verification));
             assert_eq!(refusal, Refusal::PhoneUnchanged);
         }
     }
@@ -242,11 +244,54 @@ fn notices_can_be_switched_off() {
 }
 
 #[test]
-fn a_notice_spends_no_send_budget() {
-    let mut world = World::new().with_verified("ann", ONE);
+fn a_notice_counts_for_the_number_and_is_nobodys_share() {
+    let mut world = World::new();
+    world.policy.limits.cool_down_seconds = Vec::new();
+    let mut world = world.with_verified("ann", ONE);
     world.does(&own("ann"), "ann", Action::RemovePhone);
-    assert_eq!(*world.budget(ONE), Budget::default());
+    // Three codes are the account's half of five.
     world.does(&own("ann"), "ann", set(ONE));
+    world.does(&own("ann"), "ann", resend());
+    world.does(&own("ann"), "ann", resend());
+    let refusal = world.refuses(&own("ann"), "ann", resend());
+    assert_eq!(refusal, limited(Limit::NumberSends, 600));
+    // With the notice they are all but the one that is kept.
+    let refusal = world.refuses(&own("bob"), "bob", set(ONE));
+    assert_eq!(refusal, limited(Limit::Others, 600));
+}
+
+#[test]
+fn a_notice_goes_out_when_there_is_room_for_it() {
+    let mut world = World::new().with_verified("ann", ONE);
+    world.policy.limits.sends_per_number[0].count = 1;
+    world.does(&own("bob"), "bob", set(ONE));
+    world.pass(10);
+    let decision = world.act(&own("ann"), "ann", Action::RemovePhone);
+    let [notice] = decision.messages.as_slice() else {
+        panic!("must be one message: {decision:?}")
+    };
+    assert_eq!(notice.due_at, world.now + Duration::from_secs(590));
+    assert_eq!(
+        notice.expires_at,
+        notice.due_at + Duration::from_secs(86_400)
+    );
+    // Its place is taken.
+    world.pass(590);
+    let refusal = world.refuses(&own("bob"), "bob", resend());
+    assert_eq!(refusal, limited(Limit::Others, 600));
+}
+
+#[test]
+fn a_notice_that_would_come_a_day_late_does_not_go_out() {
+    let mut world = World::new().with_verified("ann", ONE);
+    world.policy.limits.sends_per_number = vec![crate::limit::Window {
+        count: 1,
+        seconds: 86_400,
+    }];
+    world.does(&own("bob"), "bob", set(ONE));
+    let decision = world.act(&own("ann"), "ann", Action::RemovePhone);
+    assert!(decision.result.is_ok());
+    assert_eq!(decision.messages, []);
 }
 
 #[test]
@@ -346,4 +391,19 @@ fn a_proven_number_is_removed_by_its_own_name_and_told() {
         world.refuses(&own("ann"), "ann", remove(ONE)),
         Refusal::PhoneNotFound
     );
+}
+
+#[test]
+fn a_service_vouches_for_the_present_unverified_number() {
+    let mut world = World::new().with_code("ann", ONE);
+    let present = world.primary("ann").id;
+    let trusted = || set_by(ONE, Verification::Trusted);
+    let refusal = world.refuses(&own("ann"), "ann", trusted());
+    assert_eq!(refusal, Refusal::PermissionDenied);
+    let decision = world.act(&service(), "ann", trusted());
+    assert!(decision.result.is_ok());
+    assert_eq!(kinds(&decision), [EventKind::PhoneVerified]);
+    assert!(world.primary("ann").verified());
+    assert_eq!(world.primary("ann").id, present);
+    assert_eq!(world.account("ann").challenges, []);
 }

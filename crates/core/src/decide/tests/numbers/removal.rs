@@ -132,7 +132,7 @@ fn the_answer_to_another_question_removes_nothing() {
     let refusal = world.refuses(&own("ann"), "ann", unknown);
     assert_eq!(refusal, Refusal::PhoneNotFound);
     // None of these was a guess.
-    assert_eq!(world.account("ann").limits.failures.count, 0);
+    assert_eq!(world.failures("ann", TWO).count, 0);
     let removal = world.removal("ann", TWO);
     world.does(&own("ann"), "ann", removal);
 }
@@ -218,8 +218,7 @@ fn wrong_guesses_of_a_removal_count_like_others() {
         assert_eq!(refusal, Refusal::CodeRefused(CodeFailure::Shape));
         assert_eq!(world.misses("ann", with(&wrong)), CodeFailure::Wrong);
         assert_eq!(u32::from(world.challenge("ann").guesses_left), 5 - count);
-        assert_eq!(world.account("ann").limits.failures.count, count);
-        assert_eq!(world.budget(TWO).failures.count, count);
+        assert_eq!(world.failures("ann", TWO).count, count);
     }
     world.pass(60);
     assert_eq!(world.misses("ann", removal), CodeFailure::Spent);
@@ -229,8 +228,7 @@ fn wrong_guesses_of_a_removal_count_like_others() {
     world.asks_removal("ann", TWO);
     let removal = world.removal("ann", TWO);
     world.does(&own("ann"), "ann", removal);
-    assert_eq!(world.account("ann").limits.failures.count, 0);
-    assert_eq!(world.budget(TWO).failures.count, 0);
+    assert_eq!(world.failures("ann", TWO).count, 0);
 }
 
 #[test]

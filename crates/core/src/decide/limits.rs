@@ -1,0 +1,151 @@
+//! What has to wait, and what is counted.
+
+use std::time::Duration;
+
+use super::Turn;
+use crate::Number;
+use crate::account::Account;
+use crate::command::Told;
+use crate::event::EventKind;
+use crate::keys::AccountTag;
+use crate::limit::{Budget, Limit, Sender};
+use crate::moment::Draw;
+use crate::refusal::Refusal;
+use crate::rights::Capacity;
+
+impl Turn<'_> {
+    /// What a code sent to the number has to wait for. Refuses a kind of number that is not served. Spends
+    /// nothing.
+    pub(super) fn send_waits(
+        &self,
+        account: &Account,
+        number: &Number,
+    ) -> Result<Vec<(Limit, Duration)>, Refusal> {
+        let kind = number.kind();
+        if !self.at.policy.numbers.kinds.contains(&kind) {
+            return Err(Refusal::NumberKindNotServed(kind));
+        }
+        let (now, limits) = (self.at.now, &self.at.policy.limits);
+        let pseudonym = self.at.keys.pseudonym(number);
+        let budget = self.budgets.get(&pseudonym).ok_or(Refusal::Internal)?;
+        let mut held = account.phones.iter();
+        let sender = Sender {
+            account: self.tag(account, number),
+            holds_verified: held.any(|phone| phone.number == *number && phone.verified()),
+        };
+        let cool_down = account.limits.of_number(&pseudonym).cool_down.wait(now);
+        let cool_down = cool_down.map(|wait| (Limit::CoolDown, wait));
+        let of_account = account.limits.sent.wait(&limits.sends_per_account, now);
+        let of_account = of_account.map(|wait| (Limit::AccountSends, wait));
+        let of_number = budget.wait(limits, sender, now);
+        let waits = [cool_down, of_account, of_number];
+        Ok(waits.into_iter().flatten().collect())
+    }
+
+    /// Counts a code that is sent.
+    pub(super) fn take_send(
+        &mut self,
+        account: &mut Account,
+        number: &Number,
+    ) -> Result<(), Refusal> {
+        let (now, limits) = (self.at.now, &self.at.policy.limits);
+        let tag = self.tag(account, number);
+        let pseudonym = self.at.keys.pseudonym(number);
+        let budget: &mut Budget = self.budgets.get_mut(&pseudonym).ok_or(Refusal::Internal)?;
+        budget.take(limits, tag, now);
+        account.limits.sent.take(&limits.sends_per_account, now);
+        let of_number = account.limits.of_number_mut(&pseudonym, now);
+        of_number.cool_down.take(limits, now);
+        Ok(())
+    }
+
+    pub(super) fn tag(&self, account: &Account, number: &Number) -> AccountTag {
+        let keys = self.at.keys;
+        keys.account_tag(&account.organization, &account.id, number)
+    }
+
+    /// What another number set by self-service has to wait for. Spends nothing.
+    pub(super) fn set_wait(
+        &self,
+        account: &Account,
+        capacity: Capacity,
+    ) -> Option<(Limit, Duration)> {
+        let windows = &self.at.policy.limits.sets_per_account;
+        let wait = account.limits.set.wait(windows, self.at.now)?;
+        (capacity == Capacity::Own).then_some((Limit::AccountSets, wait))
+    }
+
+    pub(super) fn take_set(&self, account: &mut Account, capacity: Capacity) {
+        if capacity == Capacity::Own {
+            let windows = &self.at.policy.limits.sets_per_account;
+            account.limits.set.take(windows, self.at.now);
+        }
+    }
+
+    /// Whether self-service may change anything now. Whoever waits as told shall meet no other limit then,
+    /// so the change is tried on copies.
+    pub(super) fn may_change(
+        &mut self,
+        account: &Account,
+        capacity: Capacity,
+    ) -> Result<(), Refusal> {
+        let windows = &self.at.policy.limits.changes_per_account;
+        let wait = match capacity {
+            Capacity::Own => account.limits.changed.wait(windows, self.at.now),
+            Capacity::Service => None,
+        };
+        let Some(wait) = wait else { return Ok(()) };
+        let mut budgets = self.budgets.clone();
+        let mut trial = Turn {
+            command: self.command,
+            at: self.at,
+            budgets: &mut budgets,
+            draw: Draw::new(self.at),
+            events: Vec::new(),
+            messages: Vec::new(),
+        };
+        let other = match trial.change(&mut account.clone(), capacity) {
+            Err(Refusal::Limited { limit, retry_after }) => Some((limit, retry_after)),
+            Ok(_) | Err(_) => None,
+        };
+        let changes = (Limit::AccountChanges, wait);
+        no_wait(other.into_iter().chain([changes]).collect())
+    }
+
+    /// Changes the account, and counts it where self-service did.
+    pub(super) fn change_counted(
+        &mut self,
+        account: &mut Account,
+        capacity: Capacity,
+    ) -> Result<Told, Refusal> {
+        let before = account.sequence;
+        let told = self.change(account, capacity)?;
+        if capacity == Capacity::Own && account.sequence > before {
+            let windows = &self.at.policy.limits.changes_per_account;
+            account.limits.changed.take(windows, self.at.now);
+        }
+        Ok(told)
+    }
+
+    /// Forgets wrong guesses and pauses. Is for services: it would undo what protects the user.
+    pub(super) fn unlock(
+        &mut self,
+        account: &mut Account,
+        capacity: Capacity,
+    ) -> Result<Told, Refusal> {
+        if capacity == Capacity::Own {
+            return Err(Refusal::PermissionDenied);
+        }
+        account.limits.numbers.clear();
+        self.record(account, EventKind::Unlocked, None);
+        Ok(Told::default())
+    }
+}
+
+/// Refuses for the limit that holds longest, so that whoever waits as told meets none of the others.
+pub(super) fn no_wait(waits: Vec<(Limit, Duration)>) -> Result<(), Refusal> {
+    match waits.into_iter().max_by_key(|(_, wait)| *wait) {
+        None => Ok(()),
+        Some((limit, retry_after)) => Err(Refusal::Limited { limit, retry_after }),
+    }
+}

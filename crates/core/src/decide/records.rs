@@ -1,0 +1,123 @@
+//! What a decision leaves behind: events, codes and notices to be sent.
+
+use std::time::Duration;
+
+use super::Turn;
+use crate::Number;
+use crate::account::{Account, Phone};
+use crate::event::{Event, EventKind, Message, MessageKind, Shadow};
+use crate::moment::Time;
+use crate::refusal::CodeFailure;
+
+/// How long a notice to an old number is worth sending.
+const NOTICE_LIFE: Duration = Duration::from_secs(86_400);
+
+impl Turn<'_> {
+    /// Tells a verified number what became of it. A notice counts like a code: it goes out once there is
+    /// room for it, and not at all where that would be too late.
+    pub(super) fn notify(&mut self, account: &Account, phone: &Phone, kind: MessageKind) {
+        if !phone.verified() || !self.at.policy.notify.old_number {
+            return;
+        }
+        let (now, limits) = (self.at.now, &self.at.policy.limits);
+        let pseudonym = self.at.keys.pseudonym(&phone.number);
+        let mut due_at = now;
+        if let Some(budget) = self.budgets.get_mut(&pseudonym) {
+            let wait = budget.notice_wait(limits, now);
+            if wait >= NOTICE_LIFE {
+                return;
+            }
+            due_at = now + wait;
+            budget.take_notice(limits, due_at, now);
+        }
+        self.enqueue(account, &phone.number, kind, due_at, due_at + NOTICE_LIFE);
+    }
+
+    pub(super) fn enqueue(
+        &mut self,
+        account: &Account,
+        number: &Number,
+        kind: MessageKind,
+        due_at: Time,
+        expires_at: Time,
+    ) {
+        let languages = [
+            &account.profile.preferred_language,
+            &self.command.caller.language,
+        ];
+        let language: Vec<&str> = languages
+            .iter()
+            .map(|text| text.as_str())
+            .filter(|text| !text.is_empty())
+            .collect();
+        self.messages.push(Message {
+            id: self.draw.id(),
+            account: account.id.clone(),
+            number: number.clone(),
+            kind,
+            language: language.join(","),
+            created_at: self.at.now,
+            due_at,
+            expires_at,
+        });
+    }
+
+    /// Puts a refused guess on record: a wrong one always, one that was not looked at once a minute, and one
+    /// that cannot be a code, which is a slip of the hand, never.
+    pub(super) fn record_refused(
+        &mut self,
+        account: &mut Account,
+        failure: CodeFailure,
+        number: Option<&Number>,
+    ) {
+        let limits = &self.at.policy.limits;
+        let count = match failure {
+            CodeFailure::Shape => None,
+            CodeFailure::Wrong => Some(1),
+            CodeFailure::Absent
+            | CodeFailure::Expired
+            | CodeFailure::Spent
+            | CodeFailure::Waiting
+            | CodeFailure::Locked => account.limits.refused.add(limits, self.at.now),
+        };
+        if let Some(count) = count {
+            self.record_times(
+                account,
+                EventKind::VerificationFailed(failure),
+                number,
+                count,
+            );
+        }
+    }
+
+    pub(super) fn record(
+        &mut self,
+        account: &mut Account,
+        kind: EventKind,
+        number: Option<&Number>,
+    ) {
+        self.record_times(account, kind, number, 1);
+    }
+
+    fn record_times(
+        &mut self,
+        account: &mut Account,
+        kind: EventKind,
+        number: Option<&Number>,
+        count: u32,
+    ) {
+        account.sequence += 1;
+        account.changed_at = self.at.now;
+        self.events.push(Event {
+            id: self.draw.id(),
+            account: account.id.clone(),
+            organization: account.organization.clone(),
+            sequence: account.sequence,
+            at: self.at.now,
+            actor: self.command.caller.user.clone(),
+            kind,
+            number: number.map(|number| Shadow::of(number, self.at.keys)),
+            count,
+        });
+    }
+}
