@@ -79,6 +79,10 @@ impl App {
         let tls = Tls::open(&config.tls)?;
         // Off the path of the first request; it takes tens of milliseconds.
         let clock = source.now.clone();
+        if tables == Tables::AsTheyAre && ringback_store::inspect(&settings(config)).await?.missing
+        {
+            anyhow::bail!("database.url: there is no database yet: run `ringback migrate`");
+        }
         let store = open(config, source).await?;
         tables.make_ready(&store).await?;
         let mut auth = Auth::new(&config.auth, &config.accounts.default_organization, clock)?;
@@ -114,6 +118,7 @@ impl App {
         shutdown: impl Future<Output = ()>,
     ) {
         let (stop, stopped) = watch::channel(false);
+        let store = self.store;
         let delivery = async move {
             if worker {
                 self.delivery.run(stopped).await;
@@ -131,6 +136,7 @@ impl App {
             _ = working => {}
             () = renewing => {}
         }
+        store.close().await;
     }
 }
 

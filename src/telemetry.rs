@@ -161,6 +161,9 @@ where
 {
     let common = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // A line that cannot be written is lost; to say so on standard error would end the process where
+        // that is what cannot be written to.
+        .log_internal_errors(false)
         .with_writer(writer);
     match format {
         LogFormat::Json => Box::new(common.json().flatten_event(true).finish()),

@@ -36,9 +36,17 @@ pub(crate) fn place(url: &str) -> String {
         // Part of a password, perhaps, that should have been encoded.
         return format!("{scheme}://");
     }
-    let host = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
+    let host = match authority.rsplit_once('@') {
+        Some((_, host)) => host,
+        // What follows a colon should be a port, and is a password where the host was forgotten.
+        None if authority
+            .rsplit_once(':')
+            .is_some_and(|(_, port)| !port.chars().all(|c| c.is_ascii_digit() || c == ']')) =>
+        {
+            return format!("{scheme}://");
+        }
+        None => authority,
+    };
     let path = path.split(['?', '#']).next().unwrap_or_default();
     format!("{scheme}://{host}{path}")
 }
@@ -55,6 +63,8 @@ mod tests {
         );
         assert_eq!(place("postgres://db/x?password=secret"), "postgres://db/x");
         for odd in [
+            "postgres://me:s3cret/x",
+            "postgres://me:s3cret",
             "postgres://me:sec/ret@db/x",
             "postgres://me:sec?ret@db/x",
             "postgres://db/x?password=sec@ret",

@@ -104,6 +104,9 @@ async fn exclusive(
         }
     };
     let (epoch, done) = (taken.epoch, taken.within(transaction).await);
+    if let (Err(Fault::Unavailable(_)), Some(log)) = (&done, &shared.log) {
+        log.full();
+    }
     let (outcomes, touched, tells) = line.done(taken, done)?;
     if touched > 0 {
         shared.wrote(epoch, touched, tells);

@@ -33,6 +33,8 @@ pub(crate) struct Log {
 /// What became due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
+    /// There was no room for more: the log may be all that stands in the way.
+    Room,
     /// Something was written that is still in the log.
     Rest,
     /// Enough was written to be worth a copy.
@@ -45,6 +47,11 @@ impl Log {
         let (due, asked) = mpsc::channel(1);
         let rows = Arc::default();
         (Log { rows, due }, asked)
+    }
+
+    /// Something could not be written.
+    pub(crate) fn full(&self) {
+        let _ = self.due.try_send(Due::Room);
     }
 
     /// Rows were committed.
@@ -71,7 +78,7 @@ pub(crate) async fn run(mut line: Line, log: Arc<AtomicU64>, mut due: mpsc::Rece
                 Ok(asked) => asked,
                 Err(_) => {
                     rest = false;
-                    copy(&mut line, "PRAGMA wal_checkpoint(TRUNCATE)").await;
+                    copy(&mut line, TO_ITS_END).await;
                     continue;
                 }
             },
@@ -79,20 +86,25 @@ pub(crate) async fn run(mut line: Line, log: Arc<AtomicU64>, mut due: mpsc::Rece
         match asked {
             None => return,
             Some(Due::Rest) => {}
+            Some(Due::Room) => copy(&mut line, TO_ITS_END).await,
             Some(Due::Copy) => copy(&mut line, "PRAGMA wal_checkpoint(PASSIVE)").await,
         }
         rest = true;
         if looked.elapsed() >= CALM {
             let now = log.load(Ordering::Relaxed);
             if now - rows < LITTLE {
-                copy(&mut line, "PRAGMA wal_checkpoint(TRUNCATE)").await;
+                copy(&mut line, TO_ITS_END).await;
             }
             (looked, rows) = (Instant::now(), now);
         }
     }
 }
 
-async fn copy(line: &mut Line, how: &'static str) {
+/// How the log is copied whole, and cut to nothing.
+pub(crate) const TO_ITS_END: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+
+/// Copies the log, as far as whoever still reads it allows.
+pub(crate) async fn copy(line: &mut Line, how: &'static str) {
     let copied = async {
         let taken = line.take().await?;
         let copy = async {

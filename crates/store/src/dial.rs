@@ -2,10 +2,9 @@
 
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use sea_orm::DbBackend;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
@@ -13,6 +12,7 @@ use sea_orm::sqlx::sqlite::{
 use sea_orm::sqlx::{
     AssertSqlSafe, ConnectOptions, Connection as _, Error as SqlxError, Row, raw_sql,
 };
+use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::address::{backend, missing_directory, place};
 use crate::fault::Fault;
@@ -61,7 +61,13 @@ enum Target {
         /// set on any of them.
         pooled: bool,
     },
-    Sqlite(Box<SqliteConnectOptions>),
+    Sqlite {
+        options: Box<SqliteConnectOptions>,
+        /// Which file it was that the first connection opened.
+        file: OnceLock<files::Identity>,
+        /// That connection: SQLite deletes the log when nobody has the database open.
+        first: Mutex<Option<Session>>,
+    },
 }
 
 /// How long an open server may refuse or be starting before a store that opens gives up.
@@ -93,7 +99,11 @@ impl Dialer {
                 ),
                 pooled: false,
             },
-            _ => Target::Sqlite(Box::new(sqlite_options(url, limits).map_err(unreadable)?)),
+            _ => Target::Sqlite {
+                options: Box::new(sqlite_options(url, limits).map_err(unreadable)?),
+                file: OnceLock::new(),
+                first: Mutex::default(),
+            },
         };
         Ok(Dialer {
             health: Health::default(),
@@ -113,7 +123,7 @@ impl Dialer {
     pub(crate) fn backend(&self) -> DbBackend {
         match self.to {
             Target::Postgres { .. } => DbBackend::Postgres,
-            Target::Sqlite(_) => DbBackend::Sqlite,
+            Target::Sqlite { .. } => DbBackend::Sqlite,
         }
     }
 
@@ -121,7 +131,7 @@ impl Dialer {
     pub(crate) fn file(&self) -> Option<&Path> {
         match &self.to {
             Target::Postgres { .. } => None,
-            Target::Sqlite(options) => Some(options.get_filename()),
+            Target::Sqlite { options, .. } => Some(options.get_filename()),
         }
     }
 
@@ -149,6 +159,11 @@ impl Dialer {
                         files::keep_private(file).map_err(|error| {
                             failed(format!("its files cannot be kept private: {error}"))
                         })?;
+                        // A first question makes the log, which then is there for good.
+                        let asked =
+                            session.execute_unprepared("SELECT count(*) FROM sqlite_master");
+                        asked.await.map_err(|error| failed(error.to_string()))?;
+                        self.remember(file);
                     }
                     return Ok(session);
                 }
@@ -193,7 +208,7 @@ impl Dialer {
                     }
                     Ok(Session::postgres(connection))
                 }
-                Target::Sqlite(options) => {
+                Target::Sqlite { options, .. } => {
                     let cache = match purpose {
                         Purpose::Keys => "-8192",
                         Purpose::Lists => "-2048",
@@ -214,7 +229,42 @@ impl Dialer {
     pub(crate) async fn bare(&self) -> Result<PgConnection, Fault> {
         match &self.to {
             Target::Postgres { options, .. } => connected(options).await,
-            Target::Sqlite(_) => Err(Fault::Failed("SQLite has no server".into())),
+            Target::Sqlite { .. } => Err(Fault::Failed("SQLite has no server".into())),
+        }
+    }
+
+    /// Keeps the first connection for as long as connections are made.
+    pub(crate) fn keep(&self, session: Session) {
+        if let Target::Sqlite { first, .. } = &self.to {
+            let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
+            *first = Some(session);
+        }
+    }
+
+    fn remember(&self, path: &Path) {
+        if let (Target::Sqlite { file, .. }, Ok(found)) = (&self.to, files::Identity::of(path)) {
+            file.get_or_init(|| found);
+        }
+    }
+
+    /// Fails when the path of an SQLite database leads to another file, or to none, than when it was opened:
+    /// what is written to a file that was taken away is lost with the process.
+    pub(crate) fn still_there(&self) -> Result<(), Fault> {
+        let Target::Sqlite { options, file, .. } = &self.to else {
+            return Ok(());
+        };
+        let Some(opened) = file.get() else {
+            return Ok(());
+        };
+        match files::Identity::of(options.get_filename()) {
+            Ok(found) if found == *opened => Ok(()),
+            Ok(_) => Err(Fault::Unavailable(
+                "another file is in the place of the database: stop, and put the right one there"
+                    .into(),
+            )),
+            Err(error) => Err(Fault::Unavailable(format!(
+                "the database's file cannot be found: {error}"
+            ))),
         }
     }
 
@@ -261,7 +311,8 @@ fn settings(purpose: Purpose, limits: Limits) -> String {
 
 fn sqlite_options(url: &str, limits: Limits) -> Result<SqliteConnectOptions, SqlxError> {
     Ok(SqliteConnectOptions::from_str(url)?
-        .create_if_missing(true)
+        // Made before the first connection, and never again: one that is gone must not be replaced by nothing.
+        .create_if_missing(false)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(limits.statement.mul_f64(0.8))

@@ -93,8 +93,8 @@ fn by_result_code(code: u32, text: String) -> Fault {
         5 | 6 => Fault::Conflict(text),
         // INTERRUPT
         9 => Fault::TooSlow(text),
-        // READONLY, IOERR, FULL, CANTOPEN, PROTOCOL: the file, and perhaps not for ever.
-        8 | 10 | 13 | 14 | 15 => Fault::Unavailable(text),
+        // READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB: the file, and perhaps not for ever.
+        8 | 10 | 11 | 13 | 14 | 15 | 26 => Fault::Unavailable(text),
         _ => Fault::Failed(text),
     }
 }
@@ -129,14 +129,14 @@ mod tests {
         }
         for code in [
             "57P01", "57P03", "25006", "08006", "08P01", "53100", "58030", "26000", "13", "10",
-            "778", "8", "1032",
+            "778", "8", "1032", "11", "26",
         ] {
             assert!(matches!(kind(code), Fault::Unavailable(_)), "{code}");
         }
         for code in ["57014", "9"] {
             assert!(matches!(kind(code), Fault::TooSlow(_)), "{code}");
         }
-        for code in ["23505", "42P01", "1", "11", "19", "2067", ""] {
+        for code in ["23505", "42P01", "1", "19", "2067", ""] {
             assert!(matches!(kind(code), Fault::Failed(_)), "{code}");
         }
     }

@@ -2,8 +2,26 @@
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+/// Which file a path leads to, with its log: they do not change while the database is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    database: (u64, u64),
+    log: (u64, u64),
+}
+
+impl Identity {
+    pub(crate) fn of(path: &Path) -> io::Result<Identity> {
+        let [database, log, _] = all(path);
+        let id = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
+        Ok(Identity {
+            database: id(&database)?,
+            log: id(&log)?,
+        })
+    }
+}
 
 /// What only the owner may read and write.
 const PRIVATE: u32 = 0o600;

@@ -1,19 +1,50 @@
 //! Whether the database can be reached and written to: said once, and known to every connection.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use ringback_core::Refusal;
 
 use crate::fault::Fault;
+
+/// The same thing is said at most so often: a bad day must not fill the disk with its own story.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Shared by every connection of a store.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     /// Connections that were made in an earlier epoch are not used any more.
     epoch: AtomicU64,
-    /// While the database is away: what is made from this epoch on may show that it is back.
-    away_until: Mutex<Option<u64>>,
+    outage: Mutex<Option<Outage>>,
+    outages: Throttle,
+    slow: Throttle,
+    failed: Throttle,
+}
+
+/// While the database is away.
+#[derive(Clone, Copy, Debug)]
+struct Outage {
+    /// What is made from this epoch on may show that it is back.
+    until: u64,
+    /// Whether the log knows of it.
+    said: bool,
+}
+
+/// Lets a line into the log now and then, and counts the others.
+#[derive(Debug, Default)]
+struct Throttle(Mutex<(Option<Instant>, u64)>);
+
+impl Throttle {
+    /// How many were kept back since the last one; none for one that is kept back too.
+    fn pass(&self) -> Option<u64> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.0.is_some_and(|at| at.elapsed() < QUIET) {
+            last.1 += 1;
+            return None;
+        }
+        Some(std::mem::replace(&mut *last, (Some(Instant::now()), 0)).1)
+    }
 }
 
 impl Health {
@@ -39,40 +70,53 @@ impl Health {
     /// Something was written over a connection of this epoch, so the database is there; unless the
     /// connection is older than the outage, when it was only the last to get through.
     pub(crate) fn wrote(&self, epoch: u64) {
-        let mut away = self.away_until();
-        if away.is_some_and(|first| epoch >= first) {
-            *away = None;
+        let mut outage = self.outage();
+        if outage.is_some_and(|outage| epoch >= outage.until)
+            && outage.take().is_some_and(|outage| outage.said)
+        {
             tracing::info!("the database can be reached again");
         }
     }
 
-    fn away_until(&self) -> std::sync::MutexGuard<'_, Option<u64>> {
-        self.away_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn outage(&self) -> MutexGuard<'_, Option<Outage>> {
+        self.outage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Logs a fault once, where it was met, and says what the caller is told. That the database is away is
-    /// said once in each outage.
+    /// said once in each outage, and what comes often is said now and then.
     pub(crate) fn report(&self, fault: &Fault, doing: &str) -> Refusal {
         match fault {
-            Fault::Unavailable(reason) => {
-                let now = self.epoch();
-                let mut away = self.away_until();
-                let before = *away;
-                *away = Some(now.max(before.unwrap_or(0)));
-                match before {
-                    Some(_) => tracing::debug!(doing, reason, "the database is still away"),
-                    None => tracing::warn!(doing, reason, "the database is away"),
-                }
-            }
-            Fault::TooSlow(reason) => tracing::warn!(doing, reason, "a statement was ended"),
+            Fault::Unavailable(reason) => self.away(reason, doing),
             Fault::Busy(reason) => tracing::debug!(doing, reason, "refused"),
-            Fault::Conflict(_) | Fault::Failed(_) => {
-                tracing::error!(doing, %fault, "the database refused");
-            }
+            Fault::TooSlow(reason) => match self.slow.pass() {
+                Some(more) => tracing::warn!(doing, reason, more, "a statement was ended"),
+                None => tracing::debug!(doing, reason, "a statement was ended"),
+            },
+            Fault::Conflict(_) | Fault::Failed(_) => match self.failed.pass() {
+                Some(more) => tracing::error!(doing, %fault, more, "the database refused"),
+                None => tracing::debug!(doing, %fault, "the database refused"),
+            },
         }
         fault.refusal()
+    }
+
+    fn away(&self, reason: &str, doing: &str) {
+        let now = self.epoch();
+        let mut outage = self.outage();
+        let said = match *outage {
+            Some(outage) => outage.said,
+            None => false,
+        };
+        let begins = outage.is_none();
+        let more = if begins { self.outages.pass() } else { None };
+        *outage = Some(Outage {
+            until: now.max(outage.map_or(0, |outage| outage.until)),
+            said: said || more.is_some(),
+        });
+        match more {
+            Some(_) => tracing::warn!(doing, reason, "the database is away"),
+            None => tracing::debug!(doing, reason, "the database is still away"),
+        }
     }
 }
 
@@ -88,9 +132,9 @@ mod tests {
         health.lost(old);
         health.report(&Fault::Unavailable("shut down".into()), "testing");
         health.wrote(old);
-        assert!(health.away_until().is_some());
+        assert!(health.outage().is_some());
         health.wrote(health.epoch());
-        assert!(health.away_until().is_none());
+        assert!(health.outage().is_none());
     }
 
     #[test]
@@ -100,5 +144,13 @@ mod tests {
         health.lost(epoch);
         health.lost(epoch);
         assert_eq!(health.epoch(), epoch + 1);
+    }
+
+    #[test]
+    fn what_comes_often_is_said_now_and_then() {
+        let throttle = Throttle::default();
+        assert_eq!(throttle.pass(), Some(0));
+        assert_eq!(throttle.pass(), None);
+        assert_eq!(throttle.pass(), None);
     }
 }

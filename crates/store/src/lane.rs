@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringback_core::{Command, Refusal};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::Shared;
@@ -74,7 +74,7 @@ async fn serve(shared: &Shared, line: &LaneLine, jobs: &mut Vec<Job>) {
     let outcomes = match bounded(shared, commit(shared, &mut line, &commands)).await {
         Ok(outcomes) => outcomes,
         Err(Fault::Failed(reason)) if commands.len() > 1 => {
-            tracing::warn!(reason, "a batch failed; doing its commands one by one");
+            tracing::debug!(reason, "a batch failed; doing its commands one by one");
             one_by_one(shared, &mut line, &commands).await
         }
         Err(fault) => {
@@ -175,8 +175,8 @@ async fn touch(shared: &Shared, line: &LaneLine) -> Result<(), Refusal> {
             shared.wrote(epoch, 1, false);
             Ok(())
         }
-        // Somebody else touches it, which proves as much.
-        Err(Fault::Conflict(_)) => Ok(()),
+        // Somebody else touches it, which proves as much; but on SQLite it is the whole file that they hold.
+        Err(Fault::Conflict(_)) if shared.sql.backend == DbBackend::Postgres => Ok(()),
         Err(fault) => Err(shared
             .dialer
             .health

@@ -37,6 +37,7 @@ impl Line {
 
     /// The connection, or a new one if there is none that can still be used.
     pub(crate) async fn take(&mut self) -> Result<Taken, Fault> {
+        self.dialer.still_there()?;
         let epoch = self.dialer.health.epoch();
         if let Some(taken) = self.idle.take().filter(|taken| taken.epoch == epoch) {
             return Ok(taken);

@@ -83,6 +83,15 @@ impl Lists {
             .ok_or_else(|| Fault::Busy("more lists are asked for than can run at once".to_owned()))
     }
 
+    /// Waiting, making a connection and asking once more: all of it together has a limit, too.
+    async fn bounded<T>(&self, list: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        let limit = self.dialer.limits.list * 3 / 2;
+        match tokio::time::timeout(limit, list).await {
+            Ok(done) => done,
+            Err(_) => Err(Fault::TooSlow(format!("not done within {limit:?}"))),
+        }
+    }
+
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Line>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,15 +99,20 @@ impl Lists {
     /// Waits for room; none when too many wait already.
     async fn room(&self, scope: &Scope) -> Option<Turn<'_>> {
         let organization = match scope {
-            Scope::Everywhere => "",
-            Scope::Organization(organization) | Scope::Own { organization, .. } => organization,
+            Scope::Everywhere => "everywhere".to_owned(),
+            Scope::Organization(organization) => format!("of {organization}"),
+            // A user's own numbers take up nothing of what the organisation's services may ask for.
+            Scope::Own {
+                account,
+                organization,
+            } => format!("own {organization} {account}"),
         };
         let places = {
             let organizations = self.organizations.lock();
             let mut organizations = organizations.unwrap_or_else(PoisonError::into_inner);
             // Whoever has no list running or waiting needs no entry.
             organizations.retain(|_, places| Arc::strong_count(places) > 1);
-            let places = organizations.entry(organization.to_owned());
+            let places = organizations.entry(organization);
             places
                 .or_insert_with(|| Arc::new(Semaphore::new(self.each)))
                 .clone()
@@ -135,7 +149,9 @@ impl Store {
                 }
             }
         };
-        page.await
+        self.lists
+            .bounded(page)
+            .await
             .map_err(|fault: Fault| health.report(&fault, "listing accounts"))
     }
 
@@ -152,7 +168,9 @@ impl Store {
                 }
             }
         };
-        page.await
+        self.lists
+            .bounded(page)
+            .await
             .map_err(|fault: Fault| health.report(&fault, "searching numbers"))
     }
 
@@ -169,7 +187,9 @@ impl Store {
                 }
             }
         };
-        page.await
+        self.lists
+            .bounded(page)
+            .await
             .map_err(|fault: Fault| health.report(&fault, "listing numbers"))
     }
 }

@@ -203,6 +203,14 @@ impl Store {
         all
     }
 
+    /// Copies what was committed into an SQLite file, so that nothing is left beside it. For the end, when
+    /// nothing is written any more; what cannot be copied stays in the log, where the next start finds it.
+    pub async fn close(&self) {
+        if self.shared.sql.backend == DbBackend::Sqlite {
+            checkpoint::copy(&mut *self.jobs.lock().await, checkpoint::TO_ITS_END).await;
+        }
+    }
+
     /// The current time, from the clock that decisions are made by.
     pub fn now(&self) -> Time {
         (self.shared.source.now)()
@@ -241,7 +249,8 @@ async fn ready_dialer(settings: &Settings) -> Result<SharedDialer, OpenError> {
         },
     };
     if dialer.backend() != DbBackend::Postgres {
-        dialer.first(&settings.url).await?;
+        let session = dialer.first(&settings.url).await?;
+        dialer.keep(session);
         return Ok(Arc::new(dialer));
     }
     // Until it is known what sits between, nothing is set on a connection.

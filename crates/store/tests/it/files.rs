@@ -28,6 +28,24 @@ mod on_sqlite {
     }
 
     #[test]
+    fn a_file_that_was_taken_away_takes_no_writes() {
+        run(
+            Kind::Sqlite,
+            1,
+            super::a_file_that_was_taken_away_takes_no_writes,
+        );
+    }
+
+    #[test]
+    fn a_store_that_closes_leaves_nothing_in_the_log() {
+        run(
+            Kind::Sqlite,
+            1,
+            super::a_store_that_closes_leaves_nothing_in_the_log,
+        );
+    }
+
+    #[test]
     fn a_backup_is_whole() {
         run(Kind::Sqlite, 1, super::a_backup_is_whole);
     }
@@ -134,4 +152,36 @@ async fn a_backup_is_whole(world: &World) {
             .ends_with("partial")
     };
     assert!(!rest.any(left));
+}
+
+/// What goes on being written to a file that was taken away is lost with the process.
+async fn a_file_that_was_taken_away_takes_no_writes(world: &World) {
+    let store = world.store().await;
+    does(&store, "ann", named("")).await;
+    for suffixes in [vec!["-wal"], vec![""], vec!["", "-wal", "-shm"]] {
+        let away = |suffix: &str| file(world, &format!("{suffix}.away"));
+        for suffix in &suffixes {
+            std::fs::rename(file(world, suffix), away(suffix)).expect("must move");
+        }
+        for n in 0..3 {
+            let refused = act(&store, &service(), &format!("lost {n}"), named("")).await;
+            assert_eq!(refused, Err(ringback_core::Refusal::Unavailable));
+        }
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        assert!(store.ping().await.is_err());
+        assert!(suffixes.iter().all(|suffix| !file(world, suffix).exists()));
+        for suffix in &suffixes {
+            std::fs::rename(away(suffix), file(world, suffix)).expect("must move back");
+        }
+        does(&store, &format!("back {}", suffixes.concat()), named("")).await;
+    }
+}
+
+async fn a_store_that_closes_leaves_nothing_in_the_log(world: &World) {
+    let store = world.store().await;
+    for n in 0..20 {
+        does(&store, &format!("user {n}"), named("")).await;
+    }
+    store.close().await;
+    assert_eq!(size(&file(world, "-wal")), 0);
 }
