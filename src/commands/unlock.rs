@@ -29,8 +29,8 @@ pub struct UnlockArguments {
     /// As for `serve`: works on the database itself
     #[arg(long, value_name = "FILE", conflicts_with = "url")]
     config: Option<PathBuf>,
-    /// A running server in place of the database, such as https://ringback.example.com
-    #[arg(long, value_name = "URL", requires = "token")]
+    /// A running server in place of the database, by its address
+    #[arg(long, value_name = "https://HOST", requires = "token")]
     url: Option<String>,
     /// A token with user.write for it; `-` reads it from standard input
     #[arg(long, value_name = "TOKEN", requires = "url")]
