@@ -209,12 +209,7 @@ impl Dialer {
                     Ok(Session::postgres(connection))
                 }
                 Target::Sqlite { options, .. } => {
-                    let cache = match purpose {
-                        Purpose::Keys => "-8192",
-                        Purpose::Lists => "-2048",
-                    };
-                    let options = options.as_ref().clone().pragma("cache_size", cache);
-                    let connection = SqliteConnection::connect_with(&options).await?;
+                    let connection = SqliteConnection::connect_with(options).await?;
                     Ok(Session::sqlite(connection).await?)
                 }
             }
@@ -322,6 +317,8 @@ fn sqlite_options(url: &str, limits: Limits) -> Result<SqliteConnectOptions, Sql
         // the database when it has grown to 32 MiB; until then others do it, and cut it when it is at rest.
         // To cut it whenever it begins anew would make commits slower, which would have to grow it again.
         .pragma("temp_store", "memory")
+        // Each connection keeps so many KiB of pages; the operating system keeps the rest.
+        .pragma("cache_size", "-2048")
         .pragma("wal_autocheckpoint", "8192")
         .disable_statement_logging())
 }
