@@ -214,17 +214,22 @@ impl Dialer {
                 }
             }
         };
-        match tokio::time::timeout(self.limits.statement, dialing).await {
-            Ok(dialed) => dialed,
-            Err(_) => Err(Fault::Unavailable("nobody answers there in time".into())),
-        }
+        self.in_time(dialing).await
     }
 
     /// A connection that nothing was set on, to look at whoever answers there. PostgreSQL only.
     pub(crate) async fn bare(&self) -> Result<PgConnection, Fault> {
-        match &self.to {
-            Target::Postgres { options, .. } => connected(options).await,
-            Target::Sqlite { .. } => Err(Fault::Failed("SQLite has no server".into())),
+        let Target::Postgres { options, .. } = &self.to else {
+            return Err(Fault::Failed("SQLite has no server".into()));
+        };
+        self.in_time(connected(options)).await
+    }
+
+    /// Waits for a step of connecting, as long as a statement may take.
+    async fn in_time<T>(&self, step: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        match tokio::time::timeout(self.limits.statement, step).await {
+            Ok(done) => done,
+            Err(_) => Err(Fault::Unavailable("nobody answers there in time".into())),
         }
     }
 
@@ -327,10 +332,13 @@ fn sqlite_options(url: &str, limits: Limits) -> Result<SqliteConnectOptions, Sql
 pub(crate) async fn other_encoding(dialer: &Dialer) -> Result<Option<String>, Fault> {
     let mut connection = dialer.bare().await?;
     // Not prepared: it is not known yet whether something sits between that would mix that up.
-    let row = raw_sql("SELECT current_setting('server_encoding')")
-        .fetch_one(&mut connection)
-        .await?;
-    let encoding: String = row.try_get(0)?;
+    let asking = async {
+        let row = raw_sql("SELECT current_setting('server_encoding')")
+            .fetch_one(&mut connection)
+            .await?;
+        Ok(row.try_get(0)?)
+    };
+    let encoding: String = dialer.in_time(asking).await?;
     Ok(Some(encoding).filter(|encoding| encoding != "UTF8"))
 }
 

@@ -31,6 +31,9 @@ pub(crate) enum Tables {
     },
 }
 
+/// How long migrating may take: as long as folding the names of many millions of users does.
+const LONGEST: Duration = Duration::from_secs(3_600);
+
 /// The version of the tables that this program makes: how many steps it knows.
 pub(crate) fn known() -> u32 {
     u32::try_from(Migrator::migrations().len()).unwrap_or(u32::MAX)
@@ -155,9 +158,14 @@ async fn migrate_once(settings: &Settings, dialer: &Dialer) -> Result<(), DbErr>
         .sqlx_logging(false)
         .map_sqlx_postgres_opts(|postgres| postgres.extra_float_digits(None));
     let database = Database::connect(options).await?;
-    let done = in_one_transaction(&database).await;
-    let closed = database.close().await;
-    done.and(closed)
+    let done = tokio::time::timeout(LONGEST, in_one_transaction(&database)).await;
+    let done = done.unwrap_or_else(|_| Err(DbErr::Custom(format!("not done in {LONGEST:?}"))));
+    // What was done is done; a connection that says nothing any more need not be waited for.
+    let closing = tokio::time::timeout(dialer.limits.statement, database.close());
+    if !matches!(closing.await, Ok(Ok(()))) {
+        tracing::debug!("the connection that migrated could not be closed");
+    }
+    done
 }
 
 async fn in_one_transaction(database: &DatabaseConnection) -> Result<(), DbErr> {
