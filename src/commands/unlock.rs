@@ -77,7 +77,7 @@ async fn change_database(
     let command = Command {
         caller,
         account: user.to_owned(),
-        action: Action::Unlock,
+        action: Action::Change(Change::Unlock),
     };
     let done = store.execute(command, None).await;
     done.with_context(|| format!("user {user}"))?;

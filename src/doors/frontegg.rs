@@ -206,10 +206,10 @@ async fn create(State(door): State<Door>, request: Request) -> Answer {
     let number = door.number(&members.text("phoneNumber")?);
     let verify = members.flag("verify")?.unwrap_or(true);
     let verification = verify.then_some(Verification::Code(Delivery::Send));
-    let action = Action::AddPhone {
+    let action = Action::Change(Change::Add {
         number,
         verification,
-    };
+    });
     let reply = door.execute(user, action).await?;
     let sent = CodeSent {
         otc_token: door.otc_token(Purpose::Verify, &reply),
@@ -222,7 +222,7 @@ async fn preverify(State(door): State<Door>, request: Request) -> Answer {
     let members = Members::read(request).await?;
     let number = door.number(&members.text("phoneNumber")?);
     let reply = door
-        .execute(user, Action::PreverifyPhone { number })
+        .execute(user, Action::Change(Change::Preverify { number }))
         .await?;
     let sent = CodeSent {
         otc_token: door.otc_token(Purpose::Verify, &reply),
@@ -236,8 +236,14 @@ async fn verify(State(door): State<Door>, request: Request) -> Answer {
     let (token, code) = (members.text("otcToken")?, members.text("code")?);
     let otc = door.otc(Purpose::Verify, &user.user, &token)?;
     let which = Which::Challenge(otc.challenge);
-    door.execute(user, Action::ConfirmPhone { which, code })
-        .await?;
+    door.execute(
+        user,
+        Action::Change(Change::Verify {
+            which,
+            guess: Guess(code),
+        }),
+    )
+    .await?;
     Ok(StatusCode::OK.into_response())
 }
 
@@ -258,7 +264,9 @@ async fn own(State(door): State<Door>, request: Request) -> Answer {
 async fn ask_removal(State(door): State<Door>, id: Named<String>, request: Request) -> Answer {
     let user = door.user(request.headers(), Right::Write).await?;
     let phone = phone(id.ok().map(|Path(id)| id))?;
-    let reply = door.execute(user, Action::RequestRemoval { phone }).await?;
+    let reply = door
+        .execute(user, Action::Change(Change::RequestRemoval { phone }))
+        .await?;
     let asked = RemovalAsked {
         phone_id: phone.to_string(),
         otc_token: door.otc_token(Purpose::Remove, &reply),
@@ -275,11 +283,11 @@ async fn remove(State(door): State<Door>, id: Named<String>, request: Request) -
     if otc.phone != phone {
         return Err(Refusal::CodeRefused(CodeFailure::Absent).into());
     }
-    let action = Action::ConfirmRemoval {
+    let action = Action::Change(Change::ConfirmRemoval {
         phone,
         challenge: otc.challenge,
-        code,
-    };
+        guess: Guess(code),
+    });
     door.execute(user, action).await?;
     Ok(StatusCode::OK.into_response())
 }
@@ -293,10 +301,10 @@ async fn create_verified(
     let members = Members::read(request).await?;
     let number = door.number(&members.text("phoneNumber")?);
     let Path(user) = user.map_err(|_| Refusal::AccountNotFound)?;
-    let action = Action::AddPhone {
+    let action = Action::Change(Change::Add {
         number,
         verification: Some(Verification::Trusted),
-    };
+    });
     door.execute_on(user, caller, action).await?;
     Ok(StatusCode::CREATED.into_response())
 }
@@ -309,8 +317,14 @@ async fn remove_at_once(
     let caller = door.service(request.headers()).await?;
     let Path((user, id)) = path.map_err(|_| Refusal::PhoneNotFound)?;
     let phone = phone(Some(id))?;
-    door.execute_on(user, caller, Action::DropPhone { phone })
-        .await?;
+    door.execute_on(
+        user,
+        caller,
+        Action::Change(Change::Remove {
+            which: Which::Phone(phone),
+        }),
+    )
+    .await?;
     Ok(StatusCode::OK.into_response())
 }
 

@@ -269,8 +269,14 @@ async fn verify(State(door): State<Door>, request: Request) -> Told {
     let (number, code) = (form.text(PHONE_NUMBER), form.text(VERIFICATION_CODE));
     form.done()?;
     let which = Which::Number(door.number(&number));
-    door.execute_own(&caller, Action::ConfirmPhone { which, code })
-        .await?;
+    door.execute_own(
+        &caller,
+        Action::Change(Change::Verify {
+            which,
+            guess: Guess(code),
+        }),
+    )
+    .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -283,7 +289,7 @@ async fn update(State(door): State<Door>, request: Request) -> Told {
     form.done()?;
     let number = door.number(&number);
     let reply = door
-        .execute_own(&caller, Action::ChangePhone { number })
+        .execute_own(&caller, Action::Change(Change::Replace { number }))
         .await?;
     let told = profile::of(door.changed(&caller).await?.as_ref());
     Ok(timed(&reply, Json(told)))
@@ -292,7 +298,15 @@ async fn update(State(door): State<Door>, request: Request) -> Told {
 /// Has no body; one that comes along is not looked at.
 async fn send(State(door): State<Door>, headers: HeaderMap) -> Told {
     let caller = door.writer(&headers).await?;
-    let reply = door.execute_own(&caller, Action::ResendChange).await?;
+    let reply = door
+        .execute_own(
+            &caller,
+            Action::Change(Change::Resend {
+                which: Which::Next,
+                delivery: Delivery::Send,
+            }),
+        )
+        .await?;
     Ok(timed(&reply, sent()))
 }
 
@@ -309,7 +323,16 @@ async fn user_send(
     if caller.user == user && !caller.may(Right::Write) {
         return Err(Refusal::PermissionDenied.into());
     }
-    let reply = door.execute(caller, &user, Action::ResendChange).await?;
+    let reply = door
+        .execute(
+            caller,
+            &user,
+            Action::Change(Change::Resend {
+                which: Which::Next,
+                delivery: Delivery::Send,
+            }),
+        )
+        .await?;
     Ok(timed(&reply, sent()))
 }
 
@@ -343,9 +366,9 @@ async fn credential_start(State(door): State<Door>, request: Request) -> Told {
     let number = form.text(PHONE_NUMBER);
     form.done()?;
     let number = door.number(&number);
-    let action = Action::PreverifyPhone {
+    let action = Action::Change(Change::Preverify {
         number: number.clone(),
-    };
+    });
     let told = match (door.execute_own(&caller, action).await, number) {
         (Ok(reply), _) => {
             return Ok(timed(&reply, Json(json!({"status": "sms_sent"}))));
@@ -374,7 +397,13 @@ async fn credential_verify(State(door): State<Door>, request: Request) -> Told {
     form.done()?;
     let which = Which::Latest;
     let reply = door
-        .execute_own(&caller, Action::ConfirmPhone { which, code })
+        .execute_own(
+            &caller,
+            Action::Change(Change::Verify {
+                which,
+                guess: Guess(code),
+            }),
+        )
         .await?;
     let account = door.changed(&caller).await?;
     let phone = reply.phone.and_then(|id| account.phone(id));
@@ -392,8 +421,13 @@ async fn credential_delete(State(door): State<Door>, request: Request) -> Told {
     let number = form.text(PHONE_NUMBER);
     form.done()?;
     let number = door.number(&number);
-    door.execute_own(&caller, Action::RemoveNumber { number })
-        .await?;
+    door.execute_own(
+        &caller,
+        Action::Change(Change::Remove {
+            which: Which::Number(number),
+        }),
+    )
+    .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

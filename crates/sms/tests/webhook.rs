@@ -60,7 +60,7 @@ fn code() -> Code {
             organization: None,
             profile: Box::default(),
             phone: Some(SetPhone {
-                number: Ok(Number::from_stored("+41791234567")),
+                number: "+41791234567".into(),
                 verification: Verification::Code(Delivery::Return),
             }),
         },

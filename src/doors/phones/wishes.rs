@@ -40,10 +40,10 @@ pub(super) fn add(request: AddUserPhoneRequest, rules: &NumberRules) -> Result<W
         }
         Some(Arm::Later(_)) => None,
     };
-    let action = Action::AddPhone {
+    let action = Action::Change(Change::Add {
         number: Number::parse(&request.phone, rules),
         verification,
-    };
+    });
     Wish::new(request.user_id, action)
 }
 
@@ -53,7 +53,10 @@ pub(super) fn preverify(
 ) -> Result<Wish, Refusal> {
     length("phone", &request.phone, 1)?;
     let number = Number::parse(&request.phone, rules);
-    Wish::new(request.user_id, Action::PreverifyPhone { number })
+    Wish::new(
+        request.user_id,
+        Action::Change(Change::Preverify { number }),
+    )
 }
 
 pub(super) fn verify(
@@ -69,26 +72,40 @@ pub(super) fn verify(
         }
     };
     let code = code(request.verification_code)?;
-    Wish::new(request.user_id, Action::ConfirmPhone { which, code })
+    Wish::new(
+        request.user_id,
+        Action::Change(Change::Verify {
+            which,
+            guess: Guess(code),
+        }),
+    )
 }
 
 pub(super) fn request_removal(request: RequestUserPhoneRemovalRequest) -> Result<Wish, Refusal> {
     let phone = id("phone_id", &request.phone_id)?;
-    Wish::new(request.user_id, Action::RequestRemoval { phone })
+    Wish::new(
+        request.user_id,
+        Action::Change(Change::RequestRemoval { phone }),
+    )
 }
 
 pub(super) fn confirm_removal(request: ConfirmUserPhoneRemovalRequest) -> Result<Wish, Refusal> {
-    let action = Action::ConfirmRemoval {
+    let action = Action::Change(Change::ConfirmRemoval {
         phone: id("phone_id", &request.phone_id)?,
         challenge: id("challenge_id", &request.challenge_id)?,
-        code: code(request.verification_code)?,
-    };
+        guess: Guess(code(request.verification_code)?),
+    });
     Wish::new(request.user_id, action)
 }
 
 pub(super) fn remove(request: RemoveUserPhoneRequest) -> Result<Wish, Refusal> {
     let phone = id("phone_id", &request.phone_id)?;
-    Wish::new(request.user_id, Action::DropPhone { phone })
+    Wish::new(
+        request.user_id,
+        Action::Change(Change::Remove {
+            which: Which::Phone(phone),
+        }),
+    )
 }
 
 pub(super) fn change(
@@ -97,20 +114,29 @@ pub(super) fn change(
 ) -> Result<Wish, Refusal> {
     length("phone", &request.phone, 1)?;
     let number = Number::parse(&request.phone, rules);
-    Wish::new(request.user_id, Action::ChangePhone { number })
+    Wish::new(request.user_id, Action::Change(Change::Replace { number }))
 }
 
 pub(super) fn resend_change(request: ResendUserPhoneChangeRequest) -> Result<Wish, Refusal> {
-    Wish::new(request.user_id, Action::ResendChange)
+    Wish::new(
+        request.user_id,
+        Action::Change(Change::Resend {
+            which: Which::Next,
+            delivery: Delivery::Send,
+        }),
+    )
 }
 
 pub(super) fn make_primary(request: SetPrimaryUserPhoneRequest) -> Result<Wish, Refusal> {
     let phone = id("phone_id", &request.phone_id)?;
-    Wish::new(request.user_id, Action::MakePrimary { phone })
+    Wish::new(
+        request.user_id,
+        Action::Change(Change::MakePrimary { phone }),
+    )
 }
 
 pub(super) fn unlock(request: UnlockUserRequest) -> Result<Wish, Refusal> {
-    Wish::new(request.user_id, Action::Unlock)
+    Wish::new(request.user_id, Action::Change(Change::Unlock))
 }
 
 fn id(field: &str, text: &str) -> Result<Id, Refusal> {

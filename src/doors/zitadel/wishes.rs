@@ -40,10 +40,10 @@ pub(super) fn set_phone(request: SetPhoneRequest, rules: &NumberRules) -> Result
     };
     Ok(Wish {
         account: request.user_id,
-        action: Action::SetPhone(SetPhone {
+        action: Action::Change(Change::Set(SetPhone {
             number: Number::parse(&request.phone, rules),
             verification,
-        }),
+        })),
     })
 }
 
@@ -51,9 +51,12 @@ pub(super) fn resend(request: ResendPhoneCodeRequest) -> Result<Wish, Refusal> {
     length("ResendPhoneCodeRequest.UserId", &request.user_id, TEXT)?;
     Ok(Wish {
         account: request.user_id,
-        action: Action::ResendCode(match request.verification {
-            None | Some(ResendArm::SendCode(_)) => Delivery::Send,
-            Some(ResendArm::ReturnCode(_)) => Delivery::Return,
+        action: Action::Change(Change::Resend {
+            which: Which::Primary,
+            delivery: match request.verification {
+                None | Some(ResendArm::SendCode(_)) => Delivery::Send,
+                Some(ResendArm::ReturnCode(_)) => Delivery::Return,
+            },
         }),
     })
 }
@@ -64,9 +67,10 @@ pub(super) fn verify(request: VerifyPhoneRequest) -> Result<Wish, Refusal> {
     length(field, &request.verification_code, 1..=20)?;
     Ok(Wish {
         account: request.user_id,
-        action: Action::VerifyPhone {
-            code: request.verification_code,
-        },
+        action: Action::Change(Change::Verify {
+            which: Which::Primary,
+            guess: Guess(request.verification_code),
+        }),
     })
 }
 
@@ -74,7 +78,9 @@ pub(super) fn remove(request: RemovePhoneRequest) -> Result<Wish, Refusal> {
     length("RemovePhoneRequest.UserId", &request.user_id, TEXT)?;
     Ok(Wish {
         account: request.user_id,
-        action: Action::RemovePhone,
+        action: Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
     })
 }
 
@@ -224,10 +230,10 @@ pub(super) fn update_user(
     profile.username = request.username;
     Ok(Wish {
         account: request.user_id,
-        action: Action::Update {
+        action: Action::Change(Change::Update {
             profile: Box::new(profile),
             phone,
-        },
+        }),
     })
 }
 
@@ -297,10 +303,10 @@ pub(super) fn update_human(
     no_password(request.password.as_ref(), "password")?;
     Ok(Wish {
         account: request.user_id,
-        action: Action::Update {
+        action: Action::Change(Change::Update {
             profile: Box::new(change),
             phone,
-        },
+        }),
     })
 }
 

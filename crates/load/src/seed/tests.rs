@@ -80,10 +80,10 @@ async fn check(url: &str) {
     let command = Command {
         caller: service,
         account: user,
-        action: Action::SetPhone(SetPhone {
+        action: Action::Change(Change::Set(SetPhone {
             number,
             verification: Verification::Code(Delivery::Return),
-        }),
+        })),
     };
     let reply = store.execute(command, None).await.unwrap();
     assert_eq!(reply.sequence, account.sequence + 2);

@@ -88,13 +88,19 @@ async fn what_is_decided_is_found_again(world: &World) {
         assert!(failed(&refused, CodeFailure::Wrong));
     }
     world.pass(61);
-    let again = Action::ResendCode(Delivery::Send);
+    let again = Action::Change(Change::Resend {
+        which: Which::Primary,
+        delivery: Delivery::Send,
+    });
     mirror
         .act(&own("zoë"), again)
         .await
         .expect("must send again");
     world.pass(500);
-    let returned = Action::ResendCode(Delivery::Return);
+    let returned = Action::Change(Change::Resend {
+        which: Which::Primary,
+        delivery: Delivery::Return,
+    });
     let code = mirror
         .act(&service(), returned)
         .await
@@ -106,7 +112,7 @@ async fn what_is_decided_is_found_again(world: &World) {
         .await
         .expect("must verify");
     world.pass(1);
-    let change = Action::Update {
+    let change = Action::Change(Change::Update {
         profile: Box::new(ProfileChange {
             nick_name: Some("Ж".into()),
             gender: Some(i32::MAX),
@@ -114,10 +120,15 @@ async fn what_is_decided_is_found_again(world: &World) {
             ..ProfileChange::default()
         }),
         phone: PhoneChange::Set(set_phone(&number(2), TRUSTED)),
-    };
+    });
     mirror.act(&service(), change).await.expect("must change");
     mirror
-        .act(&own("zoë"), Action::RemovePhone)
+        .act(
+            &own("zoë"),
+            Action::Change(Change::Remove {
+                which: Which::Primary,
+            }),
+        )
         .await
         .expect("must remove");
     mirror
@@ -166,7 +177,14 @@ async fn several_numbers_are_found_in_order(world: &World) {
     assert_eq!(account.phones, expected);
     assert_eq!(account.primary, Some(last));
 
-    does(&store, "ann", Action::RemovePhone).await;
+    does(
+        &store,
+        "ann",
+        Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
+    )
+    .await;
     let account = store
         .find_account("ann")
         .await

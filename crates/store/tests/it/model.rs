@@ -40,14 +40,16 @@ fn random(dice: &mut Dice, codes: &BTreeMap<String, String>) -> Command {
         3 | 4 => set(&number, SEND),
         5 => set(&number, RETURN),
         6 => set(&number, TRUSTED),
-        7 => Action::AddPhone {
+        7 => Action::Change(Change::Add {
             number: Ok(number),
             verification: Some(SEND),
-        },
+        }),
         8 | 9 => guess(codes.get(&user).map_or("000000", String::as_str)),
         10 => match dice.roll(4) {
             0 => Action::Delete,
-            _ => Action::RemovePhone,
+            _ => Action::Change(Change::Remove {
+                which: Which::Primary,
+            }),
         },
         _ => guess("123456"),
     };

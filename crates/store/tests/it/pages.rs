@@ -103,10 +103,10 @@ async fn a_hundred_thousand_numbers_page_right_to_the_end(world: &World) {
 async fn a_list_shows_what_was_asked_for(world: &World) {
     let store = world.store().await;
     for (user, n) in [("ann", 1), ("ann", 2), ("bob", 3)] {
-        let action = Action::AddPhone {
+        let action = Action::Change(Change::Add {
             number: Ok(number(n)),
             verification: Some(TRUSTED),
-        };
+        });
         if n != 2 {
             does(&store, user, named(user)).await;
         }
@@ -118,9 +118,9 @@ async fn a_list_shows_what_was_asked_for(world: &World) {
     does(
         &store,
         "bob",
-        Action::PreverifyPhone {
+        Action::Change(Change::Preverify {
             number: Ok(number(4)),
-        },
+        }),
     )
     .await;
     let list = async |query: PhoneListQuery| {

@@ -133,7 +133,10 @@ async fn resends_at_once_put_one_message(world: &World) {
     world.pass(61);
     let caller = own("ann");
     let results = join_all((0..50).map(|n| {
-        let again = Action::ResendCode(Delivery::Send);
+        let again = Action::Change(Change::Resend {
+            which: Which::Primary,
+            delivery: Delivery::Send,
+        });
         act(&stores[n % 2], &caller, "ann", again)
     }));
     let sent = results.await.iter().filter(|result| result.is_ok()).count();

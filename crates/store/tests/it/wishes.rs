@@ -64,11 +64,14 @@ pub fn set_phone(number: &Number, verification: Verification) -> SetPhone {
 }
 
 pub fn set(number: &Number, verification: Verification) -> Action {
-    Action::SetPhone(set_phone(number, verification))
+    Action::Change(Change::Set(set_phone(number, verification)))
 }
 
 pub fn guess(code: &str) -> Action {
-    Action::VerifyPhone { code: code.into() }
+    Action::Change(Change::Verify {
+        which: Which::Primary,
+        guess: Guess(code.into()),
+    })
 }
 
 pub fn register(profile: Profile, phone: Option<SetPhone>) -> Action {
@@ -88,13 +91,13 @@ pub fn named(username: &str) -> Action {
 }
 
 pub fn rename(username: &str) -> Action {
-    Action::Update {
+    Action::Change(Change::Update {
         profile: Box::new(ProfileChange {
             username: Some(username.into()),
             ..ProfileChange::default()
         }),
         phone: PhoneChange::Keep,
-    }
+    })
 }
 
 pub fn command(caller: &Caller, account: &str, action: Action) -> Command {

@@ -16,7 +16,7 @@ fn rules() -> NumberRules {
 }
 
 fn number() -> Result<Number, NumberError> {
-    Ok(Number::from_stored("+41791234567"))
+    "+41791234567".into()
 }
 
 fn fresh() -> String {
@@ -64,10 +64,10 @@ fn every_arm_of_set_phone_is_a_verification() {
     for (arm, verification) in arms {
         let expected = Wish {
             account: "ann".into(),
-            action: Action::SetPhone(SetPhone {
+            action: Action::Change(Change::Set(SetPhone {
                 number: number(),
                 verification,
-            }),
+            })),
         };
         assert_eq!(set(arm), Ok(expected));
     }
@@ -112,7 +112,7 @@ fn a_bad_number_is_for_the_core_to_refuse() {
         verification: None,
     };
     let wish = set_phone(request, &rules()).unwrap();
-    let Action::SetPhone(set) = wish.action else {
+    let Action::Change(Change::Set(set)) = wish.action else {
         panic!("not a number");
     };
     assert_eq!(set.number, Err(NumberError::NotInternational));
@@ -128,9 +128,21 @@ fn the_other_phone_methods() {
         };
         resend(request).unwrap().action
     };
-    assert_eq!(resend(None), Action::ResendCode(Delivery::Send));
+    assert_eq!(
+        resend(None),
+        Action::Change(Change::Resend {
+            which: Which::Primary,
+            delivery: Delivery::Send
+        })
+    );
     let returned = Some(ResendArm::ReturnCode(ReturnPhoneVerificationCode {}));
-    assert_eq!(resend(returned), Action::ResendCode(Delivery::Return));
+    assert_eq!(
+        resend(returned),
+        Action::Change(Change::Resend {
+            which: Which::Primary,
+            delivery: Delivery::Return
+        })
+    );
 
     let verify = |code: &str| {
         verify(VerifyPhoneRequest {
@@ -141,7 +153,10 @@ fn the_other_phone_methods() {
     let code = "é".repeat(20);
     assert_eq!(
         verify(&code).unwrap().action,
-        Action::VerifyPhone { code: code.clone() }
+        Action::Change(Change::Verify {
+            which: Which::Primary,
+            guess: Guess(code.clone())
+        })
     );
     for bad in [String::new(), format!("{code}é")] {
         assert_eq!(
@@ -152,7 +167,12 @@ fn the_other_phone_methods() {
     }
 
     let gone = remove(RemovePhoneRequest { user_id: user_id() }).unwrap();
-    assert_eq!(gone.action, Action::RemovePhone);
+    assert_eq!(
+        gone.action,
+        Action::Change(Change::Remove {
+            which: Which::Primary
+        })
+    );
     let gone = delete(DeleteUserRequest { user_id: user_id() }).unwrap();
     assert_eq!((gone.account, gone.action), (user_id(), Action::Delete));
     assert!(
@@ -391,7 +411,7 @@ fn phone_update(phone: Option<SetHumanPhone>) -> UpdateUserRequest {
 #[test]
 fn an_update_keeps_sets_or_removes_the_number() {
     let change = |phone| match update_user(phone_update(phone), &rules()).unwrap().action {
-        Action::Update { phone, .. } => phone,
+        Action::Change(Change::Update { phone, .. }) => phone,
         other => panic!("not an update: {other:?}"),
     };
     assert_eq!(change(None), PhoneChange::Keep);
@@ -443,10 +463,10 @@ fn an_update_changes_only_what_it_names() {
     };
     assert_eq!(
         update_user(request, &rules()).unwrap().action,
-        Action::Update {
+        Action::Change(Change::Update {
             profile: Box::new(expected),
             phone: PhoneChange::Keep
-        }
+        })
     );
     let whole = UpdateHumanUserRequest {
         user_id: "ann".into(),
@@ -454,7 +474,9 @@ fn an_update_changes_only_what_it_names() {
         phone: Some(SetHumanPhone::default()),
         ..UpdateHumanUserRequest::default()
     };
-    let Action::Update { profile, phone } = update_human(whole, &rules()).unwrap().action else {
+    let Action::Change(Change::Update { profile, phone }) =
+        update_human(whole, &rules()).unwrap().action
+    else {
         panic!("not an update");
     };
     assert_eq!(profile.given_name.as_deref(), Some("Ann"));

@@ -24,29 +24,32 @@ fn add(number: &str) -> Action {
 }
 
 fn add_by(number: &str, verification: impl Into<Option<Verification>>) -> Action {
-    Action::AddPhone {
-        number: Ok(Number::from_stored(number)),
+    Action::Change(Change::Add {
+        number: number.into(),
         verification: verification.into(),
-    }
+    })
 }
 
 fn preverify(number: &str) -> Action {
-    let number = Ok(Number::from_stored(number));
-    Action::PreverifyPhone { number }
+    let number = number.into();
+    Action::Change(Change::Preverify { number })
 }
 
 fn change(number: &str) -> Action {
-    let number = Ok(Number::from_stored(number));
-    Action::ChangePhone { number }
+    let number = number.into();
+    Action::Change(Change::Replace { number })
 }
 
 fn confirm(which: Which, code: &str) -> Action {
     let code = code.into();
-    Action::ConfirmPhone { which, code }
+    Action::Change(Change::Verify {
+        which,
+        guess: Guess(code),
+    })
 }
 
 fn of(number: &str) -> Which {
-    Which::Number(Ok(Number::from_stored(number)))
+    Which::Number(number.into())
 }
 
 /// Number `n` of many.
@@ -261,7 +264,13 @@ fn a_pending_number_that_is_added_is_the_accounts() {
         world.proves("ann", TWO);
         assert!(world.primary_is("ann", ONE));
     }
-    world.does(&service(), "ann", Action::RemovePhone);
+    world.does(
+        &service(),
+        "ann",
+        Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
+    );
     world.does(&own("ann"), "ann", preverify(TWO));
     world.does(&own("ann"), "ann", add(TWO));
     assert!(world.primary_is("ann", TWO));
@@ -342,7 +351,13 @@ fn a_number_asked_beforehand_becomes_primary_where_there_is_none() {
         ]
     );
     assert_eq!(world.account("ann").primary, None);
-    let refusal = world.refuses(&own("ann"), "ann", Action::RemovePhone);
+    let refusal = world.refuses(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
+    );
     assert_eq!(refusal, Refusal::PhoneNotFound);
     world.proves("ann", ONE);
     assert!(world.primary_is("ann", ONE));
@@ -378,7 +393,11 @@ fn a_pending_number_that_was_never_proven_is_forgotten() {
     // Asking to remove it does not keep it.
     world.pass(300);
     let phone = world.held("ann", ONE).id;
-    world.does(&own("ann"), "ann", Action::RequestRemoval { phone });
+    world.does(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::RequestRemoval { phone }),
+    );
     world.now = end - MICROSECOND;
     let refusal = world.refuses(&own("ann"), "ann", add(TWO));
     assert_eq!(refusal, Refusal::TooManyNumbers);
@@ -419,12 +438,20 @@ fn only_a_proven_number_is_made_primary() {
     for number in [TWO, THREE] {
         let phone = world.held("ann", number).id;
         for caller in [own("ann"), service()] {
-            let refusal = world.refuses(&caller, "ann", Action::MakePrimary { phone });
+            let refusal = world.refuses(
+                &caller,
+                "ann",
+                Action::Change(Change::MakePrimary { phone }),
+            );
             assert_eq!(refusal, Refusal::PhoneUnverified);
         }
     }
     let phone = world.name_of_nothing();
-    let refusal = world.refuses(&own("ann"), "ann", Action::MakePrimary { phone });
+    let refusal = world.refuses(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::MakePrimary { phone }),
+    );
     assert_eq!(refusal, Refusal::PhoneNotFound);
 }
 
@@ -433,13 +460,21 @@ fn another_number_is_made_primary_once() {
     let mut world = World::unlimited().with_verified("ann", ONE);
     world.does(&service(), "ann", add_by(TWO, Verification::Trusted));
     let phone = world.held("ann", TWO).id;
-    let decision = world.act(&own("ann"), "ann", Action::MakePrimary { phone });
+    let decision = world.act(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::MakePrimary { phone }),
+    );
     assert_eq!(kinds(&decision), [EventKind::PrimaryChanged]);
     assert_eq!(decision.messages, []);
     assert!(world.primary_is("ann", TWO));
     assert!(world.held("ann", ONE).verified());
     let before = world.account("ann").clone();
-    let decision = world.act(&own("ann"), "ann", Action::MakePrimary { phone });
+    let decision = world.act(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::MakePrimary { phone }),
+    );
     assert_eq!(decision.result.map(|reply| reply.phone), Ok(Some(phone)));
     assert_eq!(decision.events, []);
     assert_eq!(*world.account("ann"), before);
