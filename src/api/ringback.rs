@@ -493,6 +493,7 @@ fn resend_after(times: Option<CodeTimes>) -> Option<prost_types::Duration> {
 }
 
 /// A refusal in ringback's own words, with its stable name as the detail's id.
+#[deny(clippy::wildcard_enum_match_arm)]
 pub fn status(refusal: &Refusal) -> Status {
     let (code, retry_after) = match refusal {
         Refusal::TokenMissing

@@ -95,6 +95,7 @@ fn bearing(mut response: Response) -> Response {
 }
 
 /// What a refusal is here. Statuses are ours where Frontegg publishes none.
+#[deny(clippy::wildcard_enum_match_arm)]
 pub(super) fn reply(refusal: &Refusal) -> Response {
     let none: Option<&'static str> = None;
     match refusal {
@@ -332,7 +333,7 @@ mod tests {
         insta::with_settings!({
             omit_expression => true,
             prepend_module_to_snapshot => false,
-            snapshot_path => "../../../tests/it/frontegg/snapshots",
+            snapshot_path => "../../../tests/it/api/frontegg/snapshots",
         }, {
             insta::assert_json_snapshot!("frontegg_every_refusal", shown);
         });

@@ -229,6 +229,7 @@ fn seconds(wait: Duration) -> u64 {
 }
 
 /// A refusal in ReachFive's words where it has published them, in ours where not.
+#[deny(clippy::wildcard_enum_match_arm)]
 fn reply(refusal: &Refusal) -> Problem {
     match refusal {
         Refusal::TokenMissing => {

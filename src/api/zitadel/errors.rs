@@ -46,6 +46,7 @@ pub fn status(refusal: &Refusal) -> Status {
 }
 
 /// A refusal of a method that calls a missing account `missing`.
+#[deny(clippy::wildcard_enum_match_arm)]
 pub fn status_of(refusal: &Refusal, missing: Missing) -> Status {
     let ours = |code, text: &str, retry_after, limit| {
         let id = format!("RINGBACK-{}", refusal.code());
