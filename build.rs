@@ -1,4 +1,4 @@
-//! Turns `proto/` into messages, services and the descriptor set that the JSON door reads.
+//! Turns `proto/` into messages, services and the descriptor set that the JSON API reads.
 
 use std::{env, error::Error, fs, path::PathBuf};
 

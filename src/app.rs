@@ -16,11 +16,9 @@ use tokio::sync::watch;
 
 use crate::auth::Auth;
 use crate::config::{Api, Config, RouteName};
-use crate::delivery::{Delivery, DeliverySettings};
-use crate::doors::{Doors, House};
-use crate::messages::Texts;
-use crate::serve::{GRACE, serve};
+use crate::http::{GRACE, Server, Services, serve};
 use crate::tls::{self, Tls};
+use crate::worker::{Delivery, DeliverySettings, Texts};
 
 /// How long a receiver of webhooks may take.
 const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,8 +54,8 @@ fn now() -> Time {
 pub struct App {
     /// What is remembered.
     pub store: Store,
-    /// Every door.
-    pub doors: Doors,
+    /// Every API, on one port.
+    pub server: Server,
     /// The port's certificate, unless it speaks in the clear.
     pub tls: Option<Tls>,
     /// Who delivers.
@@ -67,7 +65,7 @@ pub struct App {
 }
 
 impl App {
-    /// Connects, brings the tables up to date and opens the doors. Nothing listens and nothing is sent
+    /// Connects, brings the tables up to date and sets up every API. Nothing listens and nothing is sent
     /// before [`App::run`].
     pub async fn build(config: &Config, source: Source) -> anyhow::Result<App> {
         App::build_on(config, source, Tables::Migrate).await
@@ -91,7 +89,7 @@ impl App {
         }
         let (routes, inbox) = routes(config)?;
         let delivery = delivery(config, &store, routes);
-        let doors = Doors::open(House {
+        let server = Server::open(Services {
             store: store.clone(),
             auth: Arc::new(auth),
             inbox: inbox.clone(),
@@ -102,7 +100,7 @@ impl App {
         .await;
         Ok(App {
             store,
-            doors,
+            server,
             tls,
             delivery,
             inbox,
@@ -126,9 +124,9 @@ impl App {
         };
         let renewing = tls::renew(self.tls.clone());
         let serving = async move {
-            let answer = move |request| self.doors.clone().answer(request);
+            let answer = move |request| self.server.clone().answer(request);
             serve(listener, self.tls, answer, shutdown).await;
-            // The worker stops after the doors: what they still accepted may go out.
+            // The worker stops after the listener: what requests still accepted may go out.
             let _ = stop.send(true);
         };
         let working = async { tokio::join!(serving, delivery) };

@@ -5,7 +5,7 @@ mod explain;
 mod fault;
 mod issuer;
 mod keyset;
-mod known;
+mod token_cache;
 mod vendor;
 
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ use crate::config::{AuthSection, ConfigError, VendorSection};
 use claims::Grants;
 use fault::Fault;
 use issuer::Issuer;
-use known::Known;
+use token_cache::TokenCache;
 use vendor::Vendors;
 
 pub use vendor::{VendorRefusal, VendorToken};
@@ -52,7 +52,7 @@ pub struct Auth {
     vendors: Option<Vendors>,
     leeway_seconds: u64,
     default_organization: String,
-    known: Known,
+    known: TokenCache,
     clock: Clock,
 }
 
@@ -99,7 +99,7 @@ impl Auth {
             vendors: None,
             leeway_seconds: section.leeway_seconds,
             default_organization: default_organization.to_owned(),
-            known: Known::default(),
+            known: TokenCache::default(),
             clock,
         })
     }

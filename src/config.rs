@@ -31,7 +31,7 @@ pub const DEFAULTS: &str = include_str!("../ringback.default.toml");
 pub struct Config {
     /// Which APIs `serve` serves.
     pub apis: Vec<Api>,
-    /// The port that every door shares.
+    /// The port that every API shares.
     pub server: ServerSection,
     /// What makes that port https.
     pub tls: TlsSection,
@@ -55,7 +55,7 @@ pub struct Config {
     pub notify: NotifyRules,
     /// What is asked of users who change something by themselves.
     pub self_service: SelfServiceRules,
-    /// What the ReachFive door asks for and tells.
+    /// What the ReachFive API asks for and tells.
     pub reachfive: ReachFiveSection,
     /// What messages say.
     pub messages: MessagesSection,
@@ -92,7 +92,7 @@ impl Api {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerSection {
-    /// Where every door listens.
+    /// Where every API listens.
     pub listen: SocketAddr,
 }
 

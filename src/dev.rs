@@ -75,7 +75,7 @@ struct DevKeys {
     vendor: Vendor,
 }
 
-/// What a back end shows to get an environment token at the Frontegg door.
+/// What a back end shows to get an environment token at the Frontegg API.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Vendor {
@@ -299,7 +299,7 @@ impl DevHome {
     }
 
     /// Writes `dev.json`: where the service is, a token that may do everything for a day, and what a back
-    /// end shows at the Frontegg door. Readers see the old file or the new one, never a part.
+    /// end shows at the Frontegg API. Readers see the old file or the new one, never a part.
     pub fn write_dev_json(&self, base_url: &str, now: Time) -> Result<(), DevError> {
         let admin = TokenRequest {
             sub: "admin".to_owned(),

@@ -1,17 +1,15 @@
 //! ringback: phone numbers of users, proven. This package speaks: it turns requests of many wires into
 //! commands, and messages into sends. `ringback-core` decides, `ringback-store` remembers and
-//! `ringback-sms` delivers. `docs/ARCHITECTURE.md` shows the house.
+//! `ringback-sms` delivers. `docs/ARCHITECTURE.md` shows what is where.
 
+pub mod api;
 pub mod app;
 pub mod auth;
-pub mod code_times;
 pub mod commands;
 pub mod config;
-pub mod delivery;
 pub mod dev;
-pub mod doors;
-pub mod messages;
+pub mod http;
 pub mod proto;
-pub mod serve;
 pub mod telemetry;
 pub mod tls;
+pub mod worker;

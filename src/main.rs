@@ -33,7 +33,7 @@ enum Command {
         #[arg(long)]
         tls: bool,
     },
-    /// Serve every door, and deliver
+    /// Serve every API, and deliver
     Serve {
         /// Comes over the defaults (ringback.default.toml); RINGBACK_<SECTION>__<KEY> comes over both
         #[arg(long, value_name = "FILE")]

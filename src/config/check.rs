@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use super::{Api, Config, ConfigError, RouteName, VendorClient};
 
 impl Config {
-    /// Says everything that keeps the whole program, doors and delivery, from starting.
+    /// Says everything that keeps the whole program, APIs and delivery, from starting.
     pub fn check(&self) -> Result<(), ConfigError> {
         let mut error = ConfigError::default();
         self.judge_apis(&mut error);

@@ -6,7 +6,7 @@ use tonic::Code;
 
 use crate::app::TestApp;
 use crate::database::Database;
-use crate::wire::Wire;
+use crate::http::wire::Wire;
 
 crate::on_both! {
     a_path_of_an_api_that_is_off_is_unknown,

@@ -12,8 +12,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use ringback::app::App;
 use ringback::config::{Api, Config, IssuerSection, Permission, RouteName};
-use ringback::delivery::Delivery;
-use ringback::serve::serve;
+use ringback::http::serve;
+use ringback::worker::Delivery;
 use ringback_core::Time;
 use ringback_sms::Inbox;
 use ringback_store::Source;
@@ -70,7 +70,7 @@ impl TestApp {
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(async move {
-            let answer = move |request| app.doors.clone().answer(request);
+            let answer = move |request| app.server.clone().answer(request);
             serve(listener, app.tls, answer, async { drop(stopped.await) }).await;
         });
         TestApp {

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use crate::app::TestApp;
 use crate::database::Database;
-use crate::wire::Wire;
+use crate::http::wire::Wire;
 
+mod apis;
 mod codes;
-mod doors;
 mod numbers;
 
 pub use numbers::SPELLINGS;

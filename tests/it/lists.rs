@@ -5,7 +5,7 @@ use tonic::Code;
 
 use crate::app::TestApp;
 use crate::database::Database;
-use crate::wire::Wire;
+use crate::http::wire::Wire;
 
 crate::on_both! {
     users_are_found_by_their_number,

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::app::TestApp;
 use crate::database::Database;
-use crate::wire::{Failure, Wire};
+use crate::http::wire::{Failure, Wire};
 
 crate::on_both! {
     who_asks,
@@ -164,7 +164,7 @@ fn row_of(refusal: &Refusal) -> Option<&'static str> {
         Refusal::AccountExists => "account_exists",
         Refusal::PhoneNotFound => "phone_not_found",
         Refusal::PhoneUnchanged => "phone_unchanged",
-        // Through these doors an account has one number, which the next one replaces.
+        // Through these APIs an account has one number, which the next one replaces.
         Refusal::TooManyNumbers | Refusal::PhoneUnverified => return None,
         Refusal::NumberInvalid(NumberError::Empty) => "number_empty",
         Refusal::NumberInvalid(NumberError::Extension) => "number_extension",

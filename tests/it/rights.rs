@@ -10,8 +10,8 @@ use tonic::Code;
 
 use crate::app::TestApp;
 use crate::database::Database;
+use crate::http::wire::{Failure, Wire};
 use crate::refusals::harmless;
-use crate::wire::{Failure, Wire};
 
 crate::on_both! {
     self_service_gets_no_code_and_vouches_for_nothing,

@@ -1,4 +1,4 @@
-//! What can be asked of the store, in terms of no particular door.
+//! What can be asked of the store, in terms of no particular API.
 
 use ringback_core::rights::Scope;
 use ringback_core::{Account, Id, Number, Phone};

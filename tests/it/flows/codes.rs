@@ -1,10 +1,10 @@
-//! Codes and messages: what is repeated, what they say, how JSON is read. What ends a code is in `doors`.
+//! Codes and messages: what is repeated, what they say, how JSON is read. What ends a code is in `api`.
 
 use serde_json::json;
 
 use crate::app::TestApp;
 use crate::database::Database;
-use crate::wire::Wire;
+use crate::http::wire::Wire;
 
 crate::on_both! {
     a_resend_repeats_the_code_while_it_is_fresh,

@@ -6,7 +6,7 @@ use tonic::Code;
 
 use crate::app::TestApp;
 use crate::database::Database;
-use crate::wire::Wire;
+use crate::http::wire::Wire;
 
 crate::on_both! {
     spellings_of_a_number_are_one_number,

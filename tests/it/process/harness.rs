@@ -13,7 +13,7 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::doors;
+use crate::api;
 
 /// The secret that tests sign their tokens with.
 pub const TOKEN_SECRET: &str = "what only the issuer and we may know";
@@ -376,8 +376,8 @@ impl Server {
         call(&self.client, &self.base, method, path, token, body).await
     }
 
-    /// A call of any door that must be answered.
-    pub async fn send(&self, call: &doors::Call, token: &str) -> doors::Answer {
+    /// A call of any API that must be answered.
+    pub async fn send(&self, call: &api::Call, token: &str) -> api::Answer {
         let answer = call.send(&self.client, &self.base, Some(token)).await;
         answer.unwrap_or_else(|error| panic!("{call:?}: {error:?}\n{}", self.program.printed()))
     }
@@ -464,7 +464,7 @@ pub fn admin() -> String {
     token("operator", &["IAM_OWNER"])
 }
 
-/// A token of an end user, which every door takes.
+/// A token of an end user, which every API takes.
 pub fn end_user(user: &str) -> String {
     token(user, &[])
 }

@@ -7,8 +7,8 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 
 use super::harness::{Server, Setup, TOKEN_SECRET, admin, end_user, number, secrets, until};
+use crate::api::{Api, Call, Question};
 use crate::database::Database;
-use crate::doors::{Call, Door, Question};
 
 /// What a flow knew that nobody else may know.
 #[derive(Default)]
@@ -74,9 +74,9 @@ async fn nothing_leaks(database: Database) {
     all.search("events, budgets and accounts", &elsewhere, true);
 }
 
-/// One user's whole story, with a slip in each place where one can happen. Users take turns at the doors.
+/// One user's whole story, with a slip in each place where one can happen. Users take turns at the APIs.
 async fn flow(server: Arc<Server>, n: usize) -> Secrets {
-    let door = Door::ALL[n % Door::ALL.len()];
+    let api = Api::ALL[n % Api::ALL.len()];
     let (user, number, next) = (format!("user-{n}"), number(n), number(500_000 + n));
     let token = end_user(&user);
     let mut story = Story {
@@ -84,11 +84,11 @@ async fn flow(server: Arc<Server>, n: usize) -> Secrets {
         token: &token,
         known: Secrets::default(),
     };
-    story.call(&door.set(&user, "+41 79 000"), 400).await;
-    story.asks(door, &user, &number).await;
-    match door {
+    story.call(&api.set(&user, "+41 79 000"), 400).await;
+    story.asks(api, &user, &number).await;
+    match api {
         // Once more with a code that is returned, and a notice to the number that goes.
-        Door::Zitadel => {
+        Api::Zitadel => {
             let body = json!({"phone": next, "returnCode": {}});
             let path = format!("/v2/users/{user}/phone");
             let answer = server.post(&path, &admin(), body).await;
@@ -97,28 +97,28 @@ async fn flow(server: Arc<Server>, n: usize) -> Secrets {
             story.known.codes.insert(returned.to_owned());
         }
         // Once more with a number that is announced, and a removal with a code of its own.
-        Door::Frontegg => {
-            let mut announce = door.resends(&user, &next);
+        Api::Frontegg => {
+            let mut announce = api.resends(&user, &next);
             let reply = story.call(&announce.remove(0), 200).await;
             story.knows(&reply);
-            let shown = story.call(&door.read(&user), 200).await;
+            let shown = story.call(&api.read(&user), 200).await;
             let id = shown[0]["id"].as_str().expect("an id");
-            let reply = story.call(&door.remove(&user, &number, id), 200).await;
+            let reply = story.call(&api.remove(&user, &number, id), 200).await;
             story.knows(&reply);
             let code = story.code(&number, 2).await;
             let otc = reply["otcToken"].as_str().expect("a token");
             for (guess, status) in [(story.wrong(&code), 400), (code, 200)] {
                 story
-                    .call(&door.confirm_removal(id, otc, &guess), status)
+                    .call(&api.confirm_removal(id, otc, &guess), status)
                     .await;
             }
             let code = story.code(&next, 1).await;
             story.known.codes.insert(code);
         }
         // Once more for the number that is to replace the first one.
-        Door::ReachFive => story.asks(door, &user, &next).await,
+        Api::ReachFive => story.asks(api, &user, &next).await,
     }
-    story.call(&door.read(&user), 200).await;
+    story.call(&api.read(&user), 200).await;
     let mut known = story.known;
     known.numbers.extend([number, next]);
     known.tokens.insert(token);
@@ -168,19 +168,18 @@ impl Story<'_> {
     }
 
     /// Sets a number and verifies it.
-    async fn asks(&mut self, door: Door, user: &str, number: &str) {
-        let answer = self.server.send(&door.set(user, number), self.token).await;
+    async fn asks(&mut self, api: Api, user: &str, number: &str) {
+        let answer = self.server.send(&api.set(user, number), self.token).await;
         let reply = answer.outcome().expect("set");
         let question = Question::read(number, &reply);
-        if door == Door::Frontegg {
+        if api == Api::Frontegg {
             self.knows(&reply);
         }
         let code = self.code(number, 1).await;
-        let done = if door == Door::ReachFive { 204 } else { 200 };
+        let done = if api == Api::ReachFive { 204 } else { 200 };
         let wrong = self.wrong(&code);
         for (guess, status) in [(&wrong, 400), (&code, done), (&code, 400)] {
-            self.call(&door.submit(user, &question, guess), status)
-                .await;
+            self.call(&api.submit(user, &question, guess), status).await;
         }
     }
 }
@@ -221,16 +220,16 @@ async fn refusals(server: &Server, known: &mut Secrets) {
         let answer = server.post(path, &token, body).await;
         assert_eq!(answer.status, status, "{path}: {answer:?}");
     }
-    for door in [Door::Frontegg, Door::ReachFive] {
+    for api in [Api::Frontegg, Api::ReachFive] {
         let (user, guess) = (end_user("user-1"), "4815162342");
         let otc = "an-otcToken-that-nobody-gave".to_owned();
         let question = Question {
             number: impossible.clone(),
             otc: Some(otc.clone()),
         };
-        let mut calls = door.resends("user-1", &impossible);
-        calls.push(door.submit("user-1", &question, guess));
-        calls.push(door.set("user-1", &impossible));
+        let mut calls = api.resends("user-1", &impossible);
+        calls.push(api.submit("user-1", &question, guess));
+        calls.push(api.set("user-1", &impossible));
         for call in calls {
             let answer = server.send(&call, &user).await;
             assert_eq!(answer.status, 400, "{answer:?}");

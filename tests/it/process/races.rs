@@ -1,4 +1,4 @@
-//! Many requests at once, through each door: guesses are counted, a code verifies once, a message goes out
+//! Many requests at once, through each API: guesses are counted, a code verifies once, a message goes out
 //! once.
 
 use std::collections::HashSet;
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::harness::{Server, Setup, end_user, number, until};
+use crate::api::{Answer, Api, Call, Kind, Question, Refused};
 use crate::database::Database;
-use crate::doors::{Answer, Call, Door, Kind, Question, Refused};
 
 /// The processes that a race is spread over.
 struct Racers {
@@ -17,17 +17,17 @@ struct Racers {
     database: Database,
 }
 
-/// A user of one door, who starts the races at that door.
+/// A user of one API, who starts the races at that API.
 struct Racer<'a> {
     racers: &'a Racers,
-    door: Door,
+    api: Api,
     user: String,
     number: String,
 }
 
 impl Racers {
     async fn start(database: Database, count: usize) -> Racers {
-        // Numbers are added without end at one door, and set without end at the others.
+        // Numbers are added without end at one API, and set without end at the others.
         let setup = Setup::new(&database.url)
             .with("numbers.most_per_account", 100)
             .with("limits.sends_per_account", json!([]))
@@ -43,15 +43,15 @@ impl Racers {
         &self.servers[0]
     }
 
-    /// One user for each door.
+    /// One user for each API.
     fn each(&self) -> impl Iterator<Item = Racer<'_>> {
-        let racer = |(n, door): (usize, Door)| Racer {
+        let racer = |(n, api): (usize, Api)| Racer {
             racers: self,
-            door,
-            user: format!("ann-{}", door.name()),
+            api,
+            user: format!("ann-{}", api.name()),
             number: number(n),
         };
-        (0..).zip(Door::ALL).map(racer)
+        (0..).zip(Api::ALL).map(racer)
     }
 
     /// The messages to a number, whichever process sent them.
@@ -79,7 +79,7 @@ impl Racer<'_> {
 
     /// Sets the number, and waits for the code.
     async fn asked(&self) -> (Question, String) {
-        let set = self.door.set(&self.user, &self.number);
+        let set = self.api.set(&self.user, &self.number);
         let answer = self.racers.first().send(&set, &end_user(&self.user)).await;
         let reply = answer.outcome().expect("set");
         let code = until("a message", async || {
@@ -92,9 +92,9 @@ impl Racer<'_> {
 
     /// What the user holds.
     async fn held(&self) -> Vec<(String, bool)> {
-        let read = self.door.read(&self.user);
+        let read = self.api.read(&self.user);
         let answer = self.racers.first().send(&read, &end_user(&self.user)).await;
-        self.door.held(&answer.outcome().expect("read"))
+        self.api.held(&answer.outcome().expect("read"))
     }
 
     /// How many events the user has with these words.
@@ -126,18 +126,18 @@ async fn guesses_are_counted(racers: Racers) {
         let right: u32 = code.parse().expect("digits");
         let wrong = (0..200).map(|n| {
             let guess = format!("{:06}", (right + 1 + n) % 1_000_000);
-            racer.door.submit(&racer.user, &question, &guess)
+            racer.api.submit(&racer.user, &question, &guess)
         });
         let answers = racer.send(wrong).await;
         assert_eq!(answers.len(), 200);
         assert_eq!(accepted(&answers, Kind::CodeRefused), 0);
 
         let evaluated = racer.events(&["phone.verification_failed", "wrong"]).await;
-        assert_eq!(evaluated, 5, "{:?}", racer.door);
+        assert_eq!(evaluated, 5, "{:?}", racer.api);
         // Of those that were not looked at one event a minute tells.
         let refused = racer.events(&["phone.verification_failed"]).await;
         assert!((6..20).contains(&refused), "{refused}");
-        let submit = racer.door.submit(&racer.user, &question, &code);
+        let submit = racer.api.submit(&racer.user, &question, &code);
         let late = racer
             .send(racers.servers.iter().map(|_| submit.clone()))
             .await;
@@ -150,9 +150,9 @@ async fn guesses_are_counted(racers: Racers) {
 async fn a_code_verifies_once(racers: Racers) {
     for racer in racers.each() {
         let (question, code) = racer.asked().await;
-        let submit = racer.door.submit(&racer.user, &question, &code);
+        let submit = racer.api.submit(&racer.user, &question, &code);
         let answers = racer.send(std::iter::repeat_n(submit, 64)).await;
-        assert_eq!(accepted(&answers, Kind::CodeRefused), 1, "{:?}", racer.door);
+        assert_eq!(accepted(&answers, Kind::CodeRefused), 1, "{:?}", racer.api);
         assert_eq!(racer.events(&["phone.verified"]).await, 1);
         assert_eq!(racer.held().await, [(racer.number.clone(), true)]);
     }
@@ -162,10 +162,10 @@ async fn resends_send_one_message(racers: Racers) {
     for racer in racers.each() {
         // A code that was returned is no message, so that a first one may go out at once.
         let code = racers.first().register(&racer.user, &racer.number).await;
-        let resend = racer.door.resends(&racer.user, &racer.number).remove(0);
+        let resend = racer.api.resends(&racer.user, &racer.number).remove(0);
         let answers = racer.send(std::iter::repeat_n(resend, 50)).await;
         let too_soon = Kind::Limited(ringback_core::limit::Limit::CoolDown);
-        assert_eq!(accepted(&answers, too_soon), 1, "{:?}", racer.door);
+        assert_eq!(accepted(&answers, too_soon), 1, "{:?}", racer.api);
 
         // An empty outbox has nothing left that could become a second message.
         until("an empty outbox", async || {
@@ -185,11 +185,11 @@ async fn resends_send_one_message(racers: Racers) {
 
 async fn sequences_are_unique(racers: Racers) {
     for (nth, racer) in (1..).zip(racers.each()) {
-        let sets = (0..100).map(|n| racer.door.set(&racer.user, &number(nth * 1_000 + n)));
+        let sets = (0..100).map(|n| racer.api.set(&racer.user, &number(nth * 1_000 + n)));
         let answers = racer.send(sets).await;
         let replies: Vec<Value> = answers.into_iter().map(|said| said.expect("set")).collect();
-        // Of these doors one tells its users the sequence of what they did.
-        if racer.door == Door::Zitadel {
+        // Of these APIs one tells its users the sequence of what they did.
+        if racer.api == Api::Zitadel {
             let sequences: HashSet<&str> = replies
                 .iter()
                 .filter_map(|reply| reply["details"]["sequence"].as_str())
@@ -203,14 +203,11 @@ async fn sequences_are_unique(racers: Racers) {
             sequences,
             (1..=201).collect::<Vec<i64>>(),
             "{:?}",
-            racer.door
+            racer.api
         );
         assert_eq!(racer.events(&["phone.code_sent"]).await, 100);
         let held = racer.held().await;
-        assert_eq!(
-            held.len(),
-            if racer.door == Door::Frontegg { 100 } else { 1 }
-        );
+        assert_eq!(held.len(), if racer.api == Api::Frontegg { 100 } else { 1 });
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::harness::{Program, Server, Setup, dev_json, fresh_data, until};
-use crate::tls::{Issued, client, shown};
+use crate::http::tls::{Issued, client, shown};
 
 fn setup(issued: &Issued) -> Setup {
     let path = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();

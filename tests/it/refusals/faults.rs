@@ -9,7 +9,7 @@ use tonic::Code;
 use super::{row, snapshot};
 use crate::app::{TestApp, add_issuer, issuer_away, token_away};
 use crate::database::Database;
-use crate::wire::{Failure, Wire};
+use crate::http::wire::{Failure, Wire};
 
 crate::on_both! {
     a_full_lane_answers_at_once,

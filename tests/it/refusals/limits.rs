@@ -1,4 +1,4 @@
-//! Limits: which one it was, and when to come back. That they end then is in `doors`.
+//! Limits: which one it was, and when to come back. That they end then is in `api`.
 
 use ringback_core::limit::Window;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::row;
 use crate::app::TestApp;
 use crate::database::Database;
-use crate::wire::Wire;
+use crate::http::wire::Wire;
 
 crate::on_both! {
     too_soon,

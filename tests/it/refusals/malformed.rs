@@ -1,4 +1,4 @@
-//! Requests that are none: broken bodies, wrong paths, methods and types, at each door.
+//! Requests that are none: broken bodies, wrong paths, methods and types, at each API.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use tonic::Code;
 use super::snapshot;
 use crate::app::TestApp;
 use crate::database::Database;
-use crate::wire::{Failure, Wire, grpc};
+use crate::http::wire::{Failure, Wire, grpc};
 
 crate::on_both! {
     broken_messages,

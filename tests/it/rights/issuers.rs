@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use tonic::Code;
 
 use super::{all_of, methods, with_user};
+use crate::api::{Api, Question, User};
 use crate::app::{TestApp, add_issuer, issuer};
 use crate::database::Database;
-use crate::doors::{Door, Question, User};
-use crate::wire::Wire;
+use crate::http::wire::Wire;
 
 crate::on_both! {
     a_second_issuers_token_with_the_same_sub_reads_nothing,
@@ -143,42 +143,42 @@ async fn a_scope_in_an_end_users_token_grants_nothing_unless_the_issuer_says_so(
 async fn a_token_too_old_removes_nothing_at_any_other_api_when_fresh_token_seconds_is_set(
     database: Database,
 ) {
-    for door in Door::ALL {
+    for api in Api::ALL {
         let app = TestApp::start_with(database.another().await, |config| {
             config.self_service.fresh_token_seconds = 300;
             // The rule of the one API must not be what holds at it.
             config.reachfive.fresh_token_seconds = 0;
         });
         let app = app.await;
-        let (user, number) = (User::new(&app, door, "ann"), app.number());
+        let (user, number) = (User::new(&app, api, "ann"), app.number());
         let claims = |age: i64| {
-            let mut claims = door.claims("ann", "acme", app.now());
+            let mut claims = api.claims("ann", "acme", app.now());
             claims["iat"] = (app.now() - age).into();
             app.token(claims)
         };
         let young = claims(299);
-        let set = door.set("ann", &number);
-        let reply = crate::doors::send(&app, &set, &young).await.expect("set");
+        let set = api.set("ann", &number);
+        let reply = crate::api::send(&app, &set, &young).await.expect("set");
         let code = app.code(&number).await;
-        let submit = door.submit("ann", &Question::read(&number, &reply), &code);
-        crate::doors::send(&app, &submit, &young)
+        let submit = api.submit("ann", &Question::read(&number, &reply), &code);
+        crate::api::send(&app, &submit, &young)
             .await
             .expect("verified");
-        let shown = crate::doors::send(&app, &door.read("ann"), &claims(9_000)).await;
-        assert_eq!(door.held(&shown.expect("read")), [(number.clone(), true)]);
+        let shown = crate::api::send(&app, &api.read("ann"), &claims(9_000)).await;
+        assert_eq!(api.held(&shown.expect("read")), [(number.clone(), true)]);
         let id = user.id_of(&number).await;
         let before = app.database.dump().await;
-        let remove = door.remove("ann", &number, &id);
-        let mut ageless = door.claims("ann", "acme", app.now());
+        let remove = api.remove("ann", &number, &id);
+        let mut ageless = api.claims("ann", "acme", app.now());
         ageless.as_object_mut().expect("claims").remove("iat");
         for token in [claims(300), app.token(ageless)] {
-            let told = crate::doors::answer(&app, &remove, Some(&token)).await;
-            assert_eq!(told.status, 401, "{door:?}");
+            let told = crate::api::answer(&app, &remove, Some(&token)).await;
+            assert_eq!(told.status, 401, "{api:?}");
             let text = String::from_utf8_lossy(&told.body).into_owned();
             let says = text.contains("sign in again") || text.contains("not fresh enough");
-            assert!(says, "{door:?}: {text}");
+            assert!(says, "{api:?}: {text}");
         }
-        if door == Door::Zitadel {
+        if api == Api::Zitadel {
             for wire in Wire::ALL {
                 for (rpc, body) in [
                     ("RemovePhone", json!({"userId": "ann"})),
@@ -193,7 +193,7 @@ async fn a_token_too_old_removes_nothing_at_any_other_api_when_fresh_token_secon
             }
         }
         assert_eq!(app.database.dump().await, before);
-        crate::doors::send(&app, &remove, &young)
+        crate::api::send(&app, &remove, &young)
             .await
             .expect("removed");
     }

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use tonic::Code;
 
 use super::issuers::{SECOND, second};
+use crate::api::{Api, Call, answer};
 use crate::app::TestApp;
 use crate::database::Database;
-use crate::doors::{Call, Door, answer};
-use crate::wire::Wire;
+use crate::http::wire::Wire;
 
 crate::on_both! {
     everybody_meets_what_the_table_says,
@@ -120,27 +120,22 @@ fn rpcs(number: &str) -> Vec<(Kind, &'static str, Value)> {
 /// The calls of the vendors' APIs that name a user, and whose user is the token's: the latter say nothing
 /// about others.
 /// `id` and `held` are those of a number that the user has.
-fn calls(
-    door: Door,
-    user: &str,
-    number: &str,
-    (id, held): (&str, &str),
-) -> Vec<(Kind, bool, Call)> {
-    let naming = door.naming(user, number, id).into_iter();
-    let kind = match door {
-        Door::Zitadel => Kind::Change,
-        Door::Frontegg => Kind::Vouch,
-        Door::ReachFive => Kind::Serve,
+fn calls(api: Api, user: &str, number: &str, (id, held): (&str, &str)) -> Vec<(Kind, bool, Call)> {
+    let naming = api.naming(user, number, id).into_iter();
+    let kind = match api {
+        Api::Zitadel => Kind::Change,
+        Api::Frontegg => Kind::Vouch,
+        Api::ReachFive => Kind::Serve,
     };
     let naming = naming.map(move |call| (kind, true, call));
-    let own = match door {
+    let own = match api {
         // Its own calls name the user, too.
-        Door::Zitadel => Vec::new(),
+        Api::Zitadel => Vec::new(),
         // Those of back ends come last: one of them removes the number.
-        Door::Frontegg | Door::ReachFive => vec![
-            (Kind::Look, false, door.read(user)),
-            (Kind::Change, false, door.set(user, number)),
-            (Kind::Change, false, door.remove(user, held, id)),
+        Api::Frontegg | Api::ReachFive => vec![
+            (Kind::Look, false, api.read(user)),
+            (Kind::Change, false, api.set(user, number)),
+            (Kind::Change, false, api.remove(user, held, id)),
         ],
     };
     own.into_iter().chain(naming).collect()
@@ -272,11 +267,11 @@ async fn everybody_meets_what_the_table_says(database: Database) {
                 assert_eq!(met, meant, "{who:?} {wire:?} {rpc} {body}");
             }
         }
-        for door in Door::ALL {
+        for api in Api::ALL {
             let user = fresh();
             let (id, held) = registered(&app, &user).await;
             let token = token(who, &user).await;
-            for (kind, names, call) in calls(door, &user, &app.number(), (&id, &held)) {
+            for (kind, names, call) in calls(api, &user, &app.number(), (&id, &held)) {
                 if !names && ![Nobody, Own, Stale].contains(&who) {
                     continue;
                 }

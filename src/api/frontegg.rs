@@ -1,0 +1,381 @@
+//! Frontegg's phone numbers: its paths and JSON in, commands through the store, its JSON and errors out.
+
+mod errors;
+mod list;
+mod members;
+mod otc;
+mod responses;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{any, delete, get, post};
+use axum::{Extension, Router};
+use ringback_core::command::Which;
+use ringback_core::refusal::CodeFailure;
+use ringback_core::rights::{Right, Rights};
+use ringback_core::{Action, Caller, Command, Delivery, Id, Number, Refusal, Reply, Verification};
+use ringback_store::Store;
+
+use crate::api::shared;
+use crate::auth::Auth;
+use crate::http::Peer;
+use errors::{Failure, method_not_allowed, unknown};
+use list::Version;
+use members::Members;
+use otc::{Otc, Purpose};
+use responses::{CodeSent, NumberPage, PhoneNumber, RemovalAsked, VendorToken};
+
+/// Where a Frontegg host and where Frontegg's browser client look for the numbers.
+const ROOTS: [&str; 2] = [
+    "/identity/resources/users/phone-numbers",
+    "/frontegg/identity/resources/users/phone-numbers",
+];
+const NUMBERS: &str = "/v1";
+const NUMBERS_V2: &str = "/v2";
+const PREVERIFY: &str = "/v1/preverify";
+const VERIFY: &str = "/v1/verify";
+const OWN: &str = "/v1/me";
+const NUMBER: &str = "/v1/{id}";
+const REMOVAL: &str = "/v1/{id}/delete/verify";
+const SERVICE_NUMBERS: &str = "/v1/vendor/{user}";
+const SERVICE_NUMBER: &str = "/v1/vendor/{user}/{id}";
+const VENDOR_TOKEN: [&str; 2] = ["/auth/vendor", "/auth/vendor/"];
+/// What else a client may take for Frontegg's: answered in its form.
+const ELSEWHERE: [&str; 4] = [
+    "/identity/resources",
+    "/identity/resources/{*rest}",
+    "/frontegg",
+    "/frontegg/{*rest}",
+];
+
+/// Whom a service acts as, and where.
+const USER: &str = "frontegg-user-id";
+const TENANT: &str = "frontegg-tenant-id";
+const ID_CHARACTERS: usize = 200;
+
+/// The first list has been marked as deprecated since the vendor's document of January 2026 (RFC 9745
+/// wants a date; no other is published).
+const DEPRECATED_SINCE: &str = "@1767225600";
+
+/// Serves Frontegg's phone-number routes and `/auth/vendor`.
+pub fn router(store: Store, auth: Arc<Auth>) -> Router {
+    let mut router = Router::new();
+    for root in ROOTS {
+        let at = |path: &str| format!("{root}{path}");
+        router = router
+            .route(&at(NUMBERS), post(create).get(list_v1))
+            .route(&at(NUMBERS_V2), get(list_v2))
+            .route(&at(PREVERIFY), post(preverify))
+            .route(&at(VERIFY), post(verify))
+            .route(&at(OWN), get(own))
+            .route(&at(NUMBER), delete(ask_removal))
+            .route(&at(REMOVAL), post(remove))
+            .route(&at(SERVICE_NUMBERS), post(create_verified))
+            .route(&at(SERVICE_NUMBER), delete(remove_at_once));
+    }
+    for path in VENDOR_TOKEN {
+        router = router.route(path, post(vendor_token));
+    }
+    for path in ELSEWHERE {
+        router = router.route(path, any(unknown));
+    }
+    router
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(map_response(unkept))
+        .with_state(Frontegg { store, auth })
+}
+
+#[derive(Clone)]
+struct Frontegg {
+    store: Store,
+    auth: Arc<Auth>,
+}
+
+type Answer = Result<Response, Failure>;
+type Named<T> = Result<Path<T>, PathRejection>;
+
+impl Frontegg {
+    /// The user that a self-service route is about, as somebody who acts for themselves.
+    ///
+    /// A token whose rights hold everywhere stands for a back end, not for a user, so it must name one;
+    /// what it then does is what that user may do, with that user's limits. The headers of everybody else
+    /// are ignored, as Frontegg documents: their token says who they are.
+    async fn user(&self, headers: &HeaderMap, right: Right) -> Result<Caller, Refusal> {
+        let caller = self.auth.frontegg_caller(headers).await?;
+        if !caller.everywhere.any() {
+            return Ok(caller);
+        }
+        if !caller.everywhere.holds(right) {
+            return Err(Refusal::PermissionDenied);
+        }
+        let user = named(headers, USER)?.ok_or_else(|| Refusal::FieldInvalid {
+            field: USER.into(),
+            rule: "header should not be empty: an environment token must say whom it acts as"
+                .into(),
+        })?;
+        let organization = match named(headers, TENANT)? {
+            Some(tenant) => tenant,
+            None => match self.store.read(&caller, &user).await {
+                Ok(account) => account.organization.clone(),
+                Err(Refusal::AccountNotFound) => caller.organization,
+                Err(refusal) => return Err(refusal),
+            },
+        };
+        Ok(Caller {
+            language: caller.language,
+            spoken_for: true,
+            ..Caller::new(user, organization)
+        })
+    }
+
+    /// The caller of a management route: with the tenant's header, a token whose rights hold everywhere
+    /// acts in that tenant only.
+    async fn service(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        let caller = self.auth.frontegg_caller(headers).await?;
+        match named(headers, TENANT)? {
+            Some(organization) if caller.everywhere.any() => {
+                let rights = caller.everywhere;
+                let there = Caller {
+                    everywhere: Rights::NONE,
+                    organization,
+                    ..caller
+                };
+                Ok(there.with_rights(rights))
+            }
+            Some(_) | None => Ok(caller),
+        }
+    }
+
+    async fn execute(&self, caller: Caller, action: Action) -> Result<Reply, Refusal> {
+        let account = caller.user.clone();
+        self.execute_on(account, caller, action).await
+    }
+
+    async fn execute_on(
+        &self,
+        account: String,
+        caller: Caller,
+        action: Action,
+    ) -> Result<Reply, Refusal> {
+        let command = Command {
+            caller,
+            account,
+            action,
+        };
+        self.store.execute(command, None).await
+    }
+
+    fn number(&self, text: &str) -> Result<Number, ringback_core::number::NumberError> {
+        Number::parse(text, &self.store.rules().policy.numbers)
+    }
+
+    /// The token of the challenge that a reply speaks of.
+    fn otc_token(&self, purpose: Purpose, reply: &Reply) -> Option<String> {
+        let otc = Otc {
+            challenge: reply.challenge?,
+            phone: reply.phone?,
+        };
+        Some(otc.write(&self.store.rules().keys, purpose, &reply.account))
+    }
+
+    /// What the token of a submitted code is about. One that was made up, for somebody else or for
+    /// something else is a wrong code like any other, and reaches no account.
+    fn otc(&self, purpose: Purpose, user: &str, token: &str) -> Result<Otc, Refusal> {
+        Otc::find(&self.store.rules().keys, purpose, user, token)
+            .ok_or(Refusal::CodeRefused(CodeFailure::Absent))
+    }
+
+    async fn list(&self, request: Request, version: Version) -> Result<NumberPage, Failure> {
+        let caller = self.service(request.headers()).await?;
+        let numbers = &self.store.rules().policy.numbers;
+        let wish = list::wish(request.uri(), version, caller.scope(None)?, numbers)?;
+        let found = self.store.list_phones(&wish.query).await?;
+        Ok(wish.page(found))
+    }
+}
+
+async fn create(State(api): State<Frontegg>, request: Request) -> Answer {
+    let user = api.user(request.headers(), Right::Write).await?;
+    let members = Members::read(request).await?;
+    let number = api.number(&members.text("phoneNumber")?);
+    let verify = members.flag("verify")?.unwrap_or(true);
+    let verification = verify.then_some(Verification::Code(Delivery::Send));
+    let action = Action::Change(Change::Add {
+        number,
+        verification,
+    });
+    let reply = api.execute(user, action).await?;
+    let sent = CodeSent {
+        otc_token: api.otc_token(Purpose::Verify, &reply),
+    };
+    Ok(timed(&reply, (StatusCode::CREATED, Json(sent))))
+}
+
+async fn preverify(State(api): State<Frontegg>, request: Request) -> Answer {
+    let user = api.user(request.headers(), Right::Write).await?;
+    let members = Members::read(request).await?;
+    let number = api.number(&members.text("phoneNumber")?);
+    let reply = api.execute(user, Action::Change(Change::Preverify { number })).await?;
+    let sent = CodeSent {
+        otc_token: api.otc_token(Purpose::Verify, &reply),
+    };
+    Ok(timed(&reply, Json(sent)))
+}
+
+async fn verify(State(api): State<Frontegg>, request: Request) -> Answer {
+    let user = api.user(request.headers(), Right::Write).await?;
+    let members = Members::read(request).await?;
+    let (token, code) = (members.text("otcToken")?, members.text("code")?);
+    let otc = api.otc(Purpose::Verify, &user.user, &token)?;
+    let which = Which::Challenge(otc.challenge);
+    api.execute(user, Action::Change(Change::Verify { which, guess: Guess(code) }))
+        .await?;
+    Ok(StatusCode::OK.into_response())
+}
+
+async fn own(State(api): State<Frontegg>, request: Request) -> Answer {
+    let user = api.user(request.headers(), Right::Read).await?;
+    let account = match api.store.read(&user, &user.user).await {
+        Ok(account) => Some(account),
+        // Whoever has set no number yet is no account yet, and has no numbers all the same.
+        Err(Refusal::AccountNotFound) => None,
+        Err(refusal) => return Err(refusal.into()),
+    };
+    let numbers = account
+        .iter()
+        .flat_map(|account| PhoneNumber::all_of(account));
+    Ok(Json(numbers.collect::<Vec<_>>()).into_response())
+}
+
+async fn ask_removal(State(api): State<Frontegg>, id: Named<String>, request: Request) -> Answer {
+    let user = api.user(request.headers(), Right::Write).await?;
+    let phone = phone(id.ok().map(|Path(id)| id))?;
+    let reply = api.execute(user, Action::Change(Change::RequestRemoval { phone })).await?;
+    let asked = RemovalAsked {
+        phone_id: phone.to_string(),
+        otc_token: api.otc_token(Purpose::Remove, &reply),
+    };
+    Ok(timed(&reply, Json(asked)))
+}
+
+async fn remove(State(api): State<Frontegg>, id: Named<String>, request: Request) -> Answer {
+    let user = api.user(request.headers(), Right::Write).await?;
+    let members = Members::read(request).await?;
+    let phone = phone(id.ok().map(|Path(id)| id))?;
+    let (token, code) = (members.text("otcToken")?, members.text("code")?);
+    let otc = api.otc(Purpose::Remove, &user.user, &token)?;
+    if otc.phone != phone {
+        return Err(Refusal::CodeRefused(CodeFailure::Absent).into());
+    }
+    let action = Action::Change(Change::ConfirmRemoval { phone, challenge: otc.challenge, guess: Guess(code) });
+    api.execute(user, action).await?;
+    Ok(StatusCode::OK.into_response())
+}
+
+async fn create_verified(
+    State(api): State<Frontegg>,
+    user: Named<String>,
+    request: Request,
+) -> Answer {
+    let caller = api.service(request.headers()).await?;
+    let members = Members::read(request).await?;
+    let number = api.number(&members.text("phoneNumber")?);
+    let Path(user) = user.map_err(|_| Refusal::AccountNotFound)?;
+    let action = Action::Change(Change::Add {
+        number,
+        verification: Some(Verification::Trusted),
+    });
+    api.execute_on(user, caller, action).await?;
+    Ok(StatusCode::CREATED.into_response())
+}
+
+async fn remove_at_once(
+    State(api): State<Frontegg>,
+    path: Named<(String, String)>,
+    request: Request,
+) -> Answer {
+    let caller = api.service(request.headers()).await?;
+    let Path((user, id)) = path.map_err(|_| Refusal::PhoneNotFound)?;
+    let phone = phone(Some(id))?;
+    api.execute_on(user, caller, Action::Change(Change::Remove { which: Which::Phone(phone) }))
+        .await?;
+    Ok(StatusCode::OK.into_response())
+}
+
+async fn list_v1(State(api): State<Frontegg>, request: Request) -> Answer {
+    let path = request.uri().path();
+    let successor = path.strip_suffix(NUMBERS).unwrap_or(path);
+    let successor = format!("<{successor}{NUMBERS_V2}>; rel=\"successor-version\"");
+    let page = api.list(request, Version::One).await?;
+    let since = HeaderName::from_static("deprecation");
+    Ok((
+        [(since, DEPRECATED_SINCE), (header::LINK, &successor)],
+        Json(page),
+    )
+        .into_response())
+}
+
+async fn list_v2(State(api): State<Frontegg>, request: Request) -> Answer {
+    Ok(Json(api.list(request, Version::Two).await?).into_response())
+}
+
+async fn vendor_token(
+    State(api): State<Frontegg>,
+    peer: Option<Extension<Peer>>,
+    request: Request,
+) -> Answer {
+    let members = Members::read(request).await?;
+    let (client, secret) = (members.text("clientId")?, members.text("secret")?);
+    // Only a request that came through no listener has no peer.
+    let from = peer.map_or(
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        |Extension(Peer(peer))| peer.ip(),
+    );
+    let token = api.auth.vendor_token(&client, &secret, from)?;
+    let body = VendorToken {
+        token: token.token,
+        expires_in: token.lives.as_secs(),
+    };
+    Ok(Json(body).into_response())
+}
+
+/// A response with the times of the code that was sent.
+fn timed(reply: &Reply, response: impl IntoResponse) -> Response {
+    let mut response = response.into_response();
+    shared::add(reply.times, &mut response);
+    response
+}
+
+/// The number that a path names; what no number can be called, none is.
+fn phone(id: Option<String>) -> Result<Id, Refusal> {
+    id.and_then(|id| Id::parse(&id))
+        .ok_or(Refusal::PhoneNotFound)
+}
+
+/// The id in a header; `None` when it is absent or empty.
+fn named(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, Refusal> {
+    let Some(value) = headers.get(name) else {
+        return Ok(None);
+    };
+    let text = std::str::from_utf8(value.as_bytes()).unwrap_or("\0").trim();
+    if text.chars().count() > ID_CHARACTERS || text.chars().any(char::is_control) {
+        return Err(Refusal::FieldInvalid {
+            field: name.into(),
+            rule: format!("header must be an id of at most {ID_CHARACTERS} printable characters"),
+        });
+    }
+    Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
+}
+
+/// Numbers and tokens are for the one who asked.
+async fn unkept(mut response: Response) -> Response {
+    let value = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, value);
+    response
+}

@@ -1,0 +1,258 @@
+//! Zitadel's user service: its messages in, commands through the store, its messages and errors out.
+
+mod errors;
+mod list;
+mod requests;
+mod responses;
+mod rules;
+
+use ringback_core::number::NumberRules;
+use ringback_core::{Caller, Command, Refusal, Reply};
+use ringback_store::Store;
+use tonic::{Request, Response, Status};
+
+pub use errors::{Missing, status, status_of};
+
+use crate::api::shared::respond;
+use crate::http::Deadline;
+use crate::proto::zitadel::object::v2::ListDetails;
+use crate::proto::zitadel::user::v2::user_service_server::UserService;
+use crate::proto::zitadel::user::v2::{
+    AddHumanUserRequest, AddHumanUserResponse, CreateUserRequest, CreateUserResponse,
+    DeleteUserRequest, DeleteUserResponse, GetUserByIdRequest, GetUserByIdResponse,
+    ListUsersRequest, ListUsersResponse, RemovePhoneRequest, RemovePhoneResponse,
+    ResendPhoneCodeRequest, ResendPhoneCodeResponse, SetPhoneRequest, SetPhoneResponse,
+    UpdateHumanUserRequest, UpdateHumanUserResponse, UpdateUserRequest, UpdateUserResponse,
+    VerifyPhoneRequest, VerifyPhoneResponse,
+};
+use requests::Wish;
+
+/// Serves `zitadel.user.v2.UserService`. The caller is expected in the request's extensions.
+#[derive(Clone)]
+pub struct UserApi {
+    store: Store,
+}
+
+impl UserApi {
+    /// The service for the accounts of `store`.
+    pub fn new(store: Store) -> UserApi {
+        UserApi { store }
+    }
+
+    fn numbers(&self) -> &NumberRules {
+        &self.store.rules().policy.numbers
+    }
+
+    /// Does what the request requests. The caller comes first, so that no rule of the form is told without one.
+    async fn run<T>(
+        &self,
+        request: Request<T>,
+        missing: Missing,
+        wish: impl FnOnce(T) -> Result<Wish, Refusal>,
+    ) -> Result<Reply, Status> {
+        let tell = |refusal| status_of(&refusal, missing);
+        let caller = caller(&request).map_err(tell)?;
+        let deadline = request.extensions().get::<Deadline>().map(|d| d.0);
+        let Wish { account, action } = wish(request.into_inner()).map_err(tell)?;
+        let command = Command {
+            caller,
+            account,
+            action,
+        };
+        self.store.execute(command, deadline).await.map_err(tell)
+    }
+
+    async fn read(
+        &self,
+        request: Request<GetUserByIdRequest>,
+    ) -> Result<GetUserByIdResponse, Refusal> {
+        let caller = caller(&request)?;
+        let id = request.into_inner().user_id;
+        rules::length("GetUserByIDRequest.UserId", &id, rules::TEXT)?;
+        let account = self.store.read(&caller, &id).await?;
+        Ok(GetUserByIdResponse {
+            details: Some(responses::account_details(&account)),
+            user: Some(responses::user(&account)),
+        })
+    }
+
+    async fn list(&self, request: Request<ListUsersRequest>) -> Result<ListUsersResponse, Refusal> {
+        let scope = caller(&request)?.scope(None)?;
+        let request = request.into_inner();
+        let sorting_column = request.sorting_column;
+        let query = list::query(request, scope)?;
+        let page = self.store.list_accounts(&query).await?;
+        Ok(ListUsersResponse {
+            details: Some(ListDetails {
+                total_result: page.total,
+                processed_sequence: 0,
+                timestamp: Some(responses::timestamp(self.store.now())),
+            }),
+            sorting_column,
+            result: page.accounts.iter().map(responses::user).collect(),
+        })
+    }
+}
+
+fn caller<T>(request: &Request<T>) -> Result<Caller, Refusal> {
+    let caller = request.extensions().get::<Caller>().cloned();
+    caller.ok_or(Refusal::TokenMissing)
+}
+
+#[tonic::async_trait]
+impl UserService for UserApi {
+    async fn set_phone(
+        &self,
+        request: Request<SetPhoneRequest>,
+    ) -> Result<Response<SetPhoneResponse>, Status> {
+        let wish = |request| requests::set_phone(request, self.numbers());
+        let reply = self.run(request, Missing::Phone, wish).await?;
+        Ok(respond(
+            reply.times,
+            SetPhoneResponse {
+                details: Some(responses::details(&reply)),
+                verification_code: responses::code(&reply),
+            },
+        ))
+    }
+
+    async fn resend_phone_code(
+        &self,
+        request: Request<ResendPhoneCodeRequest>,
+    ) -> Result<Response<ResendPhoneCodeResponse>, Status> {
+        let reply = self.run(request, Missing::Phone, requests::resend).await?;
+        Ok(respond(
+            reply.times,
+            ResendPhoneCodeResponse {
+                details: Some(responses::details(&reply)),
+                verification_code: responses::code(&reply),
+            },
+        ))
+    }
+
+    async fn verify_phone(
+        &self,
+        request: Request<VerifyPhoneRequest>,
+    ) -> Result<Response<VerifyPhoneResponse>, Status> {
+        let reply = self.run(request, Missing::Phone, requests::verify).await?;
+        Ok(Response::new(VerifyPhoneResponse {
+            details: Some(responses::details(&reply)),
+        }))
+    }
+
+    async fn remove_phone(
+        &self,
+        request: Request<RemovePhoneRequest>,
+    ) -> Result<Response<RemovePhoneResponse>, Status> {
+        let reply = self.run(request, Missing::Phone, requests::remove).await?;
+        Ok(Response::new(RemovePhoneResponse {
+            details: Some(responses::details(&reply)),
+        }))
+    }
+
+    async fn add_human_user(
+        &self,
+        request: Request<AddHumanUserRequest>,
+    ) -> Result<Response<AddHumanUserResponse>, Status> {
+        let wish = |request| requests::add_human(request, self.numbers(), || self.store.fresh_id());
+        let reply = self.run(request, Missing::UserToChange, wish).await?;
+        Ok(respond(
+            reply.times,
+            AddHumanUserResponse {
+                details: Some(responses::details(&reply)),
+                email_code: None,
+                phone_code: responses::code(&reply),
+                user_id: reply.account,
+            },
+        ))
+    }
+
+    async fn create_user(
+        &self,
+        request: Request<CreateUserRequest>,
+    ) -> Result<Response<CreateUserResponse>, Status> {
+        let wish =
+            |request| requests::create_user(request, self.numbers(), || self.store.fresh_id());
+        let reply = self.run(request, Missing::UserToChange, wish).await?;
+        Ok(respond(
+            reply.times,
+            CreateUserResponse {
+                creation_date: Some(responses::timestamp(reply.created_at)),
+                email_code: None,
+                phone_code: responses::code(&reply),
+                id: reply.account,
+            },
+        ))
+    }
+
+    async fn update_user(
+        &self,
+        request: Request<UpdateUserRequest>,
+    ) -> Result<Response<UpdateUserResponse>, Status> {
+        caller(&request).map_err(|refusal| status(&refusal))?;
+        if requests::verifies_removal(request.get_ref()) {
+            return Err(errors::removal_verified());
+        }
+        let wish = |request| requests::update_user(request, self.numbers());
+        let reply = self.run(request, Missing::UserToChange, wish).await?;
+        Ok(respond(
+            reply.times,
+            UpdateUserResponse {
+                change_date: Some(responses::timestamp(reply.changed_at)),
+                email_code: None,
+                phone_code: responses::code(&reply),
+            },
+        ))
+    }
+
+    async fn update_human_user(
+        &self,
+        request: Request<UpdateHumanUserRequest>,
+    ) -> Result<Response<UpdateHumanUserResponse>, Status> {
+        let wish = |request| requests::update_human(request, self.numbers());
+        let reply = self.run(request, Missing::UserToChange, wish).await?;
+        Ok(respond(
+            reply.times,
+            UpdateHumanUserResponse {
+                details: Some(responses::details(&reply)),
+                email_code: None,
+                phone_code: responses::code(&reply),
+            },
+        ))
+    }
+
+    async fn get_user_by_id(
+        &self,
+        request: Request<GetUserByIdRequest>,
+    ) -> Result<Response<GetUserByIdResponse>, Status> {
+        let answer = self.read(request).await;
+        answer
+            .map(Response::new)
+            .map_err(|refusal| status_of(&refusal, Missing::UserToRead))
+    }
+
+    async fn list_users(
+        &self,
+        request: Request<ListUsersRequest>,
+    ) -> Result<Response<ListUsersResponse>, Status> {
+        let answer = self.list(request).await;
+        answer
+            .map(Response::new)
+            .map_err(|refusal| status_of(&refusal, Missing::UserToRead))
+    }
+
+    async fn delete_user(
+        &self,
+        request: Request<DeleteUserRequest>,
+    ) -> Result<Response<DeleteUserResponse>, Status> {
+        let reply = self
+            .run(request, Missing::UserToDelete, requests::delete)
+            .await?;
+        Ok(Response::new(DeleteUserResponse {
+            details: Some(responses::details(&reply)),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,28 @@
+//! `ringback serve`: every API, and delivery.
+
+use std::path::PathBuf;
+
+use super::{bind, load, say_which_database};
+use crate::app::{App, Tables, source, stop_signal};
+use crate::telemetry;
+
+/// `ringback serve`
+pub async fn serve(file: Option<PathBuf>, worker: bool, migrate: bool) -> anyhow::Result<()> {
+    let config = load(file)?;
+    config.check()?;
+    telemetry::init(&config.log)?;
+    let _figures = telemetry::metrics(config.metrics.listen).await?;
+    // From here on a signal stops the program in order: readiness may be seen before the last line here.
+    let stop = stop_signal()?;
+    say_which_database(&config);
+    let tables = match migrate {
+        true => Tables::Migrate,
+        false => Tables::AsTheyAre,
+    };
+    let app = App::build_on(&config, source(), tables).await?;
+    let listener = bind(config.server.listen).await?;
+    let tls = app.tls.is_some();
+    tracing::info!(address = %listener.local_addr()?, tls, worker, "serving");
+    app.run(listener, worker, stop).await;
+    Ok(())
+}

@@ -1,0 +1,585 @@
+//! Both APIs in front of a tiny gRPC router that echoes, fails or hangs.
+
+mod fake;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::Body;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use fake::{Caller, Peer};
+use http::{Method, StatusCode};
+use http_body_util::BodyExt;
+use prost::Message;
+use serde_json::{Value, json};
+use tonic::Code;
+use tower::ServiceExt;
+
+use super::*;
+use crate::proto::{
+    ringback::phone::v1::{self as phone, phone_service_server},
+    zitadel::{user::v2 as user, v1::ErrorDetail},
+};
+
+const SERVICES: [&str; 2] = [
+    "zitadel.user.v2.UserService",
+    "ringback.phone.v1.PhoneService",
+];
+const SET_PHONE: &str = "/zitadel.user.v2.UserService/SetPhone";
+const SET_PHONE_JSON: &str = "/v2/users/u1/phone";
+
+fn door() -> Router {
+    let authenticate: Authenticate = Arc::new(|mut head: Parts| {
+        Box::pin(async move {
+            match head
+                .headers
+                .get("authorization")
+                .and_then(|value| value.to_str().ok())
+            {
+                Some("Bearer good") => {
+                    head.extensions.insert(Caller("anna".to_owned()));
+                    Ok(head)
+                }
+                _ => Err(Status::unauthenticated("auth header missing")),
+            }
+        })
+    });
+    router(fake::grpc(), authenticate, &SERVICES)
+}
+
+fn request(method: Method, path: &str, body: impl Into<Body>) -> Request {
+    let mut request = Request::new(body.into());
+    *request.method_mut() = method;
+    *request.uri_mut() = path.parse().unwrap();
+    request.extensions_mut().insert(Peer("peer"));
+    let headers = request.headers_mut();
+    headers.insert("authorization", HeaderValue::from_static("Bearer good"));
+    headers.insert("x-zitadel-orgid", HeaderValue::from_static("org"));
+    headers.insert(
+        "content-type",
+        HeaderValue::from_static("application/json; charset=utf-8"),
+    );
+    request
+}
+
+async fn send(request: Request) -> (StatusCode, HeaderMap, Bytes) {
+    let response = door().oneshot(request).await.unwrap();
+    let (head, body) = response.into_parts();
+    assert_eq!(head.headers["cache-control"], "no-store");
+    (
+        head.status,
+        head.headers,
+        body.collect().await.unwrap().to_bytes(),
+    )
+}
+
+async fn send_json(request: Request) -> (u16, HeaderMap, Value) {
+    let (status, headers, body) = send(request).await;
+    assert_eq!(headers["content-type"], "application/json");
+    (
+        status.as_u16(),
+        headers,
+        serde_json::from_slice(&body).unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn the_json_door_answers_canonical_json() {
+    let body = r#"{"phone":"+41791234567","userId":"other","return_code":{}}"#;
+    let mut sent = request(Method::POST, "/v2/users/u%201/phone?phone=x", body);
+    sent.headers_mut()
+        .insert("accept-encoding", HeaderValue::from_static("gzip"));
+    let (status, headers, answer) = send_json(sent).await;
+    assert_eq!(status, 200);
+    assert_eq!(headers["x-request-id"], "r1");
+    assert!(!headers.contains_key("grpc-status"));
+    assert_eq!(
+        answer,
+        json!({
+            "details": {
+                "sequence": "7",
+                "changeDate": "2025-03-31T10:00:00.123456Z",
+                "resourceOwner": "anna peer org",
+            },
+            "verificationCode": "u 1|+41791234567|Some(ReturnCode(ReturnPhoneVerificationCode))|-|-|-",
+        })
+    );
+}
+
+#[tokio::test]
+async fn an_empty_body_is_an_empty_message() {
+    for body in ["", "{}", " "] {
+        let (status, _, answer) = send_json(request(Method::POST, SET_PHONE_JSON, body)).await;
+        assert_eq!(status, 200);
+        assert_eq!(answer["verificationCode"], "u1||None|-|-|-");
+    }
+}
+
+#[tokio::test]
+async fn json_errors_are_a_google_rpc_status() {
+    let (status, headers, answer) =
+        send_json(request(Method::POST, "/v2/users/u1/phone/resend", "{}")).await;
+    assert_eq!(status, 400);
+    assert_eq!(headers["retry-after"], "42");
+    assert_eq!(headers["x-request-id"], "r2");
+    assert_eq!(
+        answer,
+        json!({
+            "code": 9,
+            "message": "Phone nicht geändert 50% (COMMAND-Uch5e)",
+            "details": [
+                {
+                    "@type": "type.googleapis.com/zitadel.v1.ErrorDetail",
+                    "id": "COMMAND-Uch5e",
+                    "message": "Phone not changed",
+                },
+                { "@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "41.000000001s" },
+            ],
+        })
+    );
+    // The same from trailers.
+    let (status, headers, answer) =
+        send_json(request(Method::POST, "/v2/users/u1/phone/verify", "{}")).await;
+    assert_eq!((status, &answer["code"]), (429, &json!(8)));
+    assert_eq!(headers["retry-after"], "42");
+    // Without details there is no member for them, and a GET's variable arrives.
+    let (status, _, answer) = send_json(request(Method::GET, "/v2/users/u%2F9/phone", "")).await;
+    assert_eq!(status, 404);
+    assert_eq!(answer, json!({"code": 5, "message": "u/9"}));
+}
+
+#[tokio::test]
+async fn connect_errors_have_their_own_form() {
+    let (status, headers, answer) = send_json(request(
+        Method::POST,
+        "/zitadel.user.v2.UserService/ResendPhoneCode",
+        "{}",
+    ))
+    .await;
+    assert_eq!(status, 400);
+    assert_eq!(headers["retry-after"], "42");
+    assert_eq!(answer["code"], "failed_precondition");
+    assert_eq!(
+        answer["message"],
+        "Phone nicht geändert 50% (COMMAND-Uch5e)"
+    );
+    let details = answer["details"].as_array().unwrap();
+    assert_eq!(details.len(), 3);
+    assert_eq!(details[0]["type"], "zitadel.v1.ErrorDetail");
+    assert_eq!(
+        details[0]["debug"],
+        json!({"id": "COMMAND-Uch5e", "message": "Phone not changed"})
+    );
+    assert_eq!(
+        details[1],
+        json!({"type": "somewhere.Unknown", "value": "AQID"})
+    );
+    let value = details[0]["value"].as_str().unwrap();
+    assert!(!value.contains('='));
+    let padded = format!("{value}{}", "=".repeat((4 - value.len() % 4) % 4));
+    let detail = ErrorDetail::decode(STANDARD.decode(padded).unwrap().as_slice()).unwrap();
+    assert_eq!(detail.id, "COMMAND-Uch5e");
+}
+
+#[tokio::test]
+async fn connect_speaks_json_and_binary() {
+    let mut sent = request(Method::POST, SET_PHONE, r#"{"userId":"u1","phone":"+41"}"#);
+    sent.headers_mut()
+        .insert("connect-protocol-version", HeaderValue::from_static("1"));
+    sent.headers_mut()
+        .insert("connect-timeout-ms", HeaderValue::from_static("9999999999"));
+    sent.headers_mut()
+        .insert("grpc-timeout", HeaderValue::from_static("1n"));
+    let (status, headers, answer) = send_json(sent).await;
+    assert_eq!(status, 200);
+    assert_eq!(headers["x-request-id"], "r1");
+    assert_eq!(headers["trailer-x-cost"], "3");
+    assert_eq!(answer["verificationCode"], "u1|+41|None|10000000S|-|-");
+
+    let message = user::SetPhoneRequest {
+        user_id: "u2".to_owned(),
+        phone: "+42".to_owned(),
+        verification: None,
+    };
+    let mut sent = request(Method::POST, SET_PHONE, message.encode_to_vec());
+    sent.headers_mut().insert(
+        "content-type",
+        HeaderValue::from_static("application/proto"),
+    );
+    let (status, headers, body) = send(sent).await;
+    assert_eq!(
+        (status, &headers["content-type"]),
+        (
+            StatusCode::OK,
+            &HeaderValue::from_static("application/proto")
+        )
+    );
+    let answer = user::SetPhoneResponse::decode(body).unwrap();
+    assert_eq!(answer.verification_code.unwrap(), "u2|+42|None|-|-|-");
+}
+
+#[tokio::test]
+async fn connect_refuses_what_it_cannot_read() {
+    let json = HeaderValue::from_static("application/json");
+    let proto = HeaderValue::from_static("application/proto");
+    let plain = ("x-none", "-");
+    for (content_type, header, body, http, code, text) in [
+        (
+            &json,
+            ("connect-protocol-version", "2"),
+            &b"{}"[..],
+            400,
+            "invalid_argument",
+            "connect-protocol-version must be \"1\"",
+        ),
+        (
+            &json,
+            ("connect-timeout-ms", "12345678901"),
+            b"{}",
+            400,
+            "invalid_argument",
+            "connect-timeout-ms must be",
+        ),
+        (
+            &json,
+            ("connect-timeout-ms", "-1"),
+            b"{}",
+            400,
+            "invalid_argument",
+            "connect-timeout-ms must be",
+        ),
+        (
+            &json,
+            ("content-encoding", "gzip"),
+            b"{}",
+            501,
+            "unimplemented",
+            "unknown compression",
+        ),
+        (
+            &json,
+            plain,
+            b"{\"phone\":1}",
+            400,
+            "invalid_argument",
+            "invalid value for phone: expected a text",
+        ),
+        (
+            &json,
+            plain,
+            b"{\"sendCode\":{},\"isVerified\":true}",
+            400,
+            "invalid_argument",
+            "phone verification: choose one of sendCode, returnCode, isVerified",
+        ),
+        (
+            &json,
+            plain,
+            b"\xff",
+            400,
+            "invalid_argument",
+            "request body is not valid UTF-8 at byte 0",
+        ),
+        (
+            &proto,
+            plain,
+            b"\x0a\x01\xff",
+            400,
+            "invalid_argument",
+            "request body is not a valid SetPhoneRequest",
+        ),
+        (
+            &proto,
+            plain,
+            b"\x0a\x7f",
+            400,
+            "invalid_argument",
+            "request body is not a valid SetPhoneRequest",
+        ),
+    ] {
+        let mut sent = request(Method::POST, SET_PHONE, body);
+        sent.headers_mut()
+            .insert("content-type", content_type.clone());
+        sent.headers_mut()
+            .insert(header.0, HeaderValue::from_static(header.1));
+        let (status, _, answer) = send_json(sent).await;
+        assert_eq!(
+            (status, answer["code"].as_str().unwrap()),
+            (http, code),
+            "{answer}"
+        );
+        assert!(
+            answer["message"].as_str().unwrap().starts_with(text),
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn rpc_paths_refuse_by_http() {
+    let (status, headers, body) = send(request(Method::GET, SET_PHONE, "")).await;
+    assert_eq!((status, body.len()), (StatusCode::METHOD_NOT_ALLOWED, 0));
+    assert_eq!(headers["allow"], "POST");
+    for content_type in [
+        "text/plain",
+        "application/connect+proto",
+        "application/json; charset=latin1",
+    ] {
+        let mut sent = request(Method::POST, SET_PHONE, "{}");
+        sent.headers_mut()
+            .insert("content-type", HeaderValue::from_static(content_type));
+        let (status, headers, _) = send(sent).await;
+        assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        assert!(
+            headers["accept-post"]
+                .to_str()
+                .unwrap()
+                .contains("application/json")
+        );
+    }
+    let (status, _, answer) = send_json(request(
+        Method::POST,
+        "/zitadel.user.v2.UserService/SetEmail",
+        "{}",
+    ))
+    .await;
+    assert_eq!((status, &answer["code"]), (501, &json!("unimplemented")));
+    let (status, _, answer) = send_json(request(Method::POST, "/other.v1.Service/Get", "{}")).await;
+    assert_eq!(
+        (status, answer),
+        (404, json!({"code": 5, "message": "Not Found"}))
+    );
+}
+
+#[tokio::test]
+async fn deadlines_are_kept() {
+    let path = "/zitadel.user.v2.UserService/RemovePhone";
+    for millis in ["0", "1"] {
+        let mut sent = request(Method::POST, path, "{}");
+        sent.headers_mut()
+            .insert("connect-timeout-ms", HeaderValue::from_static(millis));
+        let (status, _, answer) = send_json(sent).await;
+        assert_eq!(
+            (status, &answer["code"]),
+            (504, &json!("deadline_exceeded"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_and_wrong_methods() {
+    for path in ["/", "/v2/other", "/v2/users//phone", "/v2/users/u1/phone/"] {
+        let (status, _, answer) = send_json(request(Method::POST, path, "{}")).await;
+        assert_eq!(
+            (status, answer),
+            (404, json!({"code": 5, "message": "Not Found"})),
+            "{path}"
+        );
+    }
+    let (status, headers, answer) = send_json(request(Method::PUT, SET_PHONE_JSON, "{}")).await;
+    assert_eq!(
+        (status, answer),
+        (405, json!({"code": 12, "message": "Method Not Allowed"}))
+    );
+    assert_eq!(headers["allow"], "DELETE, GET, POST");
+}
+
+/// A body that counts how often it is asked for more.
+fn counted(polls: &Arc<AtomicUsize>) -> Body {
+    let polls = Arc::clone(polls);
+    Body::from_stream(futures::stream::poll_fn(move |_| {
+        polls.fetch_add(1, Ordering::SeqCst);
+        std::task::Poll::Ready(Some(Ok::<_, std::convert::Infallible>(Bytes::from(
+            vec![b' '; 100_000],
+        ))))
+    }))
+}
+
+#[tokio::test]
+async fn no_token_beats_a_bad_body_which_is_not_read() {
+    for (path, code) in [
+        (SET_PHONE_JSON, json!(16)),
+        (SET_PHONE, json!("unauthenticated")),
+    ] {
+        let polls = Arc::new(AtomicUsize::new(0));
+        let mut sent = request(Method::POST, path, counted(&polls));
+        sent.headers_mut().remove("authorization");
+        sent.headers_mut()
+            .insert("connect-timeout-ms", HeaderValue::from_static("x"));
+        let (status, headers, answer) = send_json(sent).await;
+        assert_eq!((status, &answer["code"]), (401, &code));
+        assert_eq!(answer["message"], "auth header missing");
+        assert_eq!(headers["www-authenticate"], "Bearer");
+        assert_eq!(polls.load(Ordering::SeqCst), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_not_read_to_its_end() {
+    for (path, http, code) in [
+        (SET_PHONE_JSON, 413, json!(11)),
+        (SET_PHONE, 400, json!("out_of_range")),
+    ] {
+        let polls = Arc::new(AtomicUsize::new(0));
+        let sent = request(Method::POST, path, counted(&polls));
+        let (status, _, answer) = send_json(sent).await;
+        assert_eq!((status, &answer["code"]), (http, &code));
+        assert_eq!(answer["message"], "request body is larger than 1 MiB");
+        assert_eq!(polls.load(Ordering::SeqCst), 11);
+        // A body that says its size.
+        let sent = request(Method::POST, path, vec![b' '; body::MAX + 1]);
+        assert_eq!(send_json(sent).await.0, http);
+        // The limit itself is allowed.
+        let sent = request(Method::POST, path, vec![b' '; body::MAX]);
+        assert_eq!(send_json(sent).await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn bad_json_bodies_are_code_three() {
+    for (path, body) in [
+        (SET_PHONE_JSON, &b"{"[..]),
+        (SET_PHONE_JSON, b"{\"phone\":{}}"),
+        (SET_PHONE_JSON, b"{\"phone\":\"\xff\"}"),
+        ("/v2/users/%FF/phone", b"{}"),
+    ] {
+        let (status, _, answer) = send_json(request(Method::POST, path, body)).await;
+        assert_eq!((status, &answer["code"]), (400, &json!(3)), "{answer}");
+        assert!(answer.get("details").is_none());
+    }
+    let mut sent = request(Method::POST, SET_PHONE_JSON, "{}");
+    sent.headers_mut()
+        .insert("content-encoding", HeaderValue::from_static("gzip"));
+    assert_eq!(send_json(sent).await.0, 415);
+}
+
+#[tokio::test]
+async fn every_code_has_its_http_status_and_name() {
+    let expected = [
+        (0, 200, "unknown"),
+        (1, 499, "canceled"),
+        (2, 500, "unknown"),
+        (3, 400, "invalid_argument"),
+        (4, 504, "deadline_exceeded"),
+        (5, 404, "not_found"),
+        (6, 409, "already_exists"),
+        (7, 403, "permission_denied"),
+        (8, 429, "resource_exhausted"),
+        (9, 400, "failed_precondition"),
+        (10, 409, "aborted"),
+        (11, 400, "out_of_range"),
+        (12, 501, "unimplemented"),
+        (13, 500, "internal"),
+        (14, 503, "unavailable"),
+        (15, 500, "data_loss"),
+        (16, 401, "unauthenticated"),
+    ];
+    for (code, http, name) in expected {
+        let status = Status::new(Code::from_i32(code), "x");
+        assert_eq!(error::status(&status).status().as_u16(), http);
+        let connect = error::connect(&status);
+        // An error is never a success, whatever it says.
+        assert_eq!(
+            connect.status().as_u16(),
+            if code == 0 { 500 } else { http }
+        );
+        let body = connect.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(
+            serde_json::from_slice::<Value>(&body).unwrap(),
+            json!({"code": name, "message": "x"})
+        );
+    }
+}
+
+/// A service as `build.rs` generates it, to see that tonic takes calls that came over no wire.
+struct Phones;
+
+/// Methods that answer, and the rest, which do not.
+macro_rules! phone_service {
+    ({ $($own:tt)* } $($name:ident($request:ident) -> $reply:ident;)+) => {
+        #[tonic::async_trait]
+        impl phone_service_server::PhoneService for Phones {
+            $($own)*
+            $(async fn $name(
+                &self,
+                _: tonic::Request<phone::$request>,
+            ) -> Result<tonic::Response<phone::$reply>, Status> {
+                Err(Status::unimplemented(stringify!($name)))
+            })+
+        }
+    };
+}
+
+phone_service! {
+    {
+    async fn list_user_phones(
+        &self,
+        request: tonic::Request<phone::ListUserPhonesRequest>,
+    ) -> Result<tonic::Response<phone::ListUserPhonesResponse>, Status> {
+        let Some(Caller(caller)) = request.extensions().get::<Caller>().cloned() else {
+            return Err(Status::unauthenticated("no caller"));
+        };
+        let number = phone::PhoneNumber {
+            user_id: request.into_inner().user_id,
+            organization_id: caller,
+            ..Default::default()
+        };
+        Ok(tonic::Response::new(phone::ListUserPhonesResponse {
+            phones: vec![number],
+        }))
+    }
+
+    async fn search_phones(
+        &self,
+        request: tonic::Request<phone::SearchPhonesRequest>,
+    ) -> Result<tonic::Response<phone::SearchPhonesResponse>, Status> {
+        Err(Status::out_of_range(request.into_inner().page_token))
+    }
+    }
+    add_user_phone(AddUserPhoneRequest) -> AddUserPhoneResponse;
+    preverify_user_phone(PreverifyUserPhoneRequest) -> PreverifyUserPhoneResponse;
+    verify_user_phone(VerifyUserPhoneRequest) -> VerifyUserPhoneResponse;
+    request_user_phone_removal(RequestUserPhoneRemovalRequest) -> RequestUserPhoneRemovalResponse;
+    confirm_user_phone_removal(ConfirmUserPhoneRemovalRequest) -> ConfirmUserPhoneRemovalResponse;
+    remove_user_phone(RemoveUserPhoneRequest) -> RemoveUserPhoneResponse;
+    change_user_phone(ChangeUserPhoneRequest) -> ChangeUserPhoneResponse;
+    resend_user_phone_change(ResendUserPhoneChangeRequest) -> ResendUserPhoneChangeResponse;
+    set_primary_user_phone(SetPrimaryUserPhoneRequest) -> SetPrimaryUserPhoneResponse;
+    unlock_user(UnlockUserRequest) -> UnlockUserResponse;
+}
+
+#[tokio::test]
+async fn a_generated_service_answers_both_doors() {
+    let grpc = tonic::service::Routes::new(phone_service_server::PhoneServiceServer::new(Phones))
+        .into_axum_router();
+    let authenticate: Authenticate = Arc::new(|mut head: Parts| {
+        head.extensions.insert(Caller("anna".to_owned()));
+        Box::pin(async move { Ok(head) })
+    });
+    let door = router(grpc, authenticate, &SERVICES);
+    let expected = json!({"phones": [{"userId": "u1", "organizationId": "anna"}]});
+    for (method, path, body) in [
+        (Method::GET, "/v2/users/u1/phone", ""),
+        (
+            Method::POST,
+            "/ringback.phone.v1.PhoneService/ListUserPhones",
+            r#"{"userId":"u1"}"#,
+        ),
+    ] {
+        let response = door
+            .clone()
+            .oneshot(request(method, path, body))
+            .await
+            .unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
+    }
+    let sent = request(Method::POST, "/v2/phones/search", r#"{"pageToken":"t"}"#);
+    let response = door.clone().oneshot(sent).await.unwrap();
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    // A service of ours that the router does not have.
+    let sent = request(Method::POST, SET_PHONE, "{}");
+    let response = door.oneshot(sent).await.unwrap();
+    assert_eq!(response.status(), StatusCode::NOT_IMPLEMENTED);
+}

@@ -1,0 +1,193 @@
+//! Limits: each refuses before anything is sent, says when to come back, and keeps its word.
+
+use ringback::config::Config;
+use ringback_core::limit::{Limit, Window};
+
+use super::{Api, Kind, Refused, User, another};
+use crate::app::TestApp;
+use crate::database::Database;
+
+crate::at_each_api! {
+    a_pause_ends_when_it_said,
+    a_pause_is_one_account_s_own,
+    what_others_filled_is_not_told,
+    too_many_for_one_number,
+    too_many_for_one_account,
+    too_many_numbers_set,
+    many_wrong_guesses_slow_an_account_down,
+    a_verified_number_starts_anew,
+}
+
+fn limited<T: std::fmt::Debug>(answer: Result<T, Refused>, limit: Limit, seconds: u64) {
+    let refused = answer.expect_err("limited");
+    let met = (refused.kind, refused.retry_after);
+    assert_eq!(met, (Kind::Limited(limit), Some(seconds)), "{refused:?}");
+}
+
+async fn a_pause_ends_when_it_said(api: Api, database: Database) {
+    // Four codes to one number are more than one account may send it in ten minutes.
+    let app = TestApp::start_with(database, |config| config.limits.sends_per_number = vec![]).await;
+    let app = &app;
+    for way in api.ways() {
+        let user = User::new(app, api, &format!("ann-{way}"));
+        let question = user.set(&app.number()).await.expect("set");
+        let resend = async || user.resend_by(way, &question).await;
+        for pause in [60, 120, 240] {
+            let sent = app.sent().await;
+            limited(resend().await, Limit::CoolDown, pause);
+            app.seconds(pause - 1);
+            limited(resend().await, Limit::CoolDown, 1);
+            assert_eq!(app.sent().await, sent, "a refusal sends nothing");
+            app.seconds(1);
+            resend().await.expect("after the pause");
+            assert_eq!(app.sent().await, sent + 1);
+        }
+    }
+}
+
+async fn a_pause_is_one_account_s_own(api: Api, database: Database) {
+    let app = TestApp::start(database).await;
+    let (ann, bob) = (User::new(&app, api, "ann"), User::new(&app, api, "bob"));
+    let number = app.number();
+    let question = ann.set(&number).await.expect("set");
+    limited(ann.resend(&question).await, Limit::CoolDown, 60);
+    bob.set(&number).await.expect("another account");
+    assert_eq!(app.letters(&number).await.len(), 2);
+}
+
+async fn what_others_filled_is_not_told(api: Api, database: Database) {
+    let app = TestApp::start(database).await;
+    let number = app.number();
+    let ids = ["a", "b", "c", "d"];
+    for id in ids {
+        User::new(&app, api, id).set(&number).await.expect("set");
+    }
+    // The fifth is kept for whoever holds the number verified.
+    let eve = User::new(&app, api, "eve");
+    limited(eve.set(&number).await, Limit::Others, 600);
+    assert_eq!(app.database.count("accounts").await, 4, "nobody came to be");
+    assert_eq!(app.sent().await, 4);
+    app.seconds(600);
+    eve.set(&number).await.expect("after the wait");
+}
+
+async fn too_many_for_one_number(api: Api, database: Database) {
+    let app = unlimited(database, |config| {
+        config.limits.sends_per_number = vec![Window {
+            count: 6,
+            seconds: 600,
+        }];
+    })
+    .await;
+    let (ann, bob) = (User::new(&app, api, "ann"), User::new(&app, api, "bob"));
+    let number = app.number();
+    let question = ann.set(&number).await.expect("set");
+    for _ in 0..2 {
+        ann.resend(&question).await.expect("sent again");
+    }
+    for (seconds, later) in [(600, 599), (1, 1)] {
+        limited(ann.resend(&question).await, Limit::NumberSends, seconds);
+        assert_eq!(app.letters(&number).await.len(), 3);
+        app.seconds(later);
+    }
+    bob.set(&number).await.expect("another account");
+    for _ in 0..3 {
+        ann.resend(&question).await.expect("as often again");
+    }
+    limited(ann.resend(&question).await, Limit::NumberSends, 600);
+}
+
+async fn too_many_for_one_account(api: Api, database: Database) {
+    let app = TestApp::start_with(database, |config| config.numbers.most_per_account = 100).await;
+    let ann = User::new(&app, api, "ann");
+    for _ in 0..5 {
+        ann.set(&app.number()).await.expect("set");
+    }
+    let held = ann.held().await.expect("read");
+    for (seconds, later) in [(600, 599), (1, 1)] {
+        limited(ann.set(&app.number()).await, Limit::AccountSends, seconds);
+        app.seconds(later);
+    }
+    assert_eq!(ann.held().await.expect("read"), held);
+    let number = app.number();
+    ann.set(&number).await.expect("one more");
+    assert_eq!(app.letters(&number).await.len(), 1);
+    for _ in 0..4 {
+        ann.set(&app.number()).await.expect("one more");
+    }
+    limited(ann.set(&app.number()).await, Limit::AccountSends, 600);
+    let bob = User::new(&app, api, "bob");
+    bob.set(&app.number()).await.expect("another account");
+}
+
+async fn too_many_numbers_set(api: Api, database: Database) {
+    let app = unlimited(database, |_| {}).await;
+    let ann = User::new(&app, api, "ann");
+    for _ in 0..25 {
+        ann.set(&app.number()).await.expect("set");
+    }
+    let (held, sent) = (ann.held().await.expect("read"), app.sent().await);
+    for (seconds, later) in [(86_400, 86_399), (1, 1)] {
+        limited(ann.set(&app.number()).await, Limit::AccountSets, seconds);
+        app.seconds(later);
+    }
+    assert_eq!(ann.held().await.expect("read"), held);
+    assert_eq!(app.sent().await, sent);
+    ann.set(&app.number()).await.expect("one more");
+}
+
+/// Without limits for messages, but for those that a test sets.
+async fn unlimited(database: Database, change: impl FnOnce(&mut Config)) -> TestApp {
+    let app = TestApp::start_with(database, |config| {
+        config.limits.cool_down_seconds = vec![];
+        config.limits.sends_per_account = vec![];
+        config.limits.sends_per_number = vec![];
+        // Where numbers are added they are all kept.
+        config.numbers.most_per_account = 100;
+        change(config);
+    });
+    app.await
+}
+
+async fn many_wrong_guesses_slow_an_account_down(api: Api, database: Database) {
+    let app = TestApp::start_with(database, |config| config.codes.guesses = 10).await;
+    let ann = User::new(&app, api, "ann");
+    let number = app.number();
+    let question = ann.set(&number).await.expect("set");
+    let code = app.code(&number).await;
+    for _ in 0..5 {
+        ann.refused(&question, another(&code)).await;
+    }
+    // The right one waits as well, and a caller who waits is told so.
+    let waits = async |seconds| {
+        limited(
+            ann.submit(&question, &code).await,
+            Limit::WrongCodes,
+            seconds,
+        );
+    };
+    waits(1).await;
+    app.seconds(1);
+    // Each one more doubles the wait.
+    ann.refused(&question, another(&code)).await;
+    waits(2).await;
+    app.seconds(1);
+    waits(1).await;
+    // Nobody else waits.
+    let bob = User::new(&app, api, "bob");
+    bob.proven(&number).await;
+    app.seconds(1);
+    ann.submit(&question, &code)
+        .await
+        .expect("after two seconds");
+}
+
+async fn a_verified_number_starts_anew(api: Api, database: Database) {
+    let app = TestApp::start_with(database, |config| config.limits.sends_per_number = vec![]).await;
+    let (ann, number) = (User::new(&app, api, "ann"), app.number());
+    for _ in 0..2 {
+        ann.proven(&number).await;
+        ann.remove(&number).await.expect("removed");
+        assert_eq!(ann.held().await.expect("read"), []);
+    }
+}

@@ -1,0 +1,323 @@
+//! The APIs beside the calls: health, reflection, the contract, CORS, the inbox.
+
+use ringback::proto::pool;
+use serde_json::{Value, json};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::{v1, v1alpha};
+
+use crate::app::TestApp;
+use crate::database::Database;
+use crate::http::wire::Wire;
+
+crate::on_both! {
+    health_needs_no_token,
+    reflection_names_every_service,
+    the_contract_has_every_path,
+    pages_of_allowed_origins_may_call,
+    the_inbox_is_for_this_machine,
+    one_port_speaks_http_1_and_2,
+}
+
+async fn text(app: &TestApp, path: &str) -> (u16, String) {
+    let answer = app.http.get(app.url(path)).send().await.expect("an answer");
+    (
+        answer.status().as_u16(),
+        answer.text().await.expect("a text"),
+    )
+}
+
+async fn health_needs_no_token(database: Database) {
+    let app = TestApp::start(database).await;
+    assert_eq!(text(&app, "/healthz").await.0, 200);
+    assert_eq!(text(&app, "/readyz").await.0, 200);
+    let mut health = HealthClient::new(app.channel.clone());
+    for service in [
+        "",
+        "zitadel.user.v2.UserService",
+        "ringback.phone.v1.PhoneService",
+    ] {
+        let request = HealthCheckRequest {
+            service: service.into(),
+        };
+        let answer = health.check(request).await.expect("a state").into_inner();
+        assert_eq!(answer.status().as_str_name(), "SERVING", "{service:?}");
+    }
+    let request = HealthCheckRequest {
+        service: "nobody.knows.Service".into(),
+    };
+    let unknown = health.check(request).await.expect_err("no such service");
+    assert_eq!(unknown.code(), tonic::Code::NotFound);
+}
+
+async fn reflection_names_every_service(database: Database) {
+    let app = TestApp::start(database).await;
+    let expected: Vec<String> = pool()
+        .services()
+        .map(|s| s.full_name().to_owned())
+        .collect();
+
+    let mut client = v1::server_reflection_client::ServerReflectionClient::new(app.channel.clone());
+    let ask = v1::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(v1::server_reflection_request::MessageRequest::ListServices(
+            String::new(),
+        )),
+    };
+    let mut stream = client
+        .server_reflection_info(futures::stream::iter([ask]))
+        .await
+        .expect("an answer")
+        .into_inner();
+    let answer = stream
+        .message()
+        .await
+        .expect("a message")
+        .expect("one message");
+    let Some(v1::server_reflection_response::MessageResponse::ListServicesResponse(list)) =
+        answer.message_response
+    else {
+        panic!("no list: {answer:?}");
+    };
+    let names: Vec<String> = list
+        .service
+        .into_iter()
+        .map(|service| service.name)
+        .collect();
+    for name in expected
+        .iter()
+        .map(String::as_str)
+        .chain(["grpc.health.v1.Health"])
+    {
+        assert!(
+            names.iter().any(|listed| listed == name),
+            "{name} is not in {names:?}"
+        );
+    }
+
+    let mut client =
+        v1alpha::server_reflection_client::ServerReflectionClient::new(app.channel.clone());
+    let ask = v1alpha::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(
+            v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(
+                "zitadel.user.v2.UserService".into(),
+            ),
+        ),
+    };
+    let mut stream = client
+        .server_reflection_info(futures::stream::iter([ask]))
+        .await
+        .expect("an answer")
+        .into_inner();
+    let answer = stream
+        .message()
+        .await
+        .expect("a message")
+        .expect("one message");
+    let Some(v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse(files)) =
+        answer.message_response
+    else {
+        panic!("no file: {answer:?}");
+    };
+    assert!(!files.file_descriptor_proto.is_empty());
+}
+
+async fn the_contract_has_every_path(database: Database) {
+    let app = TestApp::start(database).await;
+    let (status, body) = text(&app, "/openapi.json").await;
+    assert_eq!(status, 200);
+    let contract: Value = serde_json::from_str(&body).expect("JSON");
+    assert!(
+        contract["openapi"]
+            .as_str()
+            .is_some_and(|version| version.starts_with("3."))
+    );
+    let mut listed: Vec<String> = Vec::new();
+    for (path, verbs) in contract["paths"].as_object().expect("paths") {
+        for (verb, operation) in verbs.as_object().expect("verbs") {
+            assert!(operation["responses"]["200"].is_object(), "{verb} {path}");
+            listed.push(format!("{verb} {path}"));
+        }
+    }
+    listed.sort_unstable();
+    assert_eq!(
+        listed,
+        [
+            "delete /v2/users/{userId}",
+            "delete /v2/users/{userId}/phone",
+            "delete /v2/users/{userId}/phones/{phoneId}",
+            "get /v2/users/{userId}",
+            "get /v2/users/{userId}/phone",
+            "patch /v2/users/{userId}",
+            "post /v2/phones/search",
+            "post /v2/users",
+            "post /v2/users/human",
+            "post /v2/users/new",
+            "post /v2/users/{userId}/phone",
+            "post /v2/users/{userId}/phone/change",
+            "post /v2/users/{userId}/phone/change/resend",
+            "post /v2/users/{userId}/phone/resend",
+            "post /v2/users/{userId}/phone/unlock",
+            "post /v2/users/{userId}/phone/verify",
+            "post /v2/users/{userId}/phones",
+            "post /v2/users/{userId}/phones/preverify",
+            "post /v2/users/{userId}/phones/verify",
+            "post /v2/users/{userId}/phones/{phoneId}/primary",
+            "post /v2/users/{userId}/phones/{phoneId}/removal",
+            "post /v2/users/{userId}/phones/{phoneId}/removal/confirm",
+            "put /v2/users/human/{userId}",
+        ]
+    );
+    // Whatever it points at is there.
+    for (at, _) in body.match_indices("\"$ref\":\"#/") {
+        let rest = &body[at + "\"$ref\":\"#".len()..];
+        let pointer = &rest[..rest.find('"').expect("an end")];
+        assert!(contract.pointer(pointer).is_some(), "{pointer}");
+    }
+}
+
+async fn pages_of_allowed_origins_may_call(database: Database) {
+    let app = TestApp::start(database).await;
+    for path in [
+        "/v2/users/ann/phone",
+        "/zitadel.user.v2.UserService/SetPhone",
+    ] {
+        let ask = |origin: &'static str| {
+            let request = app.http.request(http::Method::OPTIONS, app.url(path));
+            request
+                .header("origin", origin)
+                .header("access-control-request-method", "POST")
+                .header(
+                    "access-control-request-headers",
+                    "authorization,content-type,x-grpc-web,x-zitadel-orgid,connect-protocol-version",
+                )
+                .send()
+        };
+        let allowed = ask("https://app.example.com").await.expect("an answer");
+        assert_eq!(allowed.status(), 200);
+        let header = |name: &str| {
+            let value = allowed
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_ascii_lowercase()
+        };
+        assert_eq!(
+            header("access-control-allow-origin"),
+            "https://app.example.com"
+        );
+        assert_eq!(header("access-control-allow-credentials"), "true");
+        assert!(header("access-control-allow-methods").contains("delete"));
+        for name in [
+            "authorization",
+            "x-grpc-web",
+            "connect-timeout-ms",
+            "x-zitadel-orgid",
+        ] {
+            assert!(
+                header("access-control-allow-headers").contains(name),
+                "{name}"
+            );
+        }
+        let denied = ask("https://evil.example").await.expect("an answer");
+        assert!(!denied.headers().contains_key("access-control-allow-origin"));
+    }
+    // The answer itself, an error too, can be read by the page.
+    for wire in [Wire::Json, Wire::ConnectJson, Wire::GrpcWeb] {
+        let headers = [("origin", "https://app.example.com")];
+        let refused = wire
+            .call_with(&app, "SetPhone", &headers, json!({"userId": "a"}))
+            .await;
+        let refused = refused.expect_err("no token");
+        assert_eq!(
+            refused.headers["access-control-allow-origin"],
+            "https://app.example.com"
+        );
+        let exposed = refused.headers["access-control-expose-headers"]
+            .to_str()
+            .expect("a text");
+        for name in [
+            "deprecation",
+            "grpc-status",
+            "grpc-message",
+            "grpc-status-details-bin",
+            "link",
+            "retry-after",
+        ] {
+            assert!(exposed.contains(name), "{name} in {exposed}");
+        }
+    }
+}
+
+async fn the_inbox_is_for_this_machine(database: Database) {
+    let app = TestApp::start(database).await;
+    let (token, number) = (app.user("ann", "acme"), app.number());
+    Wire::Json
+        .ok(
+            &app,
+            "SetPhone",
+            &token,
+            json!({"userId": "ann", "phone": number}),
+        )
+        .await;
+    app.deliver().await;
+    let path = format!("/dev/inbox?to={}", number.replace('+', "%2B"));
+    let (status, body) = text(&app, &path).await;
+    let shown: Value = serde_json::from_str(&body).expect("JSON");
+    let code = app.code(&number).await;
+    assert_eq!((status, &shown["messages"][0]["code"]), (200, &json!(code)));
+    assert_eq!(shown["messages"][0]["to"], number);
+    assert_eq!(shown["messages"][0]["sentAt"], "2027-01-15T08:00:00Z");
+    assert_eq!(
+        text(&app, "/dev/inbox?to=%2B41791234567").await,
+        (200, "{\"messages\":[]}".into())
+    );
+    assert_eq!(text(&app, "/dev/inbox?to=me").await.0, 400);
+
+    let foreign = [
+        ("host", "evil.example"),
+        ("x-forwarded-for", "192.0.2.1"),
+        ("forwarded", "for=x"),
+    ];
+    for (name, value) in foreign {
+        let request = app.http.get(app.url(&path)).header(name, value);
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), 403, "{name}");
+        assert!(
+            !answer.text().await.expect("a text").contains(&code),
+            "{name}"
+        );
+    }
+}
+
+async fn one_port_speaks_http_1_and_2(database: Database) {
+    let app = TestApp::start(database).await;
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .http2_prior_knowledge();
+    let client = client.build().expect("a client");
+    let request = client
+        .get(app.url("/v2/users/root"))
+        .bearer_auth(app.admin());
+    let answer = request.send().await.expect("an answer");
+    assert_eq!(
+        (answer.version(), answer.status().as_u16()),
+        (http::Version::HTTP_2, 404)
+    );
+
+    // gRPC has its status in trailers, which HTTP/1.1 clients do not read.
+    let request = app
+        .http
+        .post(app.url("/zitadel.user.v2.UserService/SetPhone"));
+    // More than fits into a connection's buffers, so that the answer arrives only if it is read.
+    let body = vec![0; 4 * 1024 * 1024];
+    let request = request
+        .header("content-type", "application/grpc")
+        .body(body);
+    let answer = request.send().await.expect("an answer");
+    assert_eq!(answer.status(), 505);
+    // A page learns of its mistake.
+    let allowed = answer.headers().get("access-control-allow-credentials");
+    assert!(allowed.is_some());
+}

@@ -1,0 +1,4 @@
+//! How requests arrive: what every wire carries, and TLS.
+
+pub mod tls;
+pub mod wire;
