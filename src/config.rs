@@ -4,6 +4,7 @@ mod auth;
 mod check;
 mod error;
 mod layers;
+mod organizations;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,15 +12,17 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ringback_core::limit::LimitRules;
 use ringback_core::number::NumberRules;
-use ringback_core::policy::{AccountRules, CodeRules, LimitRules, NotifyRules, SelfServiceRules};
-use ringback_core::{Keys, Policy};
+use ringback_core::policy::{AccountRules, CodeRules, NotifyRules, SelfServiceRules};
+use ringback_core::{Keys, Policies, Policy};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
 pub use auth::{AuthSection, IssuerSection, Permission, Trust};
 pub use error::{ConfigError, Problem};
 use layers::Layers;
+pub use organizations::{OrganizationSection, OwnNumbers};
 
 /// The reference of all keys, and the first layer.
 pub const DEFAULTS: &str = include_str!("../ringback.default.toml");
@@ -55,6 +58,8 @@ pub struct Config {
     pub notify: NotifyRules,
     /// What is asked of users who change something by themselves.
     pub self_service: SelfServiceRules,
+    /// What one organisation has of its own, by its id.
+    pub organizations: BTreeMap<String, OrganizationSection>,
     /// What the ReachFive API asks for and tells.
     pub reachfive: ReachFiveSection,
     /// What messages say.
@@ -318,7 +323,7 @@ impl Config {
             .read()
     }
 
-    /// The rules that decisions follow.
+    /// The rules that decisions follow where an organisation has none of its own.
     pub fn policy(&self) -> Policy {
         Policy {
             numbers: self.numbers.clone(),
@@ -327,6 +332,18 @@ impl Config {
             limits: self.limits.clone(),
             notify: self.notify.clone(),
             self_service: self.self_service.clone(),
+        }
+    }
+
+    /// The rules that decisions about accounts of each organisation follow.
+    pub fn policies(&self) -> Policies {
+        let default = self.policy();
+        let own = self.organizations.iter();
+        Policies {
+            by_organization: own
+                .map(|(id, section)| (id.clone(), section.over(&default)))
+                .collect(),
+            default,
         }
     }
 

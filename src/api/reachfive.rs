@@ -15,11 +15,12 @@ use axum::middleware::map_response_with_state;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use axum::{Router, body::Body};
-use ringback_core::command::Which;
-use ringback_core::number::NumberError;
 use ringback_core::policy::Registration;
 use ringback_core::rights::Right;
-use ringback_core::{Account, Action, Caller, Command, Number, Phone, Refusal, Reply};
+use ringback_core::{
+    Account, Action, Caller, Change, Command, Delivery, Guess, Number, NumberText, Phone, Refusal,
+    Reply, Which,
+};
 use ringback_store::Store;
 use serde_json::{Map, Value, json};
 
@@ -140,12 +141,18 @@ impl ReachFive {
         self.execute(caller.clone(), &caller.user, action).await
     }
 
+    /// Whether a user's first token makes an account.
+    fn registers_users(&self, caller: &Caller) -> bool {
+        let policy = self.store.rules().policies.of(&caller.home);
+        policy.accounts.register != Registration::Explicit
+    }
+
     /// The caller's own account. `None` for a user that is not registered and needs not be.
     async fn find_own(&self, caller: &Caller) -> Result<Option<Arc<Account>>, Refusal> {
         match self.store.read(caller, &caller.user).await {
             Ok(account) => Ok(Some(account)),
             Err(Refusal::AccountNotFound | Refusal::PermissionDenied)
-                if self.store.rules().policy.accounts.register != Registration::Explicit =>
+                if self.registers_users(caller) =>
             {
                 Ok(None)
             }
@@ -157,10 +164,6 @@ impl ReachFive {
     /// The caller's account after a change.
     async fn changed(&self, caller: &Caller) -> Result<Arc<Account>, Refusal> {
         self.find_own(caller).await?.ok_or(Refusal::AccountNotFound)
-    }
-
-    fn number(&self, text: &str) -> Result<Number, NumberError> {
-        Number::parse(text, &self.store.rules().policy.numbers)
     }
 }
 
@@ -229,7 +232,7 @@ async fn config(State(api): State<ReachFive>, uri: Uri) -> Response {
         "is_implicit_flow_forbidden": false,
         "login_type_allowed": {"email": false, "phone_number": true, "custom_identifier": false},
     });
-    let region = &api.store.rules().policy.numbers.default_region;
+    let region = &api.store.rules().policies.default.numbers.default_region;
     if !region.is_empty() {
         told["country_code"] = region.to_ascii_uppercase().into();
     }
@@ -268,9 +271,15 @@ async fn verify(State(api): State<ReachFive>, request: Request) -> Told {
     let mut form = Form::read(request).await?;
     let (number, code) = (form.text(PHONE_NUMBER), form.text(VERIFICATION_CODE));
     form.done()?;
-    let which = Which::Number(api.number(&number));
-    api.execute_own(&caller, Action::Change(Change::Verify { which, guess: Guess(code) }))
-        .await?;
+    let which = Which::Number(NumberText(number));
+    api.execute_own(
+        &caller,
+        Action::Change(Change::Verify {
+            which,
+            guess: Guess(code),
+        }),
+    )
+    .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -281,18 +290,26 @@ async fn update(State(api): State<ReachFive>, request: Request) -> Told {
     let mut form = Form::read(request).await?;
     let number = form.text(PHONE_NUMBER);
     form.done()?;
-    let number = api.number(&number);
+    let number = NumberText(number);
     let reply = api
         .execute_own(&caller, Action::Change(Change::Replace { number }))
         .await?;
-    let told = responses::of(api.changed(&caller).await?.as_ref());
+    let told = responses::of(&reply.account);
     Ok(timed(&reply, Json(told)))
 }
 
 /// Has no body; one that comes along is not looked at.
 async fn send(State(api): State<ReachFive>, headers: HeaderMap) -> Told {
     let caller = api.writer(&headers).await?;
-    let reply = api.execute_own(&caller, Action::Change(Change::Resend { which: Which::Next, delivery: Delivery::Send })).await?;
+    let reply = api
+        .execute_own(
+            &caller,
+            Action::Change(Change::Resend {
+                which: Which::Next,
+                delivery: Delivery::Send,
+            }),
+        )
+        .await?;
     Ok(timed(&reply, sent()))
 }
 
@@ -309,7 +326,16 @@ async fn user_send(
     if caller.user == user && !caller.may(Right::Write) {
         return Err(Refusal::PermissionDenied.into());
     }
-    let reply = api.execute(caller, &user, Action::Change(Change::Resend { which: Which::Next, delivery: Delivery::Send })).await?;
+    let reply = api
+        .execute(
+            caller,
+            &user,
+            Action::Change(Change::Resend {
+                which: Which::Next,
+                delivery: Delivery::Send,
+            }),
+        )
+        .await?;
     Ok(timed(&reply, sent()))
 }
 
@@ -342,16 +368,18 @@ async fn credential_start(State(api): State<ReachFive>, request: Request) -> Tol
     let mut form = Form::read(request).await?;
     let number = form.text(PHONE_NUMBER);
     form.done()?;
-    let number = api.number(&number);
+    let number = NumberText(number);
     let action = Action::Change(Change::Preverify {
         number: number.clone(),
     });
-    let told = match (api.execute_own(&caller, action).await, number) {
-        (Ok(reply), _) => {
+    let told = match api.execute_own(&caller, action).await {
+        Ok(reply) => {
             return Ok(timed(&reply, Json(json!({"status": "sms_sent"}))));
         }
-        (Err(Refusal::PhoneUnchanged), Ok(number)) => {
+        Err(Refusal::PhoneUnchanged) => {
             let account = api.changed(&caller).await?;
+            let policy = api.store.rules().policies.of(&account.organization);
+            let number = Number::parse(&number.0, &policy.numbers).map_err(Refusal::from)?;
             let own = |phone: &&Phone| phone.number == number;
             let credential = account
                 .phones
@@ -361,7 +389,7 @@ async fn credential_start(State(api): State<ReachFive>, request: Request) -> Tol
             let credential = credential.ok_or(Refusal::PhoneUnchanged)?;
             json!({"status": "enabled", "credential": credential})
         }
-        (Err(refusal), _) => return Err(refusal.into()),
+        Err(refusal) => return Err(refusal.into()),
     };
     Ok(Json(told).into_response())
 }
@@ -374,10 +402,15 @@ async fn credential_verify(State(api): State<ReachFive>, request: Request) -> To
     form.done()?;
     let which = Which::Latest;
     let reply = api
-        .execute_own(&caller, Action::Change(Change::Verify { which, guess: Guess(code) }))
+        .execute_own(
+            &caller,
+            Action::Change(Change::Verify {
+                which,
+                guess: Guess(code),
+            }),
+        )
         .await?;
-    let account = api.changed(&caller).await?;
-    let phone = reply.phone.and_then(|id| account.phone(id));
+    let phone = reply.phone.and_then(|id| reply.account.phone(id));
     let credential = phone
         .and_then(responses::credential)
         .ok_or(Refusal::PhoneNotFound)?;
@@ -391,9 +424,14 @@ async fn credential_delete(State(api): State<ReachFive>, request: Request) -> To
     let mut form = Form::read(request).await?;
     let number = form.text(PHONE_NUMBER);
     form.done()?;
-    let number = api.number(&number);
-    api.execute_own(&caller, Action::Change(Change::Remove { which: Which::Number(number) }))
-        .await?;
+    let number = NumberText(number);
+    api.execute_own(
+        &caller,
+        Action::Change(Change::Remove {
+            which: Which::Number(number),
+        }),
+    )
+    .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -7,10 +7,9 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;
 use ringback_core::moment::Id;
-use ringback_core::number::NumberRules;
 use ringback_core::rights::Scope;
 use ringback_core::{
-    Account, Caller, CodeTimes, Command, Keys, Number, Phone, PhoneState, Refusal, Reply,
+    Account, Caller, CodeTimes, Command, Keys, Number, Phone, PhoneState, Policies, Refusal, Reply,
 };
 use ringback_store::{PhoneQuery, PhoneRow, Store};
 use subtle::ConstantTimeEq;
@@ -31,7 +30,6 @@ use crate::proto::ringback::phone::v1::{
     VerifyUserPhoneRequest, VerifyUserPhoneResponse,
 };
 use crate::proto::zitadel::v1::ErrorDetail;
-use requests::Wish;
 
 const USUAL_PAGE: u32 = 100;
 const LARGEST_PAGE: u32 = 1_000;
@@ -50,20 +48,16 @@ impl PhoneApi {
         PhoneApi { store }
     }
 
-    fn rules(&self) -> &NumberRules {
-        &self.store.rules().policy.numbers
-    }
-
-    /// Does what the request requests. The caller comes first, so that no rule of the form is told without one.
+    /// Does what is asked for. The caller comes first, so that no rule of the form is told without one.
     async fn run<T>(
         &self,
         request: Request<T>,
-        wish: impl FnOnce(T) -> Result<Wish, Refusal>,
+        read: impl FnOnce(T) -> Result<requests::Request, Refusal>,
     ) -> Result<Reply, Status> {
         let tell = |refusal| status(&refusal);
         let caller = caller(&request).map_err(tell)?;
         let deadline = request.extensions().get::<Deadline>().map(|d| d.0);
-        let Wish { account, action } = wish(request.into_inner()).map_err(tell)?;
+        let requests::Request { account, action } = read(request.into_inner()).map_err(tell)?;
         let command = Command {
             caller,
             account,
@@ -91,12 +85,7 @@ impl PhoneApi {
     ) -> Result<SearchPhonesResponse, Refusal> {
         let caller = caller(&request)?;
         let rules = self.store.rules();
-        let search = Search::of(
-            request.into_inner(),
-            &caller,
-            &rules.policy.numbers,
-            &rules.keys,
-        )?;
+        let search = Search::of(request.into_inner(), &caller, &rules.policies, &rules.keys)?;
         let page = self.store.search_phones(&search.query).await?;
         Ok(SearchPhonesResponse {
             next_page_token: page
@@ -134,8 +123,7 @@ impl PhoneService for PhoneApi {
         &self,
         request: Request<AddUserPhoneRequest>,
     ) -> Result<Response<AddUserPhoneResponse>, Status> {
-        let wish = |request| requests::add(request, self.rules());
-        let reply = self.run(request, wish).await?;
+        let reply = self.run(request, requests::add).await?;
         Ok(respond(
             reply.times,
             AddUserPhoneResponse {
@@ -153,8 +141,7 @@ impl PhoneService for PhoneApi {
         &self,
         request: Request<PreverifyUserPhoneRequest>,
     ) -> Result<Response<PreverifyUserPhoneResponse>, Status> {
-        let wish = |request| requests::preverify(request, self.rules());
-        let reply = self.run(request, wish).await?;
+        let reply = self.run(request, requests::preverify).await?;
         Ok(respond(
             reply.times,
             PreverifyUserPhoneResponse {
@@ -171,8 +158,7 @@ impl PhoneService for PhoneApi {
         &self,
         request: Request<VerifyUserPhoneRequest>,
     ) -> Result<Response<VerifyUserPhoneResponse>, Status> {
-        let wish = |request| requests::verify(request, self.rules());
-        let reply = self.run(request, wish).await?;
+        let reply = self.run(request, requests::verify).await?;
         Ok(Response::new(VerifyUserPhoneResponse {
             details: Some(details(&reply)),
             phone_id: id(reply.phone),
@@ -219,8 +205,7 @@ impl PhoneService for PhoneApi {
         &self,
         request: Request<ChangeUserPhoneRequest>,
     ) -> Result<Response<ChangeUserPhoneResponse>, Status> {
-        let wish = |request| requests::change(request, self.rules());
-        let reply = self.run(request, wish).await?;
+        let reply = self.run(request, requests::change).await?;
         Ok(respond(
             reply.times,
             ChangeUserPhoneResponse {
@@ -287,7 +272,7 @@ impl Search {
     fn of(
         request: SearchPhonesRequest,
         caller: &Caller,
-        rules: &NumberRules,
+        policies: &Policies,
         keys: &Keys,
     ) -> Result<Search, Refusal> {
         if request.user_ids.len() > MOST_USERS {
@@ -306,6 +291,9 @@ impl Search {
         }
         let organization = given(request.organization_id);
         let scope = caller.scope(organization.as_deref())?;
+        // As the organisation that is searched reads it.
+        let place = organization.as_deref().unwrap_or(&caller.organization);
+        let rules = &policies.of(place).numbers;
         let number = given(request.phone)
             .map(|text| Number::parse(&text, rules))
             .transpose()?;
@@ -467,10 +455,10 @@ fn number(account: &str, organization: &str, phone: &Phone, primary: bool) -> Ph
 
 fn details(reply: &Reply) -> Details {
     Details {
-        sequence: reply.sequence,
-        change_date: Some(timestamp(reply.changed_at)),
-        organization_id: reply.organization.clone(),
-        creation_date: Some(timestamp(reply.created_at)),
+        sequence: reply.account.sequence,
+        change_date: Some(timestamp(reply.account.changed_at)),
+        organization_id: reply.account.organization.clone(),
+        creation_date: Some(timestamp(reply.account.created_at)),
     }
 }
 
@@ -510,7 +498,8 @@ pub fn status(refusal: &Refusal) -> Status {
         | Refusal::PhoneUnverified
         | Refusal::RemovalUnconfirmed
         | Refusal::TooManyNumbers
-        | Refusal::CodeAbsent => (Code::FailedPrecondition, None),
+        | Refusal::CodeAbsent
+        | Refusal::AccountAmbiguous => (Code::FailedPrecondition, None),
         Refusal::NumberInvalid(_)
         | Refusal::NumberKindNotServed(_)
         | Refusal::CodeRefused(_)

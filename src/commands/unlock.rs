@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use ringback_core::rights::Rights;
-use ringback_core::{Action, Caller, Command};
+use ringback_core::{Action, Caller, Change, Command};
 use serde_json::{Value, json};
 
 use super::load;

@@ -269,6 +269,7 @@ fn cors(allowed: CorsSection) -> CorsLayer {
             "retry-after",
             shared::EXPIRES_AT,
             shared::RESEND_AFTER,
+            shared::IGNORED,
             "www-authenticate",
         ]))
         .max_age(Duration::from_secs(600))

@@ -360,6 +360,7 @@ mod tests {
             message: Message {
                 id: id(1),
                 account: "ann".into(),
+                organization: "acme".into(),
                 number: Number::from_stored("+41791234567"),
                 kind,
                 language: String::new(),

@@ -165,7 +165,7 @@ impl Command {
         self.action.plan().name
     }
 
-    /// Whether a deleted account matters to the command.
+    /// Whether the command may bring an account into being.
     pub fn registers(&self) -> bool {
         self.action.plan().registers || matches!(self.action, Action::Register { .. })
     }

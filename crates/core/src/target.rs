@@ -14,6 +14,11 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
+    /// The organisation where the account most likely is.
+    pub fn first_guess(self) -> &'a str {
+        self.organization.unwrap_or(self.otherwise)
+    }
+
     /// The organisation that is meant, when these have a user of the id. To know that several have one, two
     /// of them are enough.
     ///

@@ -50,7 +50,7 @@ mod writes;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringback_core::{Keys, Policy, Time};
+use ringback_core::{Keys, Policies, Time};
 use tokio::sync::Notify;
 
 pub use backup::{BackupError, backup};
@@ -66,7 +66,7 @@ pub use store::{Store, migrate};
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// The rules and limits.
-    pub policy: Policy,
+    pub policies: Policies,
     /// The secrets.
     pub keys: Keys,
 }

@@ -16,12 +16,14 @@ use crate::dial::{Purpose, SharedDialer};
 use crate::entity::{account_names, accounts, phone_numbers};
 use crate::fault::Fault;
 use crate::line::Line;
+use crate::load::Key;
 use crate::matching::{account_condition, needs_names, never, within, without_nul};
 use crate::query::{
     AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery, PhonePage, PhoneQuery,
     PhoneRow, PhoneSort,
 };
 use crate::session::Session;
+use crate::sql::Wanted;
 use crate::{Shared, Store, rows};
 
 /// Who may run a list now, and over which connection.
@@ -217,8 +219,11 @@ fn sorted_by(sort: AccountSort) -> Option<account_names::Column> {
 /// Puts the folded names beside the accounts.
 fn with_names(accounts: Select<accounts::Entity>) -> Select<accounts::Entity> {
     let same = accounts::Entity::belongs_to(account_names::Entity)
-        .from(accounts::Column::UserId)
-        .to(account_names::Column::UserId)
+        .from((accounts::Column::UserId, accounts::Column::OrganizationId))
+        .to((
+            account_names::Column::UserId,
+            account_names::Column::OrganizationId,
+        ))
         .into();
     accounts.join(JoinType::InnerJoin, same)
 }
@@ -252,21 +257,36 @@ async fn accounts_page(
     };
     let found = listed
         .order_by(accounts::Column::UserId, order(query.ascending))
+        .order_by(accounts::Column::OrganizationId, order(query.ascending))
         .offset(query.offset)
         .limit(u64::from(query.limit))
         .all(session)
         .await?;
-    let ids = found.iter().map(|row| row.user_id.as_str());
-    let mut phones: HashMap<String, Vec<phone_numbers::Model>> = HashMap::new();
-    for row in session.query_all_raw(shared.sql.phones(ids)?).await? {
+    let keys = found
+        .iter()
+        .map(|row| (row.organization_id.as_str(), row.user_id.as_str()));
+    let wanted = Wanted {
+        exact: keys.collect(),
+        ..Wanted::default()
+    };
+    let mut phones: HashMap<Key, Vec<phone_numbers::Model>> = HashMap::new();
+    for row in session.query_all_raw(shared.sql.phones(&wanted)?).await? {
         let phone =
             <phone_numbers::Model as sea_orm::FromQueryResult>::from_query_result(&row, "")?;
-        phones.entry(phone.user_id.clone()).or_default().push(phone);
+        let key = Key {
+            organization: phone.organization_id.clone(),
+            id: phone.user_id.clone(),
+        };
+        phones.entry(key).or_default().push(phone);
     }
     let accounts = found
         .into_iter()
         .map(|row| {
-            let phones = phones.remove(&row.user_id).unwrap_or_default();
+            let key = Key {
+                organization: row.organization_id.clone(),
+                id: row.user_id.clone(),
+            };
+            let phones = phones.remove(&key).unwrap_or_default();
             rows::account(row, phones)
         })
         .collect::<Result<_, _>>()?;

@@ -3,6 +3,7 @@
 mod m0001_tables;
 mod m0002_versions;
 mod m0003_event_counts;
+mod m0004_organizations;
 
 use sea_orm_migration::prelude::*;
 
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_tables::Migration),
             Box::new(m0002_versions::Migration),
             Box::new(m0003_event_counts::Migration),
+            Box::new(m0004_organizations::Migration),
         ]
     }
 }

@@ -99,27 +99,30 @@ impl Lookups {
         }
     }
 
-    /// Finds an account in this caller's share of the queue.
+    /// Finds the accounts that this caller may mean by a user id, in the caller's share of the queue.
     pub(crate) async fn find_for(
         &self,
         caller: &Caller,
         id: &str,
-    ) -> Result<Option<Arc<Account>>, Refusal> {
+    ) -> Result<Vec<Arc<Account>>, Refusal> {
         let place = self
             .shares
             .enter(id, [&caller.user, &caller.organization])
             .ok_or(Refusal::Overloaded)?;
-        self.find(id, Some(place)).await
+        let organization = caller.target(id).organization;
+        self.find(organization, id, Some(place)).await
     }
 
     pub(crate) async fn find(
         &self,
+        organization: Option<&str>,
         id: &str,
         place: Option<Place>,
-    ) -> Result<Option<Arc<Account>>, Refusal> {
+    ) -> Result<Vec<Arc<Account>>, Refusal> {
         let (reply, answer) = oneshot::channel();
         let lookup = Lookup {
             id: id.to_owned(),
+            organization: organization.map(str::to_owned),
             queued_at: Instant::now(),
             place,
             reply,

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use ringback_core::rights::Right;
-use ringback_core::{Account, Caller, Command, Refusal, Reply, Time};
+use ringback_core::{Account, Caller, Command, Refusal, Reply, Time, view};
 use sea_orm::DbBackend;
 use tokio::sync::Mutex;
 
@@ -159,8 +158,7 @@ impl Store {
     /// the same one.
     ///
     /// # Errors
-    /// [`Refusal::AccountNotFound`] also for an account that the caller must not tell from none;
-    /// [`Refusal::PermissionDenied`]; [`Refusal::Overloaded`]; [`Refusal::Unavailable`].
+    /// What [`ringback_core::view`] refuses; [`Refusal::Overloaded`]; [`Refusal::Unavailable`].
     pub async fn read(&self, caller: &Caller, id: &str) -> Result<Arc<Account>, Refusal> {
         // PostgreSQL cannot even be asked for such a text, so no account has it.
         if id.contains('\0') {
@@ -168,9 +166,7 @@ impl Store {
         }
         let lookups = &self.lookups[queue_of(id, self.lookups.len())];
         let found = lookups.find_for(caller, id).await?;
-        let account = found.ok_or(Refusal::AccountNotFound)?;
-        caller.capacity(&account.id, &account.organization, Right::Read)?;
-        Ok(account)
+        view(caller, id, found)
     }
 
     /// Whether the database takes writes and answers reads, through the connections that requests use. Those
@@ -188,7 +184,11 @@ impl Store {
             Some(_) | None => {}
         }
         let writes = join_all(self.lanes.iter().map(Lane::ping));
-        let reads = join_all(self.lookups.iter().map(|lookups| lookups.find("", None)));
+        let reads = join_all(
+            self.lookups
+                .iter()
+                .map(|lookups| lookups.find(Some(""), "", None)),
+        );
         let looks = async { tokio::join!(writes, reads) };
         let limit = self.shared.dialer.limits.statement;
         let all: Result<(), Refusal> = match tokio::time::timeout(limit, looks).await {

@@ -10,7 +10,7 @@ use ringback_core::rights::Scope;
 use ringback_store::{AccountFilter, AccountQuery, Settings, Store, TextMatch, TextPlace};
 
 use crate::lists::all;
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::{Kind, World};
 
 on_both!(

@@ -35,6 +35,6 @@ mod opening;
 mod outbox;
 mod pages;
 mod races;
+mod requests;
 mod upgrade;
-mod wishes;
 mod world;

@@ -6,7 +6,7 @@ use ringback_core::rights::Scope;
 use ringback_core::{Id, Number};
 use ringback_store::{PhoneQuery, PhoneRow, Store};
 
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::{Kind, World};
 
 on_both!(

@@ -2,7 +2,7 @@
 
 use ringback_store::{OpenError, Settings, Store};
 
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::{Kind, World};
 
 on_both!(

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ringback_core::{Action, Delivery, Id, MessageKind, Profile};
+use ringback_core::{Action, Change, Delivery, Id, MessageKind, Profile, Which};
 use ringback_store::{Claimed, Settled, Settlement, Store};
 
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::World;
 
 on_both!(

@@ -1,10 +1,10 @@
 //! Lists of numbers by place: long ones to their end, in every order.
 
 use ringback_core::rights::Scope;
-use ringback_core::{Action, Number, PhoneState};
+use ringback_core::{Action, Change, Number, PhoneState};
 use ringback_store::{PhoneListQuery, PhoneRow, PhoneSort, Store};
 
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::World;
 
 on_both!(
@@ -104,7 +104,7 @@ async fn a_list_shows_what_was_asked_for(world: &World) {
     let store = world.store().await;
     for (user, n) in [("ann", 1), ("ann", 2), ("bob", 3)] {
         let action = Action::Change(Change::Add {
-            number: Ok(number(n)),
+            number: number(n).as_str().into(),
             verification: Some(TRUSTED),
         });
         if n != 2 {
@@ -119,7 +119,7 @@ async fn a_list_shows_what_was_asked_for(world: &World) {
         &store,
         "bob",
         Action::Change(Change::Preverify {
-            number: Ok(number(4)),
+            number: number(4).as_str().into(),
         }),
     )
     .await;

@@ -4,7 +4,7 @@ use ringback_core::refusal::CodeFailure;
 use ringback_store::{AccountFilter, AccountQuery, AccountSort, TextMatch, TextPlace};
 
 use crate::lists::{all, filtered, ids};
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::World;
 
 on_both!(

@@ -1,10 +1,12 @@
 //! Callers and the commands that tests send.
 
-use ringback_core::command::{PhoneChange, ProfileChange, SetPhone};
+use ringback_core::account::ProfileChange;
+use ringback_core::command::{PhoneChange, SetPhone};
 use ringback_core::refusal::CodeFailure;
 use ringback_core::rights::Rights;
 use ringback_core::{
-    Account, Action, Caller, Command, Delivery, Number, Profile, Refusal, Reply, Verification,
+    Account, Action, Caller, Change, Command, Delivery, Guess, Number, Profile, Refusal, Reply,
+    Verification, Which,
 };
 use ringback_store::Store;
 use std::sync::Arc;
@@ -58,7 +60,7 @@ pub fn number(n: u32) -> Number {
 
 pub fn set_phone(number: &Number, verification: Verification) -> SetPhone {
     SetPhone {
-        number: Ok(number.clone()),
+        number: number.as_str().into(),
         verification,
     }
 }
