@@ -26,6 +26,7 @@ mod away;
 mod fairness;
 mod faults;
 mod files;
+mod identity;
 mod lanes;
 mod lists;
 mod matches;

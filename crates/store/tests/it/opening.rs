@@ -25,10 +25,11 @@ async fn tables(world: &World) -> Vec<String> {
         .await
 }
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "account_names",
     "accounts",
     "budgets",
+    "deleted_accounts",
     "events",
     "liveness",
     "outbox",
