@@ -62,7 +62,7 @@ async fn several_migrate_at_once(world: &World) {
     assert_eq!(tables(world).await, TABLES);
     assert_eq!(
         world.count("SELECT count(*) FROM seaql_migrations").await,
-        3
+        4
     );
     does(&stores[2], "ann", named("")).await;
 }
