@@ -195,7 +195,7 @@ impl Door {
         let caller = self.service(request.headers()).await?;
         let numbers = &self.store.rules().policy.numbers;
         let wish = list::wish(request.uri(), version, caller.scope(None)?, numbers)?;
-        let found = self.store.list_phones(&wish.query).await?;
+        let found = self.store.list_phones(&caller, &wish.query).await?;
         Ok(wish.page(found))
     }
 }

@@ -97,7 +97,7 @@ impl PhoneDoor {
             &rules.policy.numbers,
             &rules.keys,
         )?;
-        let page = self.store.search_phones(&search.query).await?;
+        let page = self.store.search_phones(&caller, &search.query).await?;
         Ok(SearchPhonesResponse {
             next_page_token: page
                 .next

@@ -8,8 +8,9 @@
 //! | --- | --- |
 //! | connections: made, bounded in time, thrown away | `dial`, `session`, `line`, `health`, `pooler` |
 //! | commands | `queues`, `lane`, `share`, `batch`, `load`, `changes` |
+//! | whether all this works | `readiness` |
 //! | statements | `sql`, `writes`, `table`, `rows`, `entity` |
-//! | one account, lists | `lookup`, `lists`, `matching`, `fold` |
+//! | one account, lists | `lookup`, `lists`, `turns`, `matching`, `fold` |
 //! | messages | `outbox` |
 //! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint` |
 
@@ -38,6 +39,7 @@ mod query;
 #[cfg(test)]
 mod query_plans;
 mod queues;
+mod readiness;
 mod rows;
 mod schema;
 mod session;
@@ -45,6 +47,7 @@ mod share;
 mod sql;
 mod store;
 mod table;
+mod turns;
 mod writes;
 
 use std::sync::Arc;
@@ -98,7 +101,7 @@ pub struct Settings {
     pub timeout: Duration,
     /// How long one list may take.
     pub list_timeout: Duration,
-    /// Lists of one organisation that run at once; others wait.
+    /// Lists of one organisation that run at once, and half as many of one caller; others wait.
     pub lists_per_organization: usize,
 }
 

@@ -35,6 +35,7 @@ mod opening;
 mod outbox;
 mod pages;
 mod races;
+mod readiness;
 mod upgrade;
 mod wishes;
 mod world;
