@@ -56,8 +56,11 @@ use std::time::Duration;
 use ringback_core::{Keys, Policy, Time};
 use tokio::sync::Notify;
 
+use crate::fault::Fault;
+
 pub use backup::{BackupError, backup};
 pub use inspect::{Inspection, describe, inspect};
+pub use migration::{LaterStep, take_later_steps};
 pub use outbox::{Claimed, Settled, Settlement};
 pub use query::{
     AccountFilter, AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery,
@@ -168,6 +171,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// A write failed over a connection. Whatever the log holds may be what takes up the room.
+    fn failed(&self, fault: &Fault) {
+        if let (Fault::Unavailable(_), Some(log)) = (fault, &self.log) {
+            log.full();
+        }
+    }
+
     /// Something was committed over a connection of this epoch: so many rows, and perhaps a message.
     fn wrote(&self, epoch: u64, rows: u64, message: bool) {
         self.dialer.health.wrote(epoch);

@@ -134,10 +134,12 @@ impl Look {
                 shared.wrote(epoch, rows, false);
                 Ok(())
             }
-            Err(fault) => Err(shared
-                .dialer
-                .health
-                .report(&fault, "looking for the database")),
+            Err(fault) => {
+                // Where nobody asks for anything while it is not ready, this is what makes room.
+                shared.failed(&fault);
+                let health = &shared.dialer.health;
+                Err(health.report(&fault, "looking for the database"))
+            }
         }
     }
 }
