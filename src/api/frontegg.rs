@@ -194,7 +194,7 @@ impl Frontegg {
         // As the organisation that is listed reads it.
         let numbers = &policies.of(&caller.organization).numbers;
         let wish = list::wish(request.uri(), version, caller.scope(None)?, numbers)?;
-        let found = self.store.list_phones(&wish.query).await?;
+        let found = self.store.list_phones(&caller, &wish.query).await?;
         Ok(wish.page(found))
     }
 }

@@ -86,7 +86,7 @@ impl PhoneApi {
         let caller = caller(&request)?;
         let rules = self.store.rules();
         let search = Search::of(request.into_inner(), &caller, &rules.policies, &rules.keys)?;
-        let page = self.store.search_phones(&search.query).await?;
+        let page = self.store.search_phones(&caller, &search.query).await?;
         Ok(SearchPhonesResponse {
             next_page_token: page
                 .next

@@ -77,11 +77,12 @@ impl UserApi {
     }
 
     async fn list(&self, request: Request<ListUsersRequest>) -> Result<ListUsersResponse, Refusal> {
-        let scope = caller(&request)?.scope(None)?;
+        let caller = caller(&request)?;
+        let scope = caller.scope(None)?;
         let request = request.into_inner();
         let sorting_column = request.sorting_column;
         let query = list::query(request, scope)?;
-        let page = self.store.list_accounts(&query).await?;
+        let page = self.store.list_accounts(&caller, &query).await?;
         Ok(ListUsersResponse {
             details: Some(ListDetails {
                 total_result: page.total,

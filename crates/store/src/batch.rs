@@ -104,8 +104,8 @@ async fn exclusive(
         }
     };
     let (epoch, done) = (taken.epoch, taken.within(transaction).await);
-    if let (Err(Fault::Unavailable(_)), Some(log)) = (&done, &shared.log) {
-        log.full();
+    if let Err(fault) = &done {
+        shared.failed(fault);
     }
     let (outcomes, touched, tells) = line.done(taken, done)?;
     if touched > 0 {

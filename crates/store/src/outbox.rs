@@ -234,6 +234,9 @@ impl Store {
             Ok(changed.rows_affected())
         };
         let (epoch, changed) = (taken.epoch, taken.within(changing).await);
+        if let Err(fault) = &changed {
+            self.shared.failed(fault);
+        }
         let changed = line.done(taken, changed)?;
         if changed > 0 {
             self.shared.wrote(epoch, changed, false);

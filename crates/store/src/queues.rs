@@ -11,9 +11,9 @@ use crate::Shared;
 use crate::lane::{self, Job, LaneLine, Ping};
 use crate::line::Line;
 use crate::lookup::{self, Lookup};
-use crate::share::{Place, Shares};
+use crate::share::{Place, Shares, who};
 
-/// Commands wait here, and whoever asks whether they could be written.
+/// Commands wait here, and whoever asks whether the lane's connection answers.
 pub(crate) struct Lane {
     queue: mpsc::Sender<Job>,
     shares: Arc<Shares>,
@@ -63,10 +63,9 @@ impl Lane {
         command: Command,
         deadline: Option<Instant>,
     ) -> Result<Reply, Refusal> {
-        let caller = [command.caller.user.as_str(), &command.caller.organization];
         let place = self
             .shares
-            .enter(&command.account, caller)
+            .enter(&command.account, who(&command.caller))
             .ok_or(Refusal::Overloaded)?;
         let (reply, answer) = oneshot::channel();
         let job = Job {
@@ -107,7 +106,7 @@ impl Lookups {
     ) -> Result<Vec<Arc<Account>>, Refusal> {
         let place = self
             .shares
-            .enter(id, [&caller.user, &caller.organization])
+            .enter(id, who(caller))
             .ok_or(Refusal::Overloaded)?;
         let organization = caller.target(id).organization;
         self.find(organization, id, Some(place)).await
@@ -132,7 +131,8 @@ impl Lookups {
     }
 }
 
-fn sent<T>(sent: Result<(), mpsc::error::TrySendError<T>>) -> Result<(), Refusal> {
+/// What is refused when a queue is full, or its task has ended.
+pub(crate) fn sent<T>(sent: Result<(), mpsc::error::TrySendError<T>>) -> Result<(), Refusal> {
     sent.map_err(|error| match error {
         mpsc::error::TrySendError::Full(_) => Refusal::Overloaded,
         mpsc::error::TrySendError::Closed(_) => Refusal::Unavailable,

@@ -366,17 +366,20 @@ async fn a_nul_reaches_no_row(world: &World) {
     assert_eq!(results[1], Err(Refusal::Internal));
     assert_eq!(store.find_account("bob").await, Ok(None));
     let page = store
-        .list_accounts(&AccountQuery {
-            scope: ringback_core::rights::Scope::Organization("ac\0me".into()),
-            filter: AccountFilter::Any(vec![
-                AccountFilter::Ids(vec!["a\0".into()]),
-                AccountFilter::Organization("\0".into()),
-            ]),
-            sort: AccountSort::CreatedAt,
-            ascending: true,
-            offset: 0,
-            limit: 10,
-        })
+        .list_accounts(
+            &service(),
+            &AccountQuery {
+                scope: ringback_core::rights::Scope::Organization("ac\0me".into()),
+                filter: AccountFilter::Any(vec![
+                    AccountFilter::Ids(vec!["a\0".into()]),
+                    AccountFilter::Organization("\0".into()),
+                ]),
+                sort: AccountSort::CreatedAt,
+                ascending: true,
+                offset: 0,
+                limit: 10,
+            },
+        )
         .await
         .expect("must list");
     assert_eq!(page.total, 0);

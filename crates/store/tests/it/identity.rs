@@ -54,12 +54,18 @@ async fn one_id_in_several_organisations_is_as_many_accounts(world: &World) {
             scope: Scope::Organization(organization.into()),
             ..all()
         };
-        let page = store.list_accounts(&query).await.expect("must list");
+        let page = store
+            .list_accounts(&service(), &query)
+            .await
+            .expect("must list");
         assert_eq!(page.total, 1);
         assert_eq!(page.accounts[0].profile.username, organization);
         assert_eq!(page.accounts[0].phones.len(), 1);
     }
-    let all = store.list_accounts(&all()).await.expect("must list");
+    let all = store
+        .list_accounts(&service(), &all())
+        .await
+        .expect("must list");
     assert_eq!(all.total, 3);
     assert!(all.accounts.iter().all(|account| account.phones.len() == 1));
 

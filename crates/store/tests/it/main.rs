@@ -36,6 +36,7 @@ mod opening;
 mod outbox;
 mod pages;
 mod races;
+mod readiness;
 mod requests;
 mod upgrade;
 mod world;

@@ -40,7 +40,10 @@ async fn add(store: &Store, organization: &str, user: &str, phone: &str, verifie
 }
 
 async fn users(store: &Store, query: &PhoneQuery) -> Vec<String> {
-    let page = store.search_phones(query).await.expect("must search");
+    let page = store
+        .search_phones(&service(), query)
+        .await
+        .expect("must search");
     assert_eq!(page.next, None);
     page.phones.into_iter().map(|row| row.account).collect()
 }
@@ -116,7 +119,7 @@ async fn every_filter_filters(world: &World) {
     assert_eq!(both.await, ["ann"]);
 
     let page = store
-        .search_phones(&everything())
+        .search_phones(&service(), &everything())
         .await
         .expect("must search");
     let account = store
@@ -152,7 +155,10 @@ async fn pages_reach_the_end_while_rows_come(world: &World) {
     };
     let mut seen: Vec<(Id, String)> = Vec::new();
     for page_number in 0.. {
-        let page = store.search_phones(&query).await.expect("must search");
+        let page = store
+            .search_phones(&service(), &query)
+            .await
+            .expect("must search");
         assert!(page.phones.len() <= 4);
         seen.extend(
             page.phones
@@ -188,7 +194,10 @@ async fn pages_reach_the_end_while_rows_come(world: &World) {
         limit: 30,
         ..everything()
     };
-    let page = store.search_phones(&exact).await.expect("must search");
+    let page = store
+        .search_phones(&service(), &exact)
+        .await
+        .expect("must search");
     assert_eq!((page.phones.len(), page.next), (30, None));
 }
 
