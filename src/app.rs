@@ -14,9 +14,10 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::auth::Auth;
+use crate::api::{frontegg, inbox, reachfive, ringback, zitadel};
+use crate::auth::{Auth, Clock};
 use crate::config::{Api, Config, RouteName};
-use crate::http::{GRACE, Server, Services, serve};
+use crate::http::{GRACE, Installed, Server, Services, serve};
 use crate::tls::{self, Tls};
 use crate::worker::{Delivery, DeliverySettings, Texts};
 
@@ -83,21 +84,16 @@ impl App {
         }
         let store = open(config, source).await?;
         tables.make_ready(&store).await?;
-        let mut auth = Auth::new(&config.auth, &config.accounts.default_organization, clock)?;
-        if config.apis.contains(&Api::Frontegg) {
-            auth = auth.with_vendors(&config.vendor, &config.keys()?);
-        }
         let (routes, inbox) = routes(config)?;
+        let mut apis = apis(config);
+        apis.extend(inbox.clone().map(inbox::install));
+        let auth = auth(config, &mut apis, clock)?;
         let delivery = delivery(config, &store, routes);
-        let server = Server::open(Services {
+        let services = Services {
             store: store.clone(),
             auth: Arc::new(auth),
-            inbox: inbox.clone(),
-            apis: config.apis.clone(),
-            cors: config.cors.clone(),
-            reachfive: config.reachfive.clone(),
-        })
-        .await;
+        };
+        let server = Server::open(&services, apis, config.cors.clone()).await;
         Ok(App {
             store,
             server,
@@ -136,6 +132,28 @@ impl App {
         }
         store.close().await;
     }
+}
+
+/// What is served for each API that a configuration names. To take one away, delete its folder, its line in
+/// `src/api.rs` and its line here.
+pub fn apis(config: &Config) -> Vec<Installed> {
+    let all: [(Api, fn(&Config) -> Installed); 4] = [
+        (Api::Zitadel, zitadel::install),
+        (Api::Ringback, ringback::install),
+        (Api::Frontegg, frontegg::install),
+        (Api::ReachFive, reachfive::install),
+    ];
+    let served = all.into_iter().filter(|(api, _)| config.apis.contains(api));
+    served.map(|(_, install)| install(config)).collect()
+}
+
+/// Who reads tokens, for a configuration and what these APIs give out.
+pub fn auth(config: &Config, apis: &mut [Installed], clock: Clock) -> anyhow::Result<Auth> {
+    let auth = Auth::new(&config.auth, &config.accounts.default_organization, clock)?;
+    let own = apis
+        .iter_mut()
+        .flat_map(|api| std::mem::take(&mut api.issuers));
+    Ok(auth.with_own(own.collect()))
 }
 
 /// What a start does about the database's tables.

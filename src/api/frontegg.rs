@@ -5,14 +5,15 @@ mod list;
 mod members;
 mod otc;
 mod responses;
+mod token;
+mod vendor;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::map_response;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{any, delete, get, post};
 use axum::{Extension, Router};
@@ -23,13 +24,15 @@ use ringback_core::{Action, Caller, Command, Delivery, Id, Number, Refusal, Repl
 use ringback_store::Store;
 
 use crate::api::shared;
-use crate::auth::Auth;
-use crate::http::Peer;
+use crate::auth::{Auth, ID_CHARACTERS};
+use crate::config::Config;
+use crate::http::{Installed, Peer, Services};
 use errors::{Failure, method_not_allowed, unknown};
 use list::Version;
 use members::Members;
 use otc::{Otc, Purpose};
 use responses::{CodeSent, NumberPage, PhoneNumber, RemovalAsked, VendorToken};
+use vendor::{VendorRefusal, Vendors};
 
 /// Where a Frontegg host and where Frontegg's browser client look for the numbers.
 const ROOTS: [&str; 2] = [
@@ -57,14 +60,39 @@ const ELSEWHERE: [&str; 4] = [
 /// Whom a service acts as, and where.
 const USER: &str = "frontegg-user-id";
 const TENANT: &str = "frontegg-tenant-id";
-const ID_CHARACTERS: usize = 200;
 
 /// The first list has been marked as deprecated since the vendor's document of January 2026 (RFC 9745
 /// wants a date; no other is published).
 const DEPRECATED_SINCE: &str = "@1767225600";
 
-/// Serves Frontegg's phone-number routes and `/auth/vendor`.
-pub fn router(store: Store, auth: Arc<Auth>) -> Router {
+/// Request headers of Frontegg's browser clients.
+const CORS_HEADERS: [&str; 10] = [
+    "frontegg-environment-id",
+    "frontegg-login-alias",
+    "frontegg-requested-application-id",
+    "frontegg-scoped-tenant",
+    "frontegg-source",
+    USER,
+    TENANT,
+    "x-access-token",
+    "x-frontegg-framework",
+    "x-frontegg-sdk",
+];
+
+/// Frontegg's phone-number routes and `/auth/vendor`. Without keys, as where somebody only looks at a
+/// configuration, there are no environment tokens.
+pub fn install(config: &Config) -> Installed {
+    let keys = config.keys().ok();
+    let vendors = keys.map(|keys| Vendors::new(&config.vendor, &keys));
+    Installed {
+        issuers: vendors.as_ref().map(Vendors::issuers).unwrap_or_default(),
+        cors_headers: &CORS_HEADERS,
+        paths: Some(Box::new(|services| router(services, vendors))),
+        ..Installed::default()
+    }
+}
+
+fn router(services: &Services, vendors: Option<Vendors>) -> Router {
     let mut router = Router::new();
     for root in ROOTS {
         let at = |path: &str| format!("{root}{path}");
@@ -87,14 +115,18 @@ pub fn router(store: Store, auth: Arc<Auth>) -> Router {
     }
     router
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(map_response(unkept))
-        .with_state(Frontegg { store, auth })
+        .with_state(Frontegg {
+            store: services.store.clone(),
+            auth: services.auth.clone(),
+            vendors: vendors.map(Arc::new),
+        })
 }
 
 #[derive(Clone)]
 struct Frontegg {
     store: Store,
     auth: Arc<Auth>,
+    vendors: Option<Arc<Vendors>>,
 }
 
 type Answer = Result<Response, Failure>;
@@ -107,7 +139,7 @@ impl Frontegg {
     /// what it then does is what that user may do, with that user's limits. The headers of everybody else
     /// are ignored, as Frontegg documents: their token says who they are.
     async fn user(&self, headers: &HeaderMap, right: Right) -> Result<Caller, Refusal> {
-        let caller = self.auth.frontegg_caller(headers).await?;
+        let caller = token::caller(&self.auth, headers).await?;
         if !caller.everywhere.any() {
             return Ok(caller);
         }
@@ -137,7 +169,7 @@ impl Frontegg {
     /// The caller of a management route: with the tenant's header, a token whose rights hold everywhere
     /// acts in that tenant only.
     async fn service(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        let caller = self.auth.frontegg_caller(headers).await?;
+        let caller = token::caller(&self.auth, headers).await?;
         match named(headers, TENANT)? {
             Some(organization) if caller.everywhere.any() => {
                 let rights = caller.everywhere;
@@ -341,7 +373,8 @@ async fn vendor_token(
         IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         |Extension(Peer(peer))| peer.ip(),
     );
-    let token = api.auth.vendor_token(&client, &secret, from)?;
+    let vendors = api.vendors.as_ref().ok_or(VendorRefusal::Wrong)?;
+    let token = vendors.token(&client, &secret, from, api.store.now())?;
     let body = VendorToken {
         token: token.token,
         expires_in: token.lives.as_secs(),
@@ -375,11 +408,4 @@ fn named(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, Refu
         });
     }
     Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
-}
-
-/// Numbers and tokens are for the one who asked.
-async fn unkept(mut response: Response) -> Response {
-    let value = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(header::CACHE_CONTROL, value);
-    response
 }

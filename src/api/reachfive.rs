@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::uri::Uri;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::map_response_with_state;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -25,7 +25,8 @@ use serde_json::{Map, Value, json};
 
 use crate::api::shared;
 use crate::auth::Auth;
-use crate::config::ReachFiveSection;
+use crate::config::{Config, ReachFiveSection};
+use crate::http::{Installed, Services};
 use errors::Problem;
 use form::Form;
 
@@ -53,8 +54,20 @@ const CUSTOM_LOCALE: &str = "custom-locale";
 /// The longest language tag (RFC 5646, section 4.4.1).
 const LANGUAGE_BYTES: usize = 35;
 
-/// Serves both APIs. Whatever else is below their paths is answered in ReachFive's error form.
-pub fn router(store: Store, auth: Arc<Auth>, section: ReachFiveSection) -> Router {
+/// Request headers of ReachFive's browser clients.
+const CORS_HEADERS: [&str; 2] = [CUSTOM_LOCALE, "x-r5-correlation-id"];
+
+/// Both of ReachFive's APIs. Whatever else is below their paths is answered in ReachFive's error form.
+pub fn install(config: &Config) -> Installed {
+    let section = config.reachfive.clone();
+    Installed {
+        cors_headers: &CORS_HEADERS,
+        paths: Some(Box::new(|services| router(services, section))),
+        ..Installed::default()
+    }
+}
+
+fn router(services: &Services, section: ReachFiveSection) -> Router {
     let identity = Router::new()
         .route(CONFIG, get(config))
         .route(USERINFO, get(userinfo))
@@ -66,8 +79,8 @@ pub fn router(store: Store, auth: Arc<Auth>, section: ReachFiveSection) -> Route
         .route(CREDENTIAL_VERIFY, post(credential_verify));
     let management = Router::new().route(USER_SEND, post(user_send));
     let api = ReachFive {
-        store,
-        auth,
+        store: services.store.clone(),
+        auth: services.auth.clone(),
         section: Arc::new(section),
     };
     Router::new()
@@ -101,7 +114,7 @@ impl ReachFive {
     }
 
     /// Who changes something: an end user only with the scope for it and a young token, so that one that
-    /// leaked changes little. Whoever holds `user.write` could do the same at another api, and is asked
+    /// leaked changes little. Whoever holds `user.write` could do the same at another API, and is asked
     /// for neither.
     async fn writer(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         let caller = self.auth.caller(headers).await?;
@@ -183,7 +196,7 @@ fn is_language(text: &str) -> bool {
     (2..=LANGUAGE_BYTES).contains(&text.len()) && text.chars().all(symbol)
 }
 
-/// Gives a problem its name, and keeps numbers out of caches.
+/// Gives a problem its name.
 async fn finish(State(store): State<Store>, mut response: Response) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         // Ten symbols, as ReachFive's own.
@@ -191,10 +204,6 @@ async fn finish(State(store): State<Store>, mut response: Response) -> Response 
         tracing::debug!(error_id = id, error = problem.error, "refused");
         *response.body_mut() = Body::from(problem.body_named(&id));
     }
-    let no_store = HeaderValue::from_static("no-store");
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, no_store);
     response
 }
 

@@ -17,9 +17,10 @@ use subtle::ConstantTimeEq;
 use tonic::{Code, Request, Response, Status};
 
 use crate::api::shared::{respond, timestamp};
-use crate::http::Deadline;
+use crate::config::Config;
+use crate::http::{BODY_LIMIT, Deadline, Installed, RpcService, Services};
 use crate::proto::google::rpc;
-use crate::proto::ringback::phone::v1::phone_service_server::PhoneService;
+use crate::proto::ringback::phone::v1::phone_service_server::{PhoneService, PhoneServiceServer};
 use crate::proto::ringback::phone::v1::{
     AddUserPhoneRequest, AddUserPhoneResponse, ChangeUserPhoneRequest, ChangeUserPhoneResponse,
     ConfirmUserPhoneRemovalRequest, ConfirmUserPhoneRemovalResponse, Details,
@@ -38,15 +39,27 @@ const LARGEST_PAGE: u32 = 1_000;
 /// How many users one search may name.
 const MOST_USERS: usize = 1_000;
 
+/// ringback's phone service.
+pub fn install(_: &Config) -> Installed {
+    let rpcs = |services: &Services| {
+        let phones = PhoneServiceServer::new(PhoneApi::new(services.store.clone()));
+        RpcService::new(phones.max_decoding_message_size(BODY_LIMIT), status)
+    };
+    Installed {
+        rpcs: Some(rpcs),
+        ..Installed::default()
+    }
+}
+
 /// Serves `ringback.phone.v1.PhoneService`. The caller is expected in the request's extensions.
 #[derive(Clone)]
-pub struct PhoneApi {
+struct PhoneApi {
     store: Store,
 }
 
 impl PhoneApi {
     /// The service for the numbers of `store`.
-    pub fn new(store: Store) -> PhoneApi {
+    fn new(store: Store) -> PhoneApi {
         PhoneApi { store }
     }
 
@@ -494,7 +507,7 @@ fn resend_after(times: Option<CodeTimes>) -> Option<prost_types::Duration> {
 
 /// A refusal in ringback's own words, with its stable name as the detail's id.
 #[deny(clippy::wildcard_enum_match_arm)]
-pub fn status(refusal: &Refusal) -> Status {
+fn status(refusal: &Refusal) -> Status {
     let (code, retry_after) = match refusal {
         Refusal::TokenMissing
         | Refusal::TokenMalformed

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use crate::http::Peer;
+use super::dispatch::Peer;
 use crate::tls::Tls;
 
 /// How long requests that run may still take once the end was asked for.

@@ -9,6 +9,7 @@ use ringback_core::limit::Limit;
 use serde::Serialize;
 
 use super::PHONE_NUMBER;
+use crate::http::Unread;
 
 const SIGN_IN: &str = "Please sign in again";
 const NOT_ALLOWED: &str = "You are not allowed to do this";
@@ -159,14 +160,8 @@ impl Problem {
         )
     }
 
-    pub(super) fn too_large() -> Problem {
-        let text = "the body must not be larger than 1 MiB";
-        Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "invalid_request",
-            text,
-            WRONG,
-        )
+    pub(super) fn unread(unread: Unread) -> Problem {
+        Problem::new(unread.http(), "invalid_request", unread.text(), WRONG)
     }
 
     pub(super) fn body(reason: &str) -> Problem {

@@ -14,7 +14,7 @@ use crate::proto::zitadel::v1::ErrorDetail;
 
 /// What a method calls missing when the account is: Zitadel's ids differ from method to method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
+pub(super) enum Missing {
     /// The methods about the phone number.
     Phone,
     /// The methods that read a user.
@@ -41,13 +41,13 @@ impl Missing {
 const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);
 
 /// A refusal outside of any method, or of a method about the phone number.
-pub fn status(refusal: &Refusal) -> Status {
+pub(super) fn status(refusal: &Refusal) -> Status {
     status_of(refusal, Missing::Phone)
 }
 
 /// A refusal of a method that calls a missing account `missing`.
 #[deny(clippy::wildcard_enum_match_arm)]
-pub fn status_of(refusal: &Refusal, missing: Missing) -> Status {
+pub(super) fn status_of(refusal: &Refusal, missing: Missing) -> Status {
     let ours = |code, text: &str, retry_after, limit| {
         let id = format!("RINGBACK-{}", refusal.code());
         identified(code, &id, text, retry_after, limit)

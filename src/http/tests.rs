@@ -1,21 +1,29 @@
-//! Both APIs in front of a tiny gRPC router that echoes, fails or hangs.
+//! Connect and JSON in front of tiny gRPC services that echo, fail or hang.
 
 mod fake;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use axum::Router;
 use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use fake::{Caller, Peer};
-use http::{Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
 use prost::Message;
+use ringback_core::{Caller, Refusal, Time};
 use serde_json::{Value, json};
-use tonic::Code;
+use tonic::{Code, Status};
 use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
 
+use super::cors::Cors;
 use super::*;
+use crate::auth::{Auth, Clock, OwnIssuer};
+use crate::config::Config;
 use crate::proto::{
     ringback::phone::v1::{self as phone, phone_service_server},
     zitadel::{user::v2 as user, v1::ErrorDetail},
@@ -28,32 +36,60 @@ const SERVICES: [&str; 2] = [
 const SET_PHONE: &str = "/zitadel.user.v2.UserService/SetPhone";
 const SET_PHONE_JSON: &str = "/v2/users/u1/phone";
 
-fn door() -> Router {
-    let authenticate: Authenticate = Arc::new(|mut head: Parts| {
-        Box::pin(async move {
-            match head
-                .headers
-                .get("authorization")
-                .and_then(|value| value.to_str().ok())
-            {
-                Some("Bearer good") => {
-                    head.extensions.insert(Caller("anna".to_owned()));
-                    Ok(head)
-                }
-                _ => Err(Status::unauthenticated("auth header missing")),
-            }
-        })
-    });
-    router(fake::grpc(), authenticate, &SERVICES)
+const KEY: [u8; 32] = [7; 32];
+
+fn server_of(services: Vec<RpcService>) -> Server {
+    let config = Config::load(None, []).unwrap();
+    let clock: Clock = Arc::new(|| Time(1_700_000_000_000_000));
+    let auth = Auth::new(&config.auth, "default", clock).unwrap();
+    let ours = OwnIssuer {
+        name: "ours".into(),
+        key: KEY,
+    };
+    let auth = Arc::new(auth.with_own(vec![ours]));
+    let cors = Cors::new(config.cors, std::iter::empty());
+    Server::of(auth, cors, services, Router::new(), Router::new())
+}
+
+fn token() -> String {
+    let claims = json!({"iss": "ours", "aud": "ringback", "sub": "anna", "exp": 1_700_000_100});
+    let key = jsonwebtoken::EncodingKey::from_secret(&KEY);
+    let header = jsonwebtoken::Header::new(OwnIssuer::ALGORITHM);
+    jsonwebtoken::encode(&header, &claims, &key).unwrap()
+}
+
+fn refuse(refusal: &Refusal) -> Status {
+    match refusal {
+        Refusal::TokenMissing => Status::unauthenticated("auth header missing"),
+        Refusal::DeadlineExceeded => Status::deadline_exceeded("the deadline has passed"),
+        other => Status::unknown(other.to_string()),
+    }
+}
+
+/// Both services, each by the same router.
+fn server() -> Server {
+    let service = |name| {
+        let rpcs = ServiceExt::<Request>::map_response(fake::grpc(), |response: Response| {
+            response.map(tonic::body::Body::new)
+        });
+        RpcService {
+            name,
+            refuse,
+            rpcs: BoxCloneSyncService::new(rpcs),
+        }
+    };
+    server_of(SERVICES.map(service).to_vec())
 }
 
 fn request(method: Method, path: &str, body: impl Into<Body>) -> Request {
     let mut request = Request::new(body.into());
     *request.method_mut() = method;
     *request.uri_mut() = path.parse().unwrap();
-    request.extensions_mut().insert(Peer("peer"));
     let headers = request.headers_mut();
-    headers.insert("authorization", HeaderValue::from_static("Bearer good"));
+    headers.insert(
+        "authorization",
+        format!("Bearer {}", token()).parse().unwrap(),
+    );
     headers.insert("x-zitadel-orgid", HeaderValue::from_static("org"));
     headers.insert(
         "content-type",
@@ -63,7 +99,7 @@ fn request(method: Method, path: &str, body: impl Into<Body>) -> Request {
 }
 
 async fn send(request: Request) -> (StatusCode, HeaderMap, Bytes) {
-    let response = door().oneshot(request).await.unwrap();
+    let response = server().answer(request).await;
     let (head, body) = response.into_parts();
     assert_eq!(head.headers["cache-control"], "no-store");
     (
@@ -84,7 +120,7 @@ async fn send_json(request: Request) -> (u16, HeaderMap, Value) {
 }
 
 #[tokio::test]
-async fn the_json_door_answers_canonical_json() {
+async fn json_paths_answer_canonical_json() {
     let body = r#"{"phone":"+41791234567","userId":"other","return_code":{}}"#;
     let mut sent = request(Method::POST, "/v2/users/u%201/phone?phone=x", body);
     sent.headers_mut()
@@ -99,9 +135,9 @@ async fn the_json_door_answers_canonical_json() {
             "details": {
                 "sequence": "7",
                 "changeDate": "2025-03-31T10:00:00.123456Z",
-                "resourceOwner": "anna peer org",
+                "resourceOwner": "anna",
             },
-            "verificationCode": "u 1|+41791234567|Some(ReturnCode(ReturnPhoneVerificationCode))|-|-|-",
+            "verificationCode": "u 1|+41791234567|Some(ReturnCode(ReturnPhoneVerificationCode))|false",
         })
     );
 }
@@ -111,7 +147,7 @@ async fn an_empty_body_is_an_empty_message() {
     for body in ["", "{}", " "] {
         let (status, _, answer) = send_json(request(Method::POST, SET_PHONE_JSON, body)).await;
         assert_eq!(status, 200);
-        assert_eq!(answer["verificationCode"], "u1||None|-|-|-");
+        assert_eq!(answer["verificationCode"], "u1||None|false");
     }
 }
 
@@ -194,7 +230,7 @@ async fn connect_speaks_json_and_binary() {
     assert_eq!(status, 200);
     assert_eq!(headers["x-request-id"], "r1");
     assert_eq!(headers["trailer-x-cost"], "3");
-    assert_eq!(answer["verificationCode"], "u1|+41|None|10000000S|-|-");
+    assert_eq!(answer["verificationCode"], "u1|+41|None|true");
 
     let message = user::SetPhoneRequest {
         user_id: "u2".to_owned(),
@@ -215,7 +251,7 @@ async fn connect_speaks_json_and_binary() {
         )
     );
     let answer = user::SetPhoneResponse::decode(body).unwrap();
-    assert_eq!(answer.verification_code.unwrap(), "u2|+42|None|-|-|-");
+    assert_eq!(answer.verification_code.unwrap(), "u2|+42|None|false");
 }
 
 #[tokio::test]
@@ -405,6 +441,8 @@ async fn no_token_beats_a_bad_body_which_is_not_read() {
         let mut sent = request(Method::POST, path, counted(&polls));
         sent.headers_mut().remove("authorization");
         sent.headers_mut()
+            .insert("expect", HeaderValue::from_static("100-continue"));
+        sent.headers_mut()
             .insert("connect-timeout-ms", HeaderValue::from_static("x"));
         let (status, headers, answer) = send_json(sent).await;
         assert_eq!((status, &answer["code"]), (401, &code));
@@ -417,20 +455,23 @@ async fn no_token_beats_a_bad_body_which_is_not_read() {
 #[tokio::test]
 async fn a_body_over_the_limit_is_not_read_to_its_end() {
     for (path, http, code) in [
-        (SET_PHONE_JSON, 413, json!(11)),
-        (SET_PHONE, 400, json!("out_of_range")),
+        (SET_PHONE_JSON, 413, json!(8)),
+        (SET_PHONE, 429, json!("resource_exhausted")),
     ] {
         let polls = Arc::new(AtomicUsize::new(0));
-        let sent = request(Method::POST, path, counted(&polls));
+        let mut sent = request(Method::POST, path, counted(&polls));
+        // What is left is not read for a client that waits to be asked.
+        sent.headers_mut()
+            .insert("expect", HeaderValue::from_static("100-continue"));
         let (status, _, answer) = send_json(sent).await;
         assert_eq!((status, &answer["code"]), (http, &code));
         assert_eq!(answer["message"], "request body is larger than 1 MiB");
         assert_eq!(polls.load(Ordering::SeqCst), 11);
         // A body that says its size.
-        let sent = request(Method::POST, path, vec![b' '; body::MAX + 1]);
+        let sent = request(Method::POST, path, vec![b' '; BODY_LIMIT + 1]);
         assert_eq!(send_json(sent).await.0, http);
         // The limit itself is allowed.
-        let sent = request(Method::POST, path, vec![b' '; body::MAX]);
+        let sent = request(Method::POST, path, vec![b' '; BODY_LIMIT]);
         assert_eq!(send_json(sent).await.0, 200);
     }
 }
@@ -516,12 +557,12 @@ phone_service! {
         &self,
         request: tonic::Request<phone::ListUserPhonesRequest>,
     ) -> Result<tonic::Response<phone::ListUserPhonesResponse>, Status> {
-        let Some(Caller(caller)) = request.extensions().get::<Caller>().cloned() else {
+        let Some(caller) = request.extensions().get::<Caller>().cloned() else {
             return Err(Status::unauthenticated("no caller"));
         };
         let number = phone::PhoneNumber {
             user_id: request.into_inner().user_id,
-            organization_id: caller,
+            organization_id: caller.user,
             ..Default::default()
         };
         Ok(tonic::Response::new(phone::ListUserPhonesResponse {
@@ -549,14 +590,9 @@ phone_service! {
 }
 
 #[tokio::test]
-async fn a_generated_service_answers_both_doors() {
-    let grpc = tonic::service::Routes::new(phone_service_server::PhoneServiceServer::new(Phones))
-        .into_axum_router();
-    let authenticate: Authenticate = Arc::new(|mut head: Parts| {
-        head.extensions.insert(Caller("anna".to_owned()));
-        Box::pin(async move { Ok(head) })
-    });
-    let door = router(grpc, authenticate, &SERVICES);
+async fn a_generated_service_answers_connect_and_json() {
+    let phones = phone_service_server::PhoneServiceServer::new(Phones);
+    let server = server_of(vec![RpcService::new(phones, refuse)]);
     let expected = json!({"phones": [{"userId": "u1", "organizationId": "anna"}]});
     for (method, path, body) in [
         (Method::GET, "/v2/users/u1/phone", ""),
@@ -566,20 +602,15 @@ async fn a_generated_service_answers_both_doors() {
             r#"{"userId":"u1"}"#,
         ),
     ] {
-        let response = door
-            .clone()
-            .oneshot(request(method, path, body))
-            .await
-            .unwrap();
+        let response = server.clone().answer(request(method, path, body)).await;
         assert_eq!(response.status(), StatusCode::OK);
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
     }
     let sent = request(Method::POST, "/v2/phones/search", r#"{"pageToken":"t"}"#);
-    let response = door.clone().oneshot(sent).await.unwrap();
+    let response = server.clone().answer(sent).await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
-    // A service of ours that the router does not have.
+    // A service that is not served.
     let sent = request(Method::POST, SET_PHONE, "{}");
-    let response = door.oneshot(sent).await.unwrap();
-    assert_eq!(response.status(), StatusCode::NOT_IMPLEMENTED);
+    assert_eq!(server.answer(sent).await.status(), StatusCode::NOT_FOUND);
 }

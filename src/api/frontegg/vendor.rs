@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use jsonwebtoken::{EncodingKey, Header};
 use ringback_core::limit::{Times, Window};
 use ringback_core::{Keys, Time};
 use secrecy::ExposeSecret;
@@ -13,7 +13,7 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use super::ID_CHARACTERS;
-use super::issuer::Issuer;
+use crate::auth::OwnIssuer;
 use crate::config::VendorSection;
 
 /// Wrong secrets that one address may show for one client id. Counted for the two together: behind a
@@ -26,19 +26,17 @@ const FAILURES: [Window; 1] = [Window {
 /// of at least 32 characters.
 const MOST_REMEMBERED: usize = 10_000;
 
-const AUDIENCE: &str = "ringback";
-
 /// A token and how long it lives.
-pub struct VendorToken {
+pub(super) struct VendorToken {
     /// A JWT.
-    pub token: String,
+    pub(super) token: String,
     /// From now on.
-    pub lives: Duration,
+    pub(super) lives: Duration,
 }
 
 /// Why there is no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VendorRefusal {
+pub(super) enum VendorRefusal {
     /// No such client, or another secret.
     Wrong,
     /// Too many wrong ones before.
@@ -73,12 +71,12 @@ impl Vendors {
     }
 
     /// The issuers that the clients' tokens name, each with its own key.
-    pub(super) fn issuers(&self, leeway_seconds: u64) -> impl Iterator<Item = (String, Issuer)> {
-        self.clients.iter().map(move |(client, key)| {
-            let name = issuer(client);
-            let ours = Issuer::of_secret(&name, AUDIENCE, Algorithm::HS256, key, leeway_seconds);
-            (name, ours)
-        })
+    pub(super) fn issuers(&self) -> Vec<OwnIssuer> {
+        let own = |(client, key): (&String, &[u8; 32])| OwnIssuer {
+            name: issuer(client),
+            key: *key,
+        };
+        self.clients.iter().map(own).collect()
     }
 
     pub(super) fn token(
@@ -121,7 +119,7 @@ impl Vendors {
         let seconds = |at: Time| at.0.div_euclid(1_000_000);
         let claims = json!({
             "iss": issuer(client),
-            "aud": AUDIENCE,
+            "aud": OwnIssuer::AUDIENCE,
             "sub": client,
             "type": "vendor",
             "vendorId": client,
@@ -131,7 +129,7 @@ impl Vendors {
         });
         let key = EncodingKey::from_secret(key);
         // Signing a handful of texts with a key of the right length does not fail.
-        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
+        let token = jsonwebtoken::encode(&Header::new(OwnIssuer::ALGORITHM), &claims, &key)
             .map_err(|_| VendorRefusal::Wrong)?;
         Ok(VendorToken {
             token,

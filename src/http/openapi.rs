@@ -1,7 +1,11 @@
 //! The OpenAPI document of the JSON API, made from `proto/` and its `google.api.http` rules.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, LazyLock};
 
+use axum::Router;
+use axum::http::header;
+use axum::routing::get;
 use prost_reflect::{
     DescriptorPool, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
 };
@@ -10,8 +14,21 @@ use serde_json::{Map, Value, json};
 use super::routes::{Binding, Body as BodyRule, Routes, Rule};
 use crate::proto;
 
-/// The OpenAPI 3.1 document of these services, by their full names.
-pub fn document(services: &[&str]) -> Value {
+/// `/openapi.json` for these services, by their full names; made when it is first asked for.
+pub(super) fn router(services: Vec<&'static str>) -> Router {
+    let text = LazyLock::new(move || document(&services).to_string());
+    let text = Arc::new(text);
+    Router::new().route(
+        "/openapi.json",
+        get(move || async move {
+            let text = text.as_str().to_owned();
+            ([(header::CONTENT_TYPE, "application/json")], text)
+        }),
+    )
+}
+
+/// The OpenAPI 3.1 document of these services.
+fn document(services: &[&str]) -> Value {
     Document::new(proto::pool()).build(&Routes::of_services(services), services)
 }
 
@@ -393,11 +410,13 @@ fn tidy(comment: &str) -> String {
 mod tests {
     use super::*;
 
+    const ALL: [&str; 2] = [
+        "zitadel.user.v2.UserService",
+        "ringback.phone.v1.PhoneService",
+    ];
+
     fn whole() -> Value {
-        document(&[
-            "zitadel.user.v2.UserService",
-            "ringback.phone.v1.PhoneService",
-        ])
+        document(&ALL)
     }
 
     fn set_phone() -> Value {
@@ -417,7 +436,7 @@ mod tests {
             .collect();
         ids.sort_unstable();
         ids.dedup();
-        assert_eq!(ids.len(), Routes::of_proto().rules().len());
+        assert_eq!(ids.len(), Routes::of_services(&ALL).rules().len());
         assert!(ids.contains(&"PhoneService_ListUserPhones".to_owned()));
     }
 
