@@ -137,7 +137,8 @@ impl App {
 /// What is served for each API that a configuration names. To take one away, delete its folder, its line in
 /// `src/api.rs` and its line here.
 pub fn apis(config: &Config) -> Vec<Installed> {
-    let all: [(Api, fn(&Config) -> Installed); 4] = [
+    type Install = fn(&Config) -> Installed;
+    let all: [(Api, Install); 4] = [
         (Api::Zitadel, zitadel::install),
         (Api::Ringback, ringback::install),
         (Api::Frontegg, frontegg::install),

@@ -8,15 +8,14 @@ mod responses;
 mod token;
 mod vendor;
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{any, delete, get, post};
-use axum::{Extension, Router};
 use ringback_core::command::Which;
 use ringback_core::refusal::CodeFailure;
 use ringback_core::rights::{Right, Rights};
@@ -26,13 +25,13 @@ use ringback_store::Store;
 use crate::api::shared;
 use crate::auth::{Auth, ID_CHARACTERS};
 use crate::config::Config;
-use crate::http::{Installed, Peer, Services};
+use crate::http::{Installed, Services};
 use errors::{Failure, method_not_allowed, unknown};
 use list::Version;
 use members::Members;
 use otc::{Otc, Purpose};
-use responses::{CodeSent, NumberPage, PhoneNumber, RemovalAsked, VendorToken};
-use vendor::{VendorRefusal, Vendors};
+use responses::{CodeSent, NumberPage, PhoneNumber, RemovalAsked};
+use vendor::Vendors;
 
 /// Where a Frontegg host and where Frontegg's browser client look for the numbers.
 const ROOTS: [&str; 2] = [
@@ -108,7 +107,7 @@ fn router(services: &Services, vendors: Option<Vendors>) -> Router {
             .route(&at(SERVICE_NUMBER), delete(remove_at_once));
     }
     for path in VENDOR_TOKEN {
-        router = router.route(path, post(vendor_token));
+        router = router.route(path, post(vendor::answer));
     }
     for path in ELSEWHERE {
         router = router.route(path, any(unknown));
@@ -359,27 +358,6 @@ async fn list_v1(State(api): State<Frontegg>, request: Request) -> Answer {
 
 async fn list_v2(State(api): State<Frontegg>, request: Request) -> Answer {
     Ok(Json(api.list(request, Version::Two).await?).into_response())
-}
-
-async fn vendor_token(
-    State(api): State<Frontegg>,
-    peer: Option<Extension<Peer>>,
-    request: Request,
-) -> Answer {
-    let members = Members::read(request).await?;
-    let (client, secret) = (members.text("clientId")?, members.text("secret")?);
-    // Only a request that came through no listener has no peer.
-    let from = peer.map_or(
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        |Extension(Peer(peer))| peer.ip(),
-    );
-    let vendors = api.vendors.as_ref().ok_or(VendorRefusal::Wrong)?;
-    let token = vendors.token(&client, &secret, from, api.store.now())?;
-    let body = VendorToken {
-        token: token.token,
-        expires_in: token.lives.as_secs(),
-    };
-    Ok(Json(body).into_response())
 }
 
 /// A response with the times of the code that was sent.

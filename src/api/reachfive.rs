@@ -1,5 +1,6 @@
 //! ReachFive's phone calls: its JSON in, commands through the store, its JSON and errors out.
 
+mod credentials;
 mod errors;
 mod form;
 mod responses;
@@ -19,7 +20,7 @@ use ringback_core::command::Which;
 use ringback_core::number::NumberError;
 use ringback_core::policy::Registration;
 use ringback_core::rights::Right;
-use ringback_core::{Account, Action, Caller, Command, Number, Phone, Refusal, Reply};
+use ringback_core::{Account, Action, Caller, Command, Number, Refusal, Reply};
 use ringback_store::Store;
 use serde_json::{Map, Value, json};
 
@@ -74,9 +75,12 @@ fn router(services: &Services, section: ReachFiveSection) -> Router {
         .route(VERIFY, post(verify))
         .route(UPDATE, post(update))
         .route(SEND, post(send))
-        .route(CREDENTIALS, get(credentials))
-        .route(CREDENTIAL, post(credential_start).delete(credential_delete))
-        .route(CREDENTIAL_VERIFY, post(credential_verify));
+        .route(CREDENTIALS, get(credentials::list))
+        .route(
+            CREDENTIAL,
+            post(credentials::start).delete(credentials::delete),
+        )
+        .route(CREDENTIAL_VERIFY, post(credentials::verify));
     let management = Router::new().route(USER_SEND, post(user_send));
     let api = ReachFive {
         store: services.store.clone(),
@@ -333,77 +337,6 @@ fn timed(reply: &Reply, response: impl IntoResponse) -> Response {
     let mut response = response.into_response();
     shared::add(reply.times, &mut response);
     response
-}
-
-async fn credentials(State(api): State<ReachFive>, headers: HeaderMap) -> Told {
-    let caller = api.reader(&headers).await?;
-    let account = api.find_own(&caller).await?;
-    let listed = account
-        .as_deref()
-        .map(responses::credentials)
-        .unwrap_or_default();
-    Ok(Json(json!({"credentials": listed})).into_response())
-}
-
-/// A number that the user has proven needs no code to become a second factor.
-async fn credential_start(State(api): State<ReachFive>, request: Request) -> Told {
-    let caller = api.writer(request.headers()).await?;
-    let mut form = Form::read(request).await?;
-    let number = form.text(PHONE_NUMBER);
-    form.done()?;
-    let number = api.number(&number);
-    let action = Action::PreverifyPhone {
-        number: number.clone(),
-    };
-    let told = match (api.execute_own(&caller, action).await, number) {
-        (Ok(reply), _) => {
-            return Ok(timed(&reply, Json(json!({"status": "sms_sent"}))));
-        }
-        (Err(Refusal::PhoneUnchanged), Ok(number)) => {
-            let account = api.changed(&caller).await?;
-            let own = |phone: &&Phone| phone.number == number;
-            let credential = account
-                .phones
-                .iter()
-                .find(own)
-                .and_then(responses::credential);
-            let credential = credential.ok_or(Refusal::PhoneUnchanged)?;
-            json!({"status": "enabled", "credential": credential})
-        }
-        (Err(refusal), _) => return Err(refusal.into()),
-    };
-    Ok(Json(told).into_response())
-}
-
-/// Names no number: the code is for the one that was asked about last.
-async fn credential_verify(State(api): State<ReachFive>, request: Request) -> Told {
-    let caller = api.writer(request.headers()).await?;
-    let mut form = Form::read(request).await?;
-    let code = form.text(VERIFICATION_CODE);
-    form.done()?;
-    let which = Which::Latest;
-    let reply = api
-        .execute_own(&caller, Action::ConfirmPhone { which, code })
-        .await?;
-    let account = api.changed(&caller).await?;
-    let phone = reply.phone.and_then(|id| account.phone(id));
-    let credential = phone
-        .and_then(responses::credential)
-        .ok_or(Refusal::PhoneNotFound)?;
-    Ok(Json(credential).into_response())
-}
-
-/// Second factors and verified numbers are one list here, so what is deleted is the number, also when it
-/// is the one that the profile shows; its owner is told at that number.
-async fn credential_delete(State(api): State<ReachFive>, request: Request) -> Told {
-    let caller = api.writer(request.headers()).await?;
-    let mut form = Form::read(request).await?;
-    let number = form.text(PHONE_NUMBER);
-    form.done()?;
-    let number = api.number(&number);
-    api.execute_own(&caller, Action::RemoveNumber { number })
-        .await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 #[cfg(test)]

@@ -7,13 +7,13 @@ mod responses;
 mod rules;
 
 use ringback_core::number::NumberRules;
-use ringback_core::{Caller, Command, Refusal, Reply};
+use ringback_core::{Command, Refusal, Reply};
 use ringback_store::Store;
 use tonic::{Request, Response, Status};
 
 use errors::{Missing, status, status_of};
 
-use crate::api::shared::respond;
+use crate::api::shared::{caller, respond};
 use crate::config::Config;
 use crate::http::{BODY_LIMIT, Deadline, Installed, RpcService, Services};
 use crate::proto::zitadel::object::v2::ListDetails;
@@ -56,7 +56,7 @@ impl UserApi {
         &self.store.rules().policy.numbers
     }
 
-    /// Does what the request requests. The caller comes first, so that no rule of the form is told without one.
+    /// Does what the request asks for. The caller comes first, so that no rule of the form is told without one.
     async fn run<T>(
         &self,
         request: Request<T>,
@@ -105,11 +105,6 @@ impl UserApi {
             result: page.accounts.iter().map(responses::user).collect(),
         })
     }
-}
-
-fn caller<T>(request: &Request<T>) -> Result<Caller, Refusal> {
-    let caller = request.extensions().get::<Caller>().cloned();
-    caller.ok_or(Refusal::TokenMissing)
 }
 
 #[tonic::async_trait]

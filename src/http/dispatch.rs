@@ -64,6 +64,14 @@ enum Protocol<'a, 'p> {
     Open,
     /// A path of its own, or none that is known.
     Path,
+    /// Nothing that is served here; the answer says why.
+    Unknown(Box<Response>),
+}
+
+impl Protocol<'_, '_> {
+    fn refuse(response: Response) -> Self {
+        Protocol::Unknown(Box::new(response))
+    }
 }
 
 impl Server {
@@ -152,12 +160,10 @@ impl Inner {
         // The path borrows nothing of the head, which moves on.
         let uri = head.uri.clone();
         match self.classify(&head, uri.path()) {
-            Err(response) => response,
-            Ok(Protocol::Open) => through(self.open.clone(), Request::from_parts(head, body)).await,
-            Ok(Protocol::Path) => {
-                through(self.paths.clone(), Request::from_parts(head, body)).await
-            }
-            Ok(Protocol::Grpc(framing, rpc)) => {
+            Protocol::Unknown(response) => *response,
+            Protocol::Open => through(self.open.clone(), Request::from_parts(head, body)).await,
+            Protocol::Path => through(self.paths.clone(), Request::from_parts(head, body)).await,
+            Protocol::Grpc(framing, rpc) => {
                 let timeout = grpc::timeout(&head.headers)
                     .map_err(|refusal| (self.service(rpc).refuse)(&refusal));
                 let message = grpc::read(framing, body);
@@ -166,14 +172,14 @@ impl Inner {
                     Err(status) => grpc::refuse(framing, &status),
                 }
             }
-            Ok(Protocol::Connect(codec, rpc)) => {
+            Protocol::Connect(codec, rpc) => {
                 let timeout = connect::timeout(&head.headers);
                 let message = connect::read(codec, rpc, &head.headers, body);
                 let outcome = self.call(rpc, &head, timeout, message).await;
                 let response = outcome.and_then(|reply| connect::write(codec, rpc, &reply));
                 response.unwrap_or_else(|status| error::connect(&status))
             }
-            Ok(Protocol::Rest(binding, values)) => {
+            Protocol::Rest(binding, values) => {
                 let timeout = grpc::timeout(&head.headers)
                     .map_err(|refusal| (self.service(&binding.rpc).refuse)(&refusal).into());
                 let message = rest::read(binding, &values, &head, body);
@@ -189,11 +195,7 @@ impl Inner {
     }
 
     /// At `/package.Service/Method` the content type says which protocol a request speaks.
-    fn classify<'a, 'p>(
-        &'a self,
-        head: &Parts,
-        path: &'p str,
-    ) -> Result<Protocol<'a, 'p>, Response> {
+    fn classify<'a, 'p>(&'a self, head: &Parts, path: &'p str) -> Protocol<'a, 'p> {
         let kind = ContentType::of(&head.headers, header::CONTENT_TYPE);
         let names_rpc = path
             .strip_prefix('/')
@@ -209,20 +211,24 @@ impl Inner {
         if framing == Some(Framing::Plain) && head.version < Version::HTTP_2 {
             // Its trailers would be lost, and with them every status.
             let text = "gRPC needs HTTP/2\n";
-            return Err((StatusCode::HTTP_VERSION_NOT_SUPPORTED, text).into_response());
+            return Protocol::refuse(
+                (StatusCode::HTTP_VERSION_NOT_SUPPORTED, text).into_response(),
+            );
         }
         let Some(known) = known else {
             return match (framing, self.routes.find(&head.method, path)) {
-                (Some(Framing::Plain), _) if is_open => Ok(Protocol::Open),
-                (Some(framing), _) => Err(grpc::refuse(framing, &no_such_rpc(path))),
-                (None, Found::Binding(binding, values)) => Ok(Protocol::Rest(binding, values)),
-                (None, Found::OtherMethods(methods)) => Err(rest::other_methods(&methods)),
-                (None, Found::Nothing) => Ok(Protocol::Path),
+                (Some(Framing::Plain), _) if is_open => Protocol::Open,
+                (Some(framing), _) => Protocol::refuse(grpc::refuse(framing, &no_such_rpc(path))),
+                (None, Found::Binding(binding, values)) => Protocol::Rest(binding, values),
+                (None, Found::OtherMethods(methods)) => {
+                    Protocol::refuse(rest::other_methods(&methods))
+                }
+                (None, Found::Nothing) => Protocol::Path,
             };
         };
         // These two are HTTP's own refusals and have no form in gRPC or Connect.
         if head.method != Method::POST {
-            return Err(bare(StatusCode::METHOD_NOT_ALLOWED, header::ALLOW, POST));
+            return Protocol::refuse(bare(StatusCode::METHOD_NOT_ALLOWED, header::ALLOW, POST));
         }
         let codec = match kind {
             ContentType::Json => Some(Codec::Json),
@@ -230,11 +236,15 @@ impl Inner {
             _ => None,
         };
         match (framing, codec, known) {
-            (Some(framing), _, Known::Rpc(rpc)) => Ok(Protocol::Grpc(framing, rpc)),
-            (Some(framing), _, Known::NoSuchRpc) => Err(grpc::refuse(framing, &no_such_rpc(path))),
-            (None, Some(codec), Known::Rpc(rpc)) => Ok(Protocol::Connect(codec, rpc)),
-            (None, Some(_), Known::NoSuchRpc) => Err(error::connect(&no_such_rpc(path))),
-            (None, None, _) => Err(bare(
+            (Some(framing), _, Known::Rpc(rpc)) => Protocol::Grpc(framing, rpc),
+            (Some(framing), _, Known::NoSuchRpc) => {
+                Protocol::refuse(grpc::refuse(framing, &no_such_rpc(path)))
+            }
+            (None, Some(codec), Known::Rpc(rpc)) => Protocol::Connect(codec, rpc),
+            (None, Some(_), Known::NoSuchRpc) => {
+                Protocol::refuse(error::connect(&no_such_rpc(path)))
+            }
+            (None, None, _) => Protocol::refuse(bare(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 HeaderName::from_static("accept-post"),
                 ACCEPTED,

@@ -1,6 +1,8 @@
 //! Connect and JSON in front of tiny gRPC services that echo, fail or hang.
 
+mod bodies;
 mod fake;
+mod generated;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -420,80 +422,6 @@ async fn unknown_paths_and_wrong_methods() {
     assert_eq!(headers["allow"], "DELETE, GET, POST");
 }
 
-/// A body that counts how often it is asked for more.
-fn counted(polls: &Arc<AtomicUsize>) -> Body {
-    let polls = Arc::clone(polls);
-    Body::from_stream(futures::stream::poll_fn(move |_| {
-        polls.fetch_add(1, Ordering::SeqCst);
-        std::task::Poll::Ready(Some(Ok::<_, std::convert::Infallible>(Bytes::from(
-            vec![b' '; 100_000],
-        ))))
-    }))
-}
-
-#[tokio::test]
-async fn no_token_beats_a_bad_body_which_is_not_read() {
-    for (path, code) in [
-        (SET_PHONE_JSON, json!(16)),
-        (SET_PHONE, json!("unauthenticated")),
-    ] {
-        let polls = Arc::new(AtomicUsize::new(0));
-        let mut sent = request(Method::POST, path, counted(&polls));
-        sent.headers_mut().remove("authorization");
-        sent.headers_mut()
-            .insert("expect", HeaderValue::from_static("100-continue"));
-        sent.headers_mut()
-            .insert("connect-timeout-ms", HeaderValue::from_static("x"));
-        let (status, headers, answer) = send_json(sent).await;
-        assert_eq!((status, &answer["code"]), (401, &code));
-        assert_eq!(answer["message"], "auth header missing");
-        assert_eq!(headers["www-authenticate"], "Bearer");
-        assert_eq!(polls.load(Ordering::SeqCst), 0);
-    }
-}
-
-#[tokio::test]
-async fn a_body_over_the_limit_is_not_read_to_its_end() {
-    for (path, http, code) in [
-        (SET_PHONE_JSON, 413, json!(8)),
-        (SET_PHONE, 429, json!("resource_exhausted")),
-    ] {
-        let polls = Arc::new(AtomicUsize::new(0));
-        let mut sent = request(Method::POST, path, counted(&polls));
-        // What is left is not read for a client that waits to be asked.
-        sent.headers_mut()
-            .insert("expect", HeaderValue::from_static("100-continue"));
-        let (status, _, answer) = send_json(sent).await;
-        assert_eq!((status, &answer["code"]), (http, &code));
-        assert_eq!(answer["message"], "request body is larger than 1 MiB");
-        assert_eq!(polls.load(Ordering::SeqCst), 11);
-        // A body that says its size.
-        let sent = request(Method::POST, path, vec![b' '; BODY_LIMIT + 1]);
-        assert_eq!(send_json(sent).await.0, http);
-        // The limit itself is allowed.
-        let sent = request(Method::POST, path, vec![b' '; BODY_LIMIT]);
-        assert_eq!(send_json(sent).await.0, 200);
-    }
-}
-
-#[tokio::test]
-async fn bad_json_bodies_are_code_three() {
-    for (path, body) in [
-        (SET_PHONE_JSON, &b"{"[..]),
-        (SET_PHONE_JSON, b"{\"phone\":{}}"),
-        (SET_PHONE_JSON, b"{\"phone\":\"\xff\"}"),
-        ("/v2/users/%FF/phone", b"{}"),
-    ] {
-        let (status, _, answer) = send_json(request(Method::POST, path, body)).await;
-        assert_eq!((status, &answer["code"]), (400, &json!(3)), "{answer}");
-        assert!(answer.get("details").is_none());
-    }
-    let mut sent = request(Method::POST, SET_PHONE_JSON, "{}");
-    sent.headers_mut()
-        .insert("content-encoding", HeaderValue::from_static("gzip"));
-    assert_eq!(send_json(sent).await.0, 415);
-}
-
 #[tokio::test]
 async fn every_code_has_its_http_status_and_name() {
     let expected = [
@@ -530,87 +458,4 @@ async fn every_code_has_its_http_status_and_name() {
             json!({"code": name, "message": "x"})
         );
     }
-}
-
-/// A service as `build.rs` generates it, to see that tonic takes calls that came over no wire.
-struct Phones;
-
-/// Methods that answer, and the rest, which do not.
-macro_rules! phone_service {
-    ({ $($own:tt)* } $($name:ident($request:ident) -> $reply:ident;)+) => {
-        #[tonic::async_trait]
-        impl phone_service_server::PhoneService for Phones {
-            $($own)*
-            $(async fn $name(
-                &self,
-                _: tonic::Request<phone::$request>,
-            ) -> Result<tonic::Response<phone::$reply>, Status> {
-                Err(Status::unimplemented(stringify!($name)))
-            })+
-        }
-    };
-}
-
-phone_service! {
-    {
-    async fn list_user_phones(
-        &self,
-        request: tonic::Request<phone::ListUserPhonesRequest>,
-    ) -> Result<tonic::Response<phone::ListUserPhonesResponse>, Status> {
-        let Some(caller) = request.extensions().get::<Caller>().cloned() else {
-            return Err(Status::unauthenticated("no caller"));
-        };
-        let number = phone::PhoneNumber {
-            user_id: request.into_inner().user_id,
-            organization_id: caller.user,
-            ..Default::default()
-        };
-        Ok(tonic::Response::new(phone::ListUserPhonesResponse {
-            phones: vec![number],
-        }))
-    }
-
-    async fn search_phones(
-        &self,
-        request: tonic::Request<phone::SearchPhonesRequest>,
-    ) -> Result<tonic::Response<phone::SearchPhonesResponse>, Status> {
-        Err(Status::out_of_range(request.into_inner().page_token))
-    }
-    }
-    add_user_phone(AddUserPhoneRequest) -> AddUserPhoneResponse;
-    preverify_user_phone(PreverifyUserPhoneRequest) -> PreverifyUserPhoneResponse;
-    verify_user_phone(VerifyUserPhoneRequest) -> VerifyUserPhoneResponse;
-    request_user_phone_removal(RequestUserPhoneRemovalRequest) -> RequestUserPhoneRemovalResponse;
-    confirm_user_phone_removal(ConfirmUserPhoneRemovalRequest) -> ConfirmUserPhoneRemovalResponse;
-    remove_user_phone(RemoveUserPhoneRequest) -> RemoveUserPhoneResponse;
-    change_user_phone(ChangeUserPhoneRequest) -> ChangeUserPhoneResponse;
-    resend_user_phone_change(ResendUserPhoneChangeRequest) -> ResendUserPhoneChangeResponse;
-    set_primary_user_phone(SetPrimaryUserPhoneRequest) -> SetPrimaryUserPhoneResponse;
-    unlock_user(UnlockUserRequest) -> UnlockUserResponse;
-}
-
-#[tokio::test]
-async fn a_generated_service_answers_connect_and_json() {
-    let phones = phone_service_server::PhoneServiceServer::new(Phones);
-    let server = server_of(vec![RpcService::new(phones, refuse)]);
-    let expected = json!({"phones": [{"userId": "u1", "organizationId": "anna"}]});
-    for (method, path, body) in [
-        (Method::GET, "/v2/users/u1/phone", ""),
-        (
-            Method::POST,
-            "/ringback.phone.v1.PhoneService/ListUserPhones",
-            r#"{"userId":"u1"}"#,
-        ),
-    ] {
-        let response = server.clone().answer(request(method, path, body)).await;
-        assert_eq!(response.status(), StatusCode::OK);
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
-    }
-    let sent = request(Method::POST, "/v2/phones/search", r#"{"pageToken":"t"}"#);
-    let response = server.clone().answer(sent).await;
-    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
-    // A service that is not served.
-    let sent = request(Method::POST, SET_PHONE, "{}");
-    assert_eq!(server.answer(sent).await.status(), StatusCode::NOT_FOUND);
 }

@@ -1,10 +1,13 @@
 //! Environment tokens: what a back end gets for its client id and secret at Frontegg's `/auth/vendor`.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Json};
 use jsonwebtoken::{EncodingKey, Header};
 use ringback_core::limit::{Times, Window};
 use ringback_core::{Keys, Time};
@@ -12,9 +15,11 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::ID_CHARACTERS;
+use super::members::Members;
+use super::{Answer, Frontegg, ID_CHARACTERS, responses};
 use crate::auth::OwnIssuer;
 use crate::config::VendorSection;
+use crate::http::Peer;
 
 /// Wrong secrets that one address may show for one client id. Counted for the two together: behind a
 /// proxy all callers share an address, and nobody who guesses shall lock out the others.
@@ -44,6 +49,28 @@ pub(super) enum VendorRefusal {
         /// When to try again.
         retry_after: Duration,
     },
+}
+
+/// `POST /auth/vendor`
+pub(super) async fn answer(
+    State(api): State<Frontegg>,
+    peer: Option<Extension<Peer>>,
+    request: Request,
+) -> Answer {
+    let members = Members::read(request).await?;
+    let (client, secret) = (members.text("clientId")?, members.text("secret")?);
+    // Only a request that came through no listener has no peer.
+    let from = peer.map_or(
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        |Extension(Peer(peer))| peer.ip(),
+    );
+    let vendors = api.vendors.as_ref().ok_or(VendorRefusal::Wrong)?;
+    let token = vendors.token(&client, &secret, from, api.store.now())?;
+    let body = responses::VendorToken {
+        token: token.token,
+        expires_in: token.lives.as_secs(),
+    };
+    Ok(Json(body).into_response())
 }
 
 /// The clients of a configuration, and who guesses at their secrets.

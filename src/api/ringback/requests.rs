@@ -5,7 +5,7 @@ use ringback_core::moment::Id;
 use ringback_core::number::NumberRules;
 use ringback_core::{Action, Delivery, Number, Refusal, Verification};
 
-use super::{invalid, length};
+use super::rules::{invalid, length};
 use crate::proto::ringback::phone::v1::{
     AddUserPhoneRequest, ChangeUserPhoneRequest, ConfirmUserPhoneRemovalRequest,
     PreverifyUserPhoneRequest, RemoveUserPhoneRequest, RequestUserPhoneRemovalRequest,
