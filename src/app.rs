@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::api::{frontegg, inbox, reachfive, ringback, zitadel};
 use crate::auth::{Auth, Clock};
-use crate::config::{Api, Config, RouteName};
+use crate::config::{Api, Config, RouteName, ServerSection};
 use crate::http::{GRACE, Installed, Server, Services, serve};
 use crate::tls::{self, Tls};
 use crate::worker::{Delivery, DeliverySettings, Texts};
@@ -63,6 +63,8 @@ pub struct App {
     pub delivery: Delivery,
     /// Messages to look at, while the inbox route is on.
     pub inbox: Option<Inbox>,
+    /// How connections are bounded.
+    pub bounds: ServerSection,
 }
 
 impl App {
@@ -93,13 +95,14 @@ impl App {
             store: store.clone(),
             auth: Arc::new(auth),
         };
-        let server = Server::open(&services, apis, config.cors.clone()).await;
+        let server = Server::open(&services, apis, config).await;
         Ok(App {
             store,
             server,
             tls,
             delivery,
             inbox,
+            bounds: config.server.clone(),
         })
     }
 
@@ -121,7 +124,7 @@ impl App {
         let renewing = tls::renew(self.tls.clone());
         let serving = async move {
             let answer = move |request| self.server.clone().answer(request);
-            serve(listener, self.tls, answer, shutdown).await;
+            serve(listener, self.tls, self.bounds, answer, shutdown).await;
             // The worker stops after the listener: what requests still accepted may go out.
             let _ = stop.send(true);
         };

@@ -3,6 +3,7 @@
 mod body;
 mod call;
 mod connect;
+mod connection;
 mod content_type;
 mod cors;
 mod dispatch;
@@ -15,16 +16,20 @@ mod json;
 mod listener;
 mod openapi;
 mod parameters;
+mod quiet;
 mod rest;
 mod routes;
+mod slots;
 #[cfg(test)]
 mod tests;
 
 pub use body::{BODY_LIMIT, Unread, read_body};
 pub use call::Deadline;
+pub use connection::GRACE;
 pub use dispatch::{Peer, Server};
 pub use installed::{Installed, MakePaths, RpcService, Services};
-pub use listener::{GRACE, serve};
+pub use listener::serve;
+pub use slots::network;
 
 use http::{HeaderMap, HeaderName};
 

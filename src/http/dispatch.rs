@@ -10,22 +10,25 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header, request::Parts};
+use http_body_util::BodyExt;
 use ringback_core::Refusal;
 use tonic::Status;
 use tower::{Service, ServiceExt};
 use tracing::Instrument;
 
+use super::body::Room;
 use super::call::{self, Deadline, Reply};
 use super::connect::{self, Codec};
 use super::content_type::ContentType;
 use super::cors::Cors;
 use super::grpc::{self, Framing};
 use super::installed::{Installed, RpcService, Services};
+use super::quiet::Quiet;
 use super::rest::{self, Failure};
 use super::routes::{Binding, Found, Known, Routes, Rpc};
 use super::{drain_body, error, health, openapi};
 use crate::auth::Auth;
-use crate::config::CorsSection;
+use crate::config::Config;
 
 /// Every content type that is served at `/package.Service/Method`.
 const ACCEPTED: HeaderValue = HeaderValue::from_static(
@@ -52,6 +55,7 @@ struct Inner {
     open: Router,
     /// Every other path.
     paths: Router,
+    room: Arc<Room>,
 }
 
 /// What a request speaks, and what it is for.
@@ -76,9 +80,9 @@ impl Protocol<'_, '_> {
 
 impl Server {
     /// Serves these APIs, health, reflection and the contract. Only what an API hands over needs a token.
-    pub async fn open(services: &Services, apis: Vec<Installed>, allowed: CorsSection) -> Server {
+    pub async fn open(services: &Services, apis: Vec<Installed>, config: &Config) -> Server {
         let cors = Cors::new(
-            allowed,
+            config.cors.clone(),
             apis.iter().flat_map(|api| api.cors_headers).copied(),
         );
         let mut rpcs = Vec::new();
@@ -94,13 +98,15 @@ impl Server {
             .merge(health::router(services.store.clone()))
             .merge(openapi::router(names.clone()));
         let open = health::grpc_services(services.store.clone(), names);
-        Server::of(services.auth.clone(), cors, rpcs, open, paths)
+        let room = Room::new(config.server.body_mib * 1024 * 1024);
+        Server::of(services.auth.clone(), cors, room, rpcs, open, paths)
     }
 
     /// From its parts.
     pub(super) fn of(
         auth: Arc<Auth>,
         cors: Cors,
+        room: Room,
         services: Vec<RpcService>,
         open: Router,
         paths: Router,
@@ -114,6 +120,7 @@ impl Server {
             services,
             open,
             paths: paths.fallback(not_found),
+            room: Arc::new(room),
         }))
     }
 
@@ -147,8 +154,10 @@ impl Inner {
             return response;
         }
         let origin = head.headers.get(header::ORIGIN).cloned();
-        let mut response =
-            drain_body::around(head, body, |head, body| self.by_protocol(head, body)).await;
+        let mut response = drain_body::around(head, body, &self.room, |head, body| {
+            self.by_protocol(head, body)
+        })
+        .await;
         self.cors.let_read(origin.as_ref(), &mut response);
         // Numbers and tokens are for the one who asked.
         let kept = response.headers_mut().entry(header::CACHE_CONTROL);
@@ -161,7 +170,17 @@ impl Inner {
         let uri = head.uri.clone();
         match self.classify(&head, uri.path()) {
             Protocol::Unknown(response) => *response,
-            Protocol::Open => through(self.open.clone(), Request::from_parts(head, body)).await,
+            Protocol::Open => {
+                let running = head.extensions.get::<Quiet>().map(Quiet::running);
+                let response = through(self.open.clone(), Request::from_parts(head, body)).await;
+                // These may go on for as long as the client listens.
+                response.map(|body| {
+                    Body::new(body.map_frame(move |frame| {
+                        let _ = &running;
+                        frame
+                    }))
+                })
+            }
             Protocol::Path => through(self.paths.clone(), Request::from_parts(head, body)).await,
             Protocol::Grpc(framing, rpc) => {
                 let timeout = grpc::timeout(&head.headers)

@@ -1,42 +1,37 @@
 //! Reads what nobody read of a request's body, so that the answer arrives.
 
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody};
+use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{Version, header, request::Parts};
 use http_body_util::BodyExt;
-use hyper::body::{Frame, SizeHint};
 
-use super::body::BODY_LIMIT;
+use super::body::{BODY_LIMIT, Bounded, Room};
 
 /// How much is read and thrown away, in bytes and time.
 const DISCARD: usize = 8 * BODY_LIMIT;
 const DISCARD_FOR: Duration = Duration::from_secs(2);
 
-/// Over HTTP/1 a client that still writes while the server closes may lose the answer to a connection
-/// reset, so a bounded rest is read before the answer goes out. A client that waits for `100 Continue` has
-/// sent nothing yet.
+/// A client that still writes while the server is done may lose the answer: over HTTP/1 to a connection
+/// reset, over HTTP/2 to a reset of the stream, and whoever resets many streams loses the connection. So a
+/// bounded rest is read before the answer goes out. An HTTP/1 client that waits for `100 Continue` has sent
+/// nothing yet.
 pub(super) async fn around<F: Future<Output = Response>>(
     head: Parts,
     body: Body,
+    room: &Arc<Room>,
     respond: impl FnOnce(Parts, Body) -> F,
 ) -> Response {
-    let waits = head.headers.contains_key(header::EXPECT);
-    if waits || head.version >= Version::HTTP_2 {
-        return respond(head, body).await;
-    }
-    let kept = Kept(Arc::new(Mutex::new(body)));
-    let response = respond(head, Body::new(Kept(kept.0.clone()))).await;
+    let waits = head.version < Version::HTTP_2 && head.headers.contains_key(header::EXPECT);
+    let bounded = Bounded::new(body, room.clone());
+    let response = respond(head, bounded.body()).await;
     // Whoever still has the body is still reading it.
-    if let Some(body) = Arc::into_inner(kept.0) {
-        let rest = read(body.into_inner().unwrap_or_else(PoisonError::into_inner));
+    if let Some(body) = bounded.rest().filter(|_| !waits) {
         // Whether it ends by itself or by the clock makes no difference.
-        let _ = tokio::time::timeout(DISCARD_FOR, rest).await;
+        let _ = tokio::time::timeout(DISCARD_FOR, read(body)).await;
     }
     response
 }
@@ -51,36 +46,6 @@ async fn read(mut body: Body) {
     }
 }
 
-/// A body that is still here when whoever reads it has gone.
-struct Kept(Arc<Mutex<Body>>);
-
-impl HttpBody for Kept {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let mut body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Pin::new(&mut *body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .size_hint()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -90,6 +55,10 @@ mod tests {
     use super::*;
 
     const PIECE: usize = 100 * 1024;
+
+    fn room() -> Arc<Room> {
+        Arc::new(Room::new(64 * BODY_LIMIT))
+    }
 
     /// How many pieces of an endless body are read for a handler that reads `wanted` of them.
     async fn read_for(wanted: usize, change: impl FnOnce(&mut Parts)) -> usize {
@@ -102,7 +71,8 @@ mod tests {
         let body = Body::from_stream(futures::stream::iter(pieces));
         let (mut head, ()) = Request::post("/").body(()).unwrap().into_parts();
         change(&mut head);
-        let response = around(head, body, |_, mut body| async move {
+        let room = room();
+        let response = around(head, body, &room, |_, mut body| async move {
             for _ in 0..wanted {
                 body.frame().await.unwrap().unwrap();
             }
@@ -113,11 +83,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bounded_rest_is_read_over_http_1_only() {
+    async fn a_bounded_rest_is_read() {
         let bound = DISCARD.div_ceil(PIECE);
         assert_eq!(read_for(0, |_| {}).await, bound);
         assert_eq!(read_for(3, |_| {}).await, 3 + bound);
-        assert_eq!(read_for(3, |head| head.version = Version::HTTP_2).await, 3);
+        let over_2 = |head: &mut Parts| head.version = Version::HTTP_2;
+        assert_eq!(read_for(3, over_2).await, 3 + bound);
         let waiting = |head: &mut Parts| {
             let value = HeaderValue::from_static("100-continue");
             head.headers.insert(header::EXPECT, value);
@@ -125,13 +96,27 @@ mod tests {
         assert_eq!(read_for(0, waiting).await, 0);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_rest_that_does_not_come_holds_the_answer_for_2_s() {
+        let body = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+        let (head, ()) = Request::post("/").body(()).unwrap().into_parts();
+        let started = tokio::time::Instant::now();
+        around(head, body, &room(), |_, _| async { Response::default() }).await;
+        assert_eq!(started.elapsed(), DISCARD_FOR);
+    }
+
     #[tokio::test]
     async fn a_body_that_was_read_leaves_nothing() {
-        let (head, body) = Request::post("/")
-            .body(Body::from("all of it"))
-            .unwrap()
-            .into_parts();
-        let response = around(head, body, |_, body| async move { Response::new(body) }).await;
+        let request = Request::post("/").body(Body::from("all of it")).unwrap();
+        let (head, body) = request.into_parts();
+        let room = room();
+        let response = around(
+            head,
+            body,
+            &room,
+            |_, body| async move { Response::new(body) },
+        )
+        .await;
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, "all of it");
     }

@@ -118,7 +118,7 @@ fn one_message(mut body: Bytes) -> Result<Bytes, Status> {
     }
     let length = u32::from_be_bytes([a, b, c, d]) as usize;
     if length > BODY_LIMIT {
-        return Err(Unread::TooLarge.status());
+        return Err(Unread::TooLarge(BODY_LIMIT).status());
     }
     let message = body.split_off(PREFIX);
     match message.len().cmp(&length) {

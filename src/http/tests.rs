@@ -22,6 +22,7 @@ use tonic::{Code, Status};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
+use super::body::Room;
 use super::cors::Cors;
 use super::*;
 use crate::auth::{Auth, Clock, OwnIssuer};
@@ -50,7 +51,14 @@ fn server_of(services: Vec<RpcService>) -> Server {
     };
     let auth = Arc::new(auth.with_own(vec![ours]));
     let cors = Cors::new(config.cors, std::iter::empty());
-    Server::of(auth, cors, services, Router::new(), Router::new())
+    Server::of(
+        auth,
+        cors,
+        Room::new(64 * BODY_LIMIT),
+        services,
+        Router::new(),
+        Router::new(),
+    )
 }
 
 fn token() -> String {

@@ -60,7 +60,7 @@ impl IntoResponse for Failure {
                     retry_after,
                 )
             }
-            Failure::Body(unread) => error(unread.http(), None, [unread.text()]),
+            Failure::Body(unread) => error(unread.http(), None, [unread.to_string()]),
             Failure::MediaType => error(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 None,

@@ -14,8 +14,13 @@ pub(super) struct Members(Map<String, Value>);
 impl Members {
     /// Reads a body. None at all is an object without members, so that what is missing is named.
     pub(super) async fn read(request: Request) -> Result<Members, Failure> {
+        Members::read_up_to(BODY_LIMIT, request).await
+    }
+
+    /// The same for a body of at most so many bytes.
+    pub(super) async fn read_up_to(limit: usize, request: Request) -> Result<Members, Failure> {
         let (head, body) = request.into_parts();
-        let bytes = read_body(body, BODY_LIMIT).await.map_err(Failure::Body)?;
+        let bytes = read_body(body, limit).await.map_err(Failure::Body)?;
         if bytes.is_empty() {
             return Ok(Members(Map::new()));
         }

@@ -161,7 +161,7 @@ impl Problem {
     }
 
     pub(super) fn unread(unread: Unread) -> Problem {
-        Problem::new(unread.http(), "invalid_request", unread.text(), WRONG)
+        Problem::new(unread.http(), "invalid_request", unread.to_string(), WRONG)
     }
 
     pub(super) fn body(reason: &str) -> Problem {
