@@ -14,9 +14,10 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::auth::Auth;
-use crate::config::{Api, Config, RouteName};
-use crate::http::{GRACE, Server, Services, serve};
+use crate::api::{frontegg, inbox, reachfive, ringback, zitadel};
+use crate::auth::{Auth, Clock};
+use crate::config::{Api, Config, RouteName, ServerSection};
+use crate::http::{GRACE, Installed, Server, Services, serve};
 use crate::tls::{self, Tls};
 use crate::worker::{Delivery, DeliverySettings, Texts};
 
@@ -62,6 +63,8 @@ pub struct App {
     pub delivery: Delivery,
     /// Messages to look at, while the inbox route is on.
     pub inbox: Option<Inbox>,
+    /// How connections are bounded.
+    pub bounds: ServerSection,
 }
 
 impl App {
@@ -83,27 +86,23 @@ impl App {
         }
         let store = open(config, source).await?;
         tables.make_ready(&store).await?;
-        let mut auth = Auth::new(&config.auth, &config.accounts.default_organization, clock)?;
-        if config.apis.contains(&Api::Frontegg) {
-            auth = auth.with_vendors(&config.vendor, &config.keys()?);
-        }
         let (routes, inbox) = routes(config)?;
+        let mut apis = apis(config);
+        apis.extend(inbox.clone().map(inbox::install));
+        let auth = auth(config, &mut apis, clock)?;
         let delivery = delivery(config, &store, routes);
-        let server = Server::open(Services {
+        let services = Services {
             store: store.clone(),
             auth: Arc::new(auth),
-            inbox: inbox.clone(),
-            apis: config.apis.clone(),
-            cors: config.cors.clone(),
-            reachfive: config.reachfive.clone(),
-        })
-        .await;
+        };
+        let server = Server::open(&services, apis, config).await;
         Ok(App {
             store,
             server,
             tls,
             delivery,
             inbox,
+            bounds: config.server.clone(),
         })
     }
 
@@ -125,7 +124,7 @@ impl App {
         let renewing = tls::renew(self.tls.clone());
         let serving = async move {
             let answer = move |request| self.server.clone().answer(request);
-            serve(listener, self.tls, answer, shutdown).await;
+            serve(listener, self.tls, self.bounds, answer, shutdown).await;
             // The worker stops after the listener: what requests still accepted may go out.
             let _ = stop.send(true);
         };
@@ -136,6 +135,29 @@ impl App {
         }
         store.close().await;
     }
+}
+
+/// What is served for each API that a configuration names. To take one away, delete its folder, its line in
+/// `src/api.rs` and its line here.
+pub fn apis(config: &Config) -> Vec<Installed> {
+    type Install = fn(&Config) -> Installed;
+    let all: [(Api, Install); 4] = [
+        (Api::Zitadel, zitadel::install),
+        (Api::Ringback, ringback::install),
+        (Api::Frontegg, frontegg::install),
+        (Api::ReachFive, reachfive::install),
+    ];
+    let served = all.into_iter().filter(|(api, _)| config.apis.contains(api));
+    served.map(|(_, install)| install(config)).collect()
+}
+
+/// Who reads tokens, for a configuration and what these APIs give out.
+pub fn auth(config: &Config, apis: &mut [Installed], clock: Clock) -> anyhow::Result<Auth> {
+    let auth = Auth::new(&config.auth, &config.accounts.default_organization, clock)?;
+    let own = apis
+        .iter_mut()
+        .flat_map(|api| std::mem::take(&mut api.issuers));
+    Ok(auth.with_own(own.collect()))
 }
 
 /// What a start does about the database's tables.

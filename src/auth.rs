@@ -6,36 +6,29 @@ mod fault;
 mod issuer;
 mod keyset;
 mod token_cache;
-mod vendor;
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION};
-use http::{HeaderMap, HeaderName};
+use jsonwebtoken::Algorithm;
 use jsonwebtoken::dangerous::insecure_decode;
-use ringback_core::{Caller, Keys, Refusal, Time};
+use ringback_core::{Caller, Refusal, Time};
 use serde::Deserialize;
 
-use crate::config::{AuthSection, ConfigError, VendorSection};
+use crate::config::{AuthSection, ConfigError};
 use claims::Grants;
 use fault::Fault;
 use issuer::Issuer;
 use token_cache::TokenCache;
-use vendor::Vendors;
-
-pub use vendor::{VendorRefusal, VendorToken};
 
 /// Tells the time. The program's reads the system clock, a test's is set by the test.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
 
 /// The header in which callers with rights elsewhere name the organisation that they act in.
 const ORGANIZATION: &str = "x-zitadel-orgid";
-
-/// The header in which Frontegg's clients for back ends send an environment token.
-const ENVIRONMENT_TOKEN: &str = "x-access-token";
 
 /// Longer tokens are not read.
 const TOKEN_BYTES: usize = 16 * 1024;
@@ -44,16 +37,30 @@ const TOKEN_BYTES: usize = 16 * 1024;
 const LANGUAGE_BYTES: usize = 200;
 
 /// The longest id of a user or an organisation, in characters.
-const ID_CHARACTERS: usize = 200;
+pub const ID_CHARACTERS: usize = 200;
 
 /// Reads credentials. One for each process: it keeps the issuers' keys.
 pub struct Auth {
     issuers: HashMap<String, Trusted>,
-    vendors: Option<Vendors>,
     leeway_seconds: u64,
     default_organization: String,
-    known: TokenCache,
+    cache: TokenCache,
     clock: Clock,
+}
+
+/// An issuer whose tokens this service gives out itself. They act everywhere.
+pub struct OwnIssuer {
+    /// As `iss` names it.
+    pub name: String,
+    /// What signs its tokens.
+    pub key: [u8; 32],
+}
+
+impl OwnIssuer {
+    /// What its tokens are for: their `aud`.
+    pub const AUDIENCE: &str = "ringback";
+    /// What they are signed with.
+    pub const ALGORITHM: Algorithm = Algorithm::HS256;
 }
 
 /// An issuer, and how far its tokens are believed.
@@ -96,37 +103,28 @@ impl Auth {
         error.or_ok()?;
         Ok(Auth {
             issuers,
-            vendors: None,
             leeway_seconds: section.leeway_seconds,
             default_organization: default_organization.to_owned(),
-            known: TokenCache::default(),
+            cache: TokenCache::default(),
             clock,
         })
     }
 
-    /// Gives environment tokens to these clients, and accepts them. `keys` are those of the store, so that
-    /// every process of an installation accepts what another one gave.
-    pub fn with_vendors(mut self, section: &VendorSection, keys: &Keys) -> Auth {
-        let vendors = Vendors::new(section, keys);
+    /// Accepts tokens that this service gives out itself.
+    pub fn with_own(mut self, issuers: Vec<OwnIssuer>) -> Auth {
         let grants = Arc::new(Grants::of_ours(&self.default_organization));
-        let ours = vendors.issuers(self.leeway_seconds).map(|(name, issuer)| {
+        for OwnIssuer { name, key } in issuers {
+            let issuer = Issuer::of_secret(
+                &name,
+                OwnIssuer::AUDIENCE,
+                OwnIssuer::ALGORITHM,
+                &key,
+                self.leeway_seconds,
+            );
             let grants = grants.clone();
-            (name, Trusted { issuer, grants })
-        });
-        self.issuers.extend(ours);
-        self.vendors = Some(vendors);
+            self.issuers.insert(name, Trusted { issuer, grants });
+        }
         self
-    }
-
-    /// An environment token for a client of the configuration. `from` is where the request came from.
-    pub fn vendor_token(
-        &self,
-        client: &str,
-        secret: &str,
-        from: IpAddr,
-    ) -> Result<VendorToken, VendorRefusal> {
-        let vendors = self.vendors.as_ref().ok_or(VendorRefusal::Wrong)?;
-        vendors.token(client, secret, from, (self.clock)())
     }
 
     /// Who sends a request with these headers (or this metadata), in the organisation that they name.
@@ -134,15 +132,10 @@ impl Auth {
         self.identify(bearer(headers)?, headers).await
     }
 
-    /// [`Auth::caller`], for a token in any of the ways in which Frontegg's clients send it.
-    pub async fn frontegg_caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        self.identify(frontegg_token(headers)?, headers).await
-    }
-
-    /// The caller as this request has it.
-    async fn identify(&self, token: &str, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    /// [`Auth::caller`], for a token that was found elsewhere.
+    pub async fn identify(&self, token: &str, headers: &HeaderMap) -> Result<Caller, Refusal> {
         let now = (self.clock)();
-        let said = match self.known.find(token, now) {
+        let said = match self.cache.find(token, now) {
             Some(said) => said,
             None => self.read(token, now).await?,
         };
@@ -165,7 +158,7 @@ impl Auth {
         let caller = Arc::new(caller);
         if let Some(expires_at) = expires_at {
             let until = expires_at + Duration::from_secs(self.leeway_seconds);
-            self.known.keep(token, caller.clone(), until, now);
+            self.cache.keep(token, caller.clone(), until, now);
         }
         Ok(caller)
     }
@@ -198,7 +191,8 @@ impl Auth {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
+/// The token of an Authorization header.
+pub fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().ok_or(Refusal::TokenMissing)?;
     if values.next().is_some() {
@@ -211,29 +205,6 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
         return Err(Refusal::TokenMalformed);
     }
     Ok(token)
-}
-
-/// The token as Frontegg's clients send it: that for back ends in a header of its own, that for browsers in
-/// places without the scheme.
-fn frontegg_token(headers: &HeaderMap) -> Result<&str, Refusal> {
-    let text = |name: &HeaderName| {
-        let mut values = headers.get_all(name).iter();
-        let value = values.next().filter(|_| values.next().is_none())?;
-        value
-            .to_str()
-            .ok()
-            .map(str::trim)
-            .filter(|text| !text.is_empty() && !text.contains(' '))
-    };
-    if headers.contains_key(AUTHORIZATION) {
-        return text(&AUTHORIZATION).map_or_else(|| bearer(headers), Ok);
-    }
-    let name = HeaderName::from_static(ENVIRONMENT_TOKEN);
-    match text(&name) {
-        Some(token) => Ok(token),
-        None if headers.contains_key(&name) => Err(Refusal::TokenMalformed),
-        None => Err(Refusal::TokenMissing),
-    }
 }
 
 /// The organisation that the request asks for; a name that none can have is one that nobody may act in.

@@ -99,6 +99,14 @@ impl Api {
 pub struct ServerSection {
     /// Where every API listens.
     pub listen: SocketAddr,
+    /// Connections that may be open; 0 for no bound.
+    pub connections: usize,
+    /// Those of one address, or of one /64 of IPv6; 0 for no bound.
+    pub connections_per_address: usize,
+    /// Seconds that a connection may be open without a request.
+    pub idle_seconds: u64,
+    /// Mebibytes of request bodies that may be held at once.
+    pub body_mib: usize,
 }
 
 /// `[tls]`; an empty path is a key that is not set.

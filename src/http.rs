@@ -1,12 +1,60 @@
-//! How requests arrive: the listener, what a request speaks and which service it is for, gRPC, Connect and JSON.
+//! How requests arrive: the listener, then what a request speaks, which service it is for, who calls.
 
+mod body;
+mod call;
+mod connect;
+mod connection;
+mod content_type;
+mod cors;
 mod dispatch;
 mod drain_body;
+mod error;
 mod grpc;
 mod health;
+mod installed;
+mod json;
 mod listener;
-pub mod transcode;
+mod openapi;
+mod parameters;
+mod quiet;
+mod rest;
+mod routes;
+mod slots;
+#[cfg(test)]
+mod tests;
 
-pub use dispatch::{BODY_LIMIT, Peer, Server, Services};
-pub use grpc::Deadline;
-pub use listener::{GRACE, serve};
+pub use body::{BODY_LIMIT, Unread, read_body};
+pub use call::Deadline;
+pub use connection::GRACE;
+pub use dispatch::{Peer, Server};
+pub use installed::{Installed, MakePaths, RpcService, Services};
+pub use listener::serve;
+pub use slots::network;
+
+use http::{HeaderMap, HeaderName};
+
+/// Copies what a handler said beside its message, leaving out what belongs to gRPC's own framing.
+fn copy_metadata(from: &HeaderMap, into: &mut HeaderMap, prefix: &str) {
+    for (name, value) in from {
+        let plain = name.as_str();
+        let framing = plain.starts_with("grpc-")
+            || matches!(
+                plain,
+                "content-type"
+                    | "content-length"
+                    | "content-encoding"
+                    | "transfer-encoding"
+                    | "connection"
+                    | "trailer"
+                    | "date"
+            );
+        if framing {
+            continue;
+        }
+        if prefix.is_empty() {
+            into.append(name.clone(), value.clone());
+        } else if let Ok(name) = HeaderName::try_from(format!("{prefix}{plain}")) {
+            into.append(name, value.clone());
+        }
+    }
+}

@@ -5,17 +5,17 @@ mod list;
 mod members;
 mod otc;
 mod responses;
+mod token;
+mod vendor;
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::map_response;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{any, delete, get, post};
-use axum::{Extension, Router};
 use ringback_core::refusal::CodeFailure;
 use ringback_core::rights::{Right, Rights};
 use ringback_core::{
@@ -24,13 +24,15 @@ use ringback_core::{
 use ringback_store::Store;
 
 use crate::api::shared;
-use crate::auth::Auth;
-use crate::http::Peer;
+use crate::auth::{Auth, ID_CHARACTERS};
+use crate::config::Config;
+use crate::http::{Installed, Services};
 use errors::{Failure, method_not_allowed, unknown};
 use list::Version;
 use members::Members;
 use otc::{Otc, Purpose};
-use responses::{CodeSent, NumberPage, PhoneNumber, RemovalAsked, VendorToken};
+use responses::{CodeSent, NumberPage, PhoneNumber, RemovalAsked};
+use vendor::Vendors;
 
 /// Where a Frontegg host and where Frontegg's browser client look for the numbers.
 const ROOTS: [&str; 2] = [
@@ -58,14 +60,39 @@ const ELSEWHERE: [&str; 4] = [
 /// Whom a service acts as, and where.
 const USER: &str = "frontegg-user-id";
 const TENANT: &str = "frontegg-tenant-id";
-const ID_CHARACTERS: usize = 200;
 
 /// The first list has been marked as deprecated since the vendor's document of January 2026 (RFC 9745
 /// wants a date; no other is published).
 const DEPRECATED_SINCE: &str = "@1767225600";
 
-/// Serves Frontegg's phone-number routes and `/auth/vendor`.
-pub fn router(store: Store, auth: Arc<Auth>) -> Router {
+/// Request headers of Frontegg's browser clients.
+const CORS_HEADERS: [&str; 10] = [
+    "frontegg-environment-id",
+    "frontegg-login-alias",
+    "frontegg-requested-application-id",
+    "frontegg-scoped-tenant",
+    "frontegg-source",
+    USER,
+    TENANT,
+    "x-access-token",
+    "x-frontegg-framework",
+    "x-frontegg-sdk",
+];
+
+/// Frontegg's phone-number routes and `/auth/vendor`. Without keys, as where somebody only looks at a
+/// configuration, there are no environment tokens.
+pub fn install(config: &Config) -> Installed {
+    let keys = config.keys().ok();
+    let vendors = keys.map(|keys| Vendors::new(&config.vendor, &keys));
+    Installed {
+        issuers: vendors.as_ref().map(Vendors::issuers).unwrap_or_default(),
+        cors_headers: &CORS_HEADERS,
+        paths: Some(Box::new(|services| router(services, vendors))),
+        ..Installed::default()
+    }
+}
+
+fn router(services: &Services, vendors: Option<Vendors>) -> Router {
     let mut router = Router::new();
     for root in ROOTS {
         let at = |path: &str| format!("{root}{path}");
@@ -81,21 +108,25 @@ pub fn router(store: Store, auth: Arc<Auth>) -> Router {
             .route(&at(SERVICE_NUMBER), delete(remove_at_once));
     }
     for path in VENDOR_TOKEN {
-        router = router.route(path, post(vendor_token));
+        router = router.route(path, post(vendor::answer));
     }
     for path in ELSEWHERE {
         router = router.route(path, any(unknown));
     }
     router
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(map_response(unkept))
-        .with_state(Frontegg { store, auth })
+        .with_state(Frontegg {
+            store: services.store.clone(),
+            auth: services.auth.clone(),
+            vendors: vendors.map(Arc::new),
+        })
 }
 
 #[derive(Clone)]
 struct Frontegg {
     store: Store,
     auth: Arc<Auth>,
+    vendors: Option<Arc<Vendors>>,
 }
 
 type Answer = Result<Response, Failure>;
@@ -108,7 +139,7 @@ impl Frontegg {
     /// what it then does is what that user may do, with that user's limits. The headers of everybody else
     /// are ignored, as Frontegg documents: their token says who they are.
     async fn user(&self, headers: &HeaderMap, right: Right) -> Result<Caller, Refusal> {
-        let caller = self.auth.frontegg_caller(headers).await?;
+        let caller = token::caller(&self.auth, headers).await?;
         if !caller.everywhere.any() {
             return Ok(caller);
         }
@@ -138,7 +169,7 @@ impl Frontegg {
     /// The caller of a management route: with the tenant's header, a token whose rights hold everywhere
     /// acts in that tenant only.
     async fn service(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        let caller = self.auth.frontegg_caller(headers).await?;
+        let caller = token::caller(&self.auth, headers).await?;
         match named(headers, TENANT)? {
             Some(organization) if caller.everywhere.any() => {
                 let rights = caller.everywhere;
@@ -344,26 +375,6 @@ async fn list_v2(State(api): State<Frontegg>, request: Request) -> Answer {
     Ok(Json(api.list(request, Version::Two).await?).into_response())
 }
 
-async fn vendor_token(
-    State(api): State<Frontegg>,
-    peer: Option<Extension<Peer>>,
-    request: Request,
-) -> Answer {
-    let members = Members::read(request).await?;
-    let (client, secret) = (members.text("clientId")?, members.text("secret")?);
-    // Only a request that came through no listener has no peer.
-    let from = peer.map_or(
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        |Extension(Peer(peer))| peer.ip(),
-    );
-    let token = api.auth.vendor_token(&client, &secret, from)?;
-    let body = VendorToken {
-        token: token.token,
-        expires_in: token.lives.as_secs(),
-    };
-    Ok(Json(body).into_response())
-}
-
 /// A response with the times of the code that was sent.
 fn timed(reply: &Reply, response: impl IntoResponse) -> Response {
     let mut response = response.into_response();
@@ -390,11 +401,4 @@ fn named(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, Refu
         });
     }
     Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
-}
-
-/// Numbers and tokens are for the one who asked.
-async fn unkept(mut response: Response) -> Response {
-    let value = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(header::CACHE_CONTROL, value);
-    response
 }

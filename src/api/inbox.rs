@@ -11,13 +11,17 @@ use ringback_sms::Inbox;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::http::Peer;
+use crate::http::{Installed, Peer};
 
-/// Serves `GET /dev/inbox`.
-pub fn router(inbox: Inbox) -> Router {
-    Router::new()
+/// `GET /dev/inbox`.
+pub fn install(inbox: Inbox) -> Installed {
+    let router = Router::new()
         .route("/dev/inbox", get(messages))
-        .with_state(inbox)
+        .with_state(inbox);
+    Installed {
+        paths: Some(Box::new(|_| router)),
+        ..Installed::default()
+    }
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,6 @@
 //! ReachFive's phone calls: its JSON in, commands through the store, its JSON and errors out.
 
+mod credentials;
 mod errors;
 mod form;
 mod responses;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::uri::Uri;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::map_response_with_state;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -18,15 +19,15 @@ use axum::{Router, body::Body};
 use ringback_core::policy::Registration;
 use ringback_core::rights::Right;
 use ringback_core::{
-    Account, Action, Caller, Change, Command, Delivery, Guess, Number, NumberText, Phone, Refusal,
-    Reply, Which,
+    Account, Action, Caller, Change, Command, Delivery, Guess, NumberText, Refusal, Reply, Which,
 };
 use ringback_store::Store;
 use serde_json::{Map, Value, json};
 
 use crate::api::shared;
 use crate::auth::Auth;
-use crate::config::ReachFiveSection;
+use crate::config::{Config, ReachFiveSection};
+use crate::http::{Installed, Services};
 use errors::Problem;
 use form::Form;
 
@@ -54,21 +55,36 @@ const CUSTOM_LOCALE: &str = "custom-locale";
 /// The longest language tag (RFC 5646, section 4.4.1).
 const LANGUAGE_BYTES: usize = 35;
 
-/// Serves both APIs. Whatever else is below their paths is answered in ReachFive's error form.
-pub fn router(store: Store, auth: Arc<Auth>, section: ReachFiveSection) -> Router {
+/// Request headers of ReachFive's browser clients.
+const CORS_HEADERS: [&str; 2] = [CUSTOM_LOCALE, "x-r5-correlation-id"];
+
+/// Both of ReachFive's APIs. Whatever else is below their paths is answered in ReachFive's error form.
+pub fn install(config: &Config) -> Installed {
+    let section = config.reachfive.clone();
+    Installed {
+        cors_headers: &CORS_HEADERS,
+        paths: Some(Box::new(|services| router(services, section))),
+        ..Installed::default()
+    }
+}
+
+fn router(services: &Services, section: ReachFiveSection) -> Router {
     let identity = Router::new()
         .route(CONFIG, get(config))
         .route(USERINFO, get(userinfo))
         .route(VERIFY, post(verify))
         .route(UPDATE, post(update))
         .route(SEND, post(send))
-        .route(CREDENTIALS, get(credentials))
-        .route(CREDENTIAL, post(credential_start).delete(credential_delete))
-        .route(CREDENTIAL_VERIFY, post(credential_verify));
+        .route(CREDENTIALS, get(credentials::list))
+        .route(
+            CREDENTIAL,
+            post(credentials::start).delete(credentials::delete),
+        )
+        .route(CREDENTIAL_VERIFY, post(credentials::verify));
     let management = Router::new().route(USER_SEND, post(user_send));
     let api = ReachFive {
-        store,
-        auth,
+        store: services.store.clone(),
+        auth: services.auth.clone(),
         section: Arc::new(section),
     };
     Router::new()
@@ -102,7 +118,7 @@ impl ReachFive {
     }
 
     /// Who changes something: an end user only with the scope for it and a young token, so that one that
-    /// leaked changes little. Whoever holds `user.write` could do the same at another api, and is asked
+    /// leaked changes little. Whoever holds `user.write` could do the same at another API, and is asked
     /// for neither.
     async fn writer(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         let caller = self.auth.caller(headers).await?;
@@ -186,7 +202,7 @@ fn is_language(text: &str) -> bool {
     (2..=LANGUAGE_BYTES).contains(&text.len()) && text.chars().all(symbol)
 }
 
-/// Gives a problem its name, and keeps numbers out of caches.
+/// Gives a problem its name.
 async fn finish(State(store): State<Store>, mut response: Response) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         // Ten symbols, as ReachFive's own.
@@ -194,10 +210,6 @@ async fn finish(State(store): State<Store>, mut response: Response) -> Response 
         tracing::debug!(error_id = id, error = problem.error, "refused");
         *response.body_mut() = Body::from(problem.body_named(&id));
     }
-    let no_store = HeaderValue::from_static("no-store");
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, no_store);
     response
 }
 
@@ -350,89 +362,6 @@ fn timed(reply: &Reply, response: impl IntoResponse) -> Response {
     let mut response = response.into_response();
     shared::add(reply.times, &mut response);
     response
-}
-
-async fn credentials(State(api): State<ReachFive>, headers: HeaderMap) -> Told {
-    let caller = api.reader(&headers).await?;
-    let account = api.find_own(&caller).await?;
-    let listed = account
-        .as_deref()
-        .map(responses::credentials)
-        .unwrap_or_default();
-    Ok(Json(json!({"credentials": listed})).into_response())
-}
-
-/// A number that the user has proven needs no code to become a second factor.
-async fn credential_start(State(api): State<ReachFive>, request: Request) -> Told {
-    let caller = api.writer(request.headers()).await?;
-    let mut form = Form::read(request).await?;
-    let number = form.text(PHONE_NUMBER);
-    form.done()?;
-    let number = NumberText(number);
-    let action = Action::Change(Change::Preverify {
-        number: number.clone(),
-    });
-    let told = match api.execute_own(&caller, action).await {
-        Ok(reply) => {
-            return Ok(timed(&reply, Json(json!({"status": "sms_sent"}))));
-        }
-        Err(Refusal::PhoneUnchanged) => {
-            let account = api.changed(&caller).await?;
-            let policy = api.store.rules().policies.of(&account.organization);
-            let number = Number::parse(&number.0, &policy.numbers).map_err(Refusal::from)?;
-            let own = |phone: &&Phone| phone.number == number;
-            let credential = account
-                .phones
-                .iter()
-                .find(own)
-                .and_then(responses::credential);
-            let credential = credential.ok_or(Refusal::PhoneUnchanged)?;
-            json!({"status": "enabled", "credential": credential})
-        }
-        Err(refusal) => return Err(refusal.into()),
-    };
-    Ok(Json(told).into_response())
-}
-
-/// Names no number: the code is for the one that was asked about last.
-async fn credential_verify(State(api): State<ReachFive>, request: Request) -> Told {
-    let caller = api.writer(request.headers()).await?;
-    let mut form = Form::read(request).await?;
-    let code = form.text(VERIFICATION_CODE);
-    form.done()?;
-    let which = Which::Latest;
-    let reply = api
-        .execute_own(
-            &caller,
-            Action::Change(Change::Verify {
-                which,
-                guess: Guess(code),
-            }),
-        )
-        .await?;
-    let phone = reply.phone.and_then(|id| reply.account.phone(id));
-    let credential = phone
-        .and_then(responses::credential)
-        .ok_or(Refusal::PhoneNotFound)?;
-    Ok(Json(credential).into_response())
-}
-
-/// Second factors and verified numbers are one list here, so what is deleted is the number, also when it
-/// is the one that the profile shows; its owner is told at that number.
-async fn credential_delete(State(api): State<ReachFive>, request: Request) -> Told {
-    let caller = api.writer(request.headers()).await?;
-    let mut form = Form::read(request).await?;
-    let number = form.text(PHONE_NUMBER);
-    form.done()?;
-    let number = NumberText(number);
-    api.execute_own(
-        &caller,
-        Action::Change(Change::Remove {
-            which: Which::Number(number),
-        }),
-    )
-    .await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 #[cfg(test)]

@@ -1,10 +1,47 @@
-//! When a code ends and when the next may be asked for, as headers that replies of every API carry.
+//! What APIs share: the caller of a gRPC request, times, the details of a status.
+
+use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use prost_types::Timestamp;
-use ringback_core::{CodeTimes, Time};
-use tonic::Response;
+use prost::Message;
+use prost_types::{Any, Timestamp};
+use ringback_core::{Caller, CodeTimes, Refusal, Time};
 use tonic::metadata::MetadataMap;
+use tonic::{Code, Request, Response, Status};
+
+use crate::proto::google::rpc;
+
+/// Who calls, as the server found out.
+pub fn caller<T>(request: &Request<T>) -> Result<Caller, Refusal> {
+    let caller = request.extensions().get::<Caller>().cloned();
+    caller.ok_or(Refusal::TokenMissing)
+}
+
+/// A status with details for programs, which `google.rpc.Status` holds.
+pub fn status(code: Code, message: String, details: Vec<Any>) -> Status {
+    let whole = rpc::Status {
+        code: code.into(),
+        message: message.clone(),
+        details,
+    };
+    Status::with_details(code, message, whole.encode_to_vec().into())
+}
+
+/// A detail of a status, by the full name of its message.
+pub fn detail(name: &str, message: &impl Message) -> Any {
+    Any {
+        type_url: format!("type.googleapis.com/{name}"),
+        value: message.encode_to_vec(),
+    }
+}
+
+/// When it makes sense to try again, as a detail.
+pub fn retry_info(wait: Duration) -> Any {
+    let retry = rpc::RetryInfo {
+        retry_delay: prost_types::Duration::try_from(wait).ok(),
+    };
+    detail("google.rpc.RetryInfo", &retry)
+}
 
 /// When the code ends: RFC 3339.
 pub const EXPIRES_AT: &str = "ringback-code-expires-at";
@@ -54,8 +91,6 @@ pub fn timestamp(time: Time) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

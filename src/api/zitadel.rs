@@ -7,16 +7,17 @@ mod responses;
 mod rules;
 mod unkept;
 
-use ringback_core::{Caller, Command, Refusal, Reply};
+use ringback_core::{Command, Refusal, Reply};
 use ringback_store::Store;
 use tonic::{Request, Response, Status};
 
-pub use errors::{Missing, status, status_of};
+use errors::{Missing, status, status_of};
 
-use crate::api::shared::respond;
-use crate::http::Deadline;
+use crate::api::shared::{caller, respond};
+use crate::config::Config;
+use crate::http::{BODY_LIMIT, Deadline, Installed, RpcService, Services};
 use crate::proto::zitadel::object::v2::ListDetails;
-use crate::proto::zitadel::user::v2::user_service_server::UserService;
+use crate::proto::zitadel::user::v2::user_service_server::{UserService, UserServiceServer};
 use crate::proto::zitadel::user::v2::{
     AddHumanUserRequest, AddHumanUserResponse, CreateUserRequest, CreateUserResponse,
     DeleteUserRequest, DeleteUserResponse, GetUserByIdRequest, GetUserByIdResponse,
@@ -27,19 +28,31 @@ use crate::proto::zitadel::user::v2::{
 };
 use unkept::Unkept;
 
+/// Zitadel's user service.
+pub fn install(_: &Config) -> Installed {
+    let rpcs = |services: &Services| {
+        let users = UserServiceServer::new(UserApi::new(services.store.clone()));
+        RpcService::new(users.max_decoding_message_size(BODY_LIMIT), status)
+    };
+    Installed {
+        rpcs: Some(rpcs),
+        ..Installed::default()
+    }
+}
+
 /// Serves `zitadel.user.v2.UserService`. The caller is expected in the request's extensions.
 #[derive(Clone)]
-pub struct UserApi {
+struct UserApi {
     store: Store,
 }
 
 impl UserApi {
     /// The service for the accounts of `store`.
-    pub fn new(store: Store) -> UserApi {
+    fn new(store: Store) -> UserApi {
         UserApi { store }
     }
 
-    /// Does what is asked for. The caller comes first, so that no rule of the form is told without one.
+    /// Does what the request asks for. The caller comes first, so that no rule of the form is told without one.
     async fn run<T>(
         &self,
         request: Request<T>,
@@ -93,11 +106,6 @@ impl UserApi {
             result: page.accounts.iter().map(responses::user).collect(),
         })
     }
-}
-
-fn caller<T>(request: &Request<T>) -> Result<Caller, Refusal> {
-    let caller = request.extensions().get::<Caller>().cloned();
-    caller.ok_or(Refusal::TokenMissing)
 }
 
 #[tonic::async_trait]

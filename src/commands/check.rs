@@ -93,11 +93,7 @@ pub async fn check_token(file: Option<PathBuf>, token: String) -> anyhow::Result
         _ => token,
     };
     let clock = source().now;
-    let mut auth = Auth::new(&config.auth, &config.accounts.default_organization, clock)?;
-    // Tokens of ours need keys that whoever only looks at one may not have.
-    if let Ok(keys) = config.keys() {
-        auth = auth.with_vendors(&config.vendor, &keys);
-    }
+    let auth = app::auth(&config, &mut app::apis(&config), clock)?;
     match auth.explain(&token).await {
         Ok(lines) => println!("the token is accepted\n{}", lines.join("\n")),
         Err(reason) => bail!("the token is refused: {reason}"),

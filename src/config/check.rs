@@ -12,6 +12,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         let mut error = ConfigError::default();
         self.judge_apis(&mut error);
+        self.judge_server(&mut error);
         self.judge_tls(&mut error);
         self.judge_database(&mut error);
         self.judge_secrets(&mut error);
@@ -57,6 +58,16 @@ impl Config {
                 "vendor.clients",
                 "is of no use without the API that gives them tokens; add \"frontegg\" to apis, or leave it out",
             );
+        }
+    }
+
+    fn judge_server(&self, error: &mut ConfigError) {
+        let server = &self.server;
+        if !(10..=3_600).contains(&server.idle_seconds) {
+            error.add("server.idle_seconds", "must be 10 to 3600");
+        }
+        if !(8..=4_096).contains(&server.body_mib) {
+            error.add("server.body_mib", "must be 8 to 4096");
         }
     }
 

@@ -6,6 +6,9 @@ use jsonwebtoken::Algorithm;
 
 use super::*;
 
+mod issuers;
+mod wrong;
+
 const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
 fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -153,7 +156,7 @@ fn a_key_that_does_not_exist_is_named_with_its_origin() {
     let text = problem(load(&[("RINGBACK_SERVER__LISTN", "x")]));
     assert_eq!(
         text,
-        "server.listn: no such key; there are listen (from RINGBACK_SERVER__LISTN)"
+        "server.listn: no such key; there are listen, connections, connections_per_address, idle_seconds, body_mib (from RINGBACK_SERVER__LISTN)"
     );
     let text = problem(load(&[("RINGBACK_SERVR__LISTEN", "x")]));
     assert!(
@@ -282,151 +285,10 @@ fn keys_of(error: Result<(), ConfigError>) -> Vec<String> {
     error.problems().iter().map(|p| p.key.clone()).collect()
 }
 
-#[test]
-fn everything_that_is_missing_is_named_at_once() {
-    let config = load(&[]).unwrap();
-    assert_eq!(
-        keys_of(config.check()),
-        [
-            "secrets.code_keys",
-            "secrets.pseudonym_key",
-            "auth.issuers",
-            "sms.routes",
-        ]
-    );
-    assert_eq!(
-        keys_of(config.check_delivery()),
-        ["secrets.code_keys", "secrets.pseudonym_key", "sms.routes"]
-    );
-}
-
-/// The keys that are refused when one more variable is set.
 fn refused(name: &str, value: &str) -> Vec<String> {
     let mut pairs: Vec<(&str, &str)> = ENOUGH.iter().filter(|(n, _)| *n != name).copied().collect();
     pairs.push((name, value));
     keys_of(load(&pairs).unwrap().check())
-}
-
-#[test]
-fn what_cannot_work_is_named() {
-    for (name, value, key) in [
-        (
-            "RINGBACK_SECRETS__PSEUDONYM_KEY",
-            "AQEB",
-            "secrets.pseudonym_key",
-        ),
-        (
-            "RINGBACK_SECRETS__CODE_KEYS__1",
-            "not base64",
-            "secrets.code_keys.1",
-        ),
-        ("RINGBACK_SECRETS__CODE_KEYS__X", KEY, "secrets.code_keys.x"),
-        (
-            "RINGBACK_SECRETS__CODE_KEYS__2",
-            KEY,
-            "secrets.current_code_key",
-        ),
-        (
-            "RINGBACK_SECRETS__CURRENT_CODE_KEY",
-            "2",
-            "secrets.current_code_key",
-        ),
-        (
-            "RINGBACK_AUTH__LEEWAY_SECONDS",
-            "301",
-            "auth.leeway_seconds",
-        ),
-        (
-            "RINGBACK_AUTH__EVERYWHERE_ROLES",
-            "ROOT",
-            "auth.everywhere_roles",
-        ),
-        (
-            "RINGBACK_AUTH__ISSUERS__MAIN__ISSUER",
-            "",
-            "auth.issuers.main.issuer",
-        ),
-        (
-            "RINGBACK_AUTH__ISSUERS__MAIN__AUDIENCES",
-            "",
-            "auth.issuers.main.audiences",
-        ),
-        (
-            "RINGBACK_AUTH__ISSUERS__MAIN__ALGORITHMS",
-            "",
-            "auth.issuers.main.algorithms",
-        ),
-        (
-            "RINGBACK_AUTH__ISSUERS__MAIN__ALGORITHMS",
-            "HS256,RS256",
-            "auth.issuers.main.algorithms",
-        ),
-        (
-            "RINGBACK_AUTH__ISSUERS__MAIN__SECRET",
-            "short",
-            "auth.issuers.main.secret",
-        ),
-        (
-            "RINGBACK_AUTH__ISSUERS__MAIN__SECRET",
-            "",
-            "auth.issuers.main",
-        ),
-        (
-            "RINGBACK_AUTH__ISSUERS__MAIN__JWKS_FILE",
-            "keys.json",
-            "auth.issuers.main",
-        ),
-        (
-            "RINGBACK_CODES__VALIDITY_SECONDS",
-            "601",
-            "codes.validity_seconds",
-        ),
-        ("RINGBACK_APIS", "", "apis"),
-        ("RINGBACK_DATABASE__URL", "mysql://x", "database.url"),
-        ("RINGBACK_DATABASE__LANES", "2", "database.lanes"),
-        ("RINGBACK_DATABASE__BATCH", "0", "database.batch"),
-        (
-            "RINGBACK_MESSAGES__SERVICE_NAME",
-            "",
-            "messages.service_name",
-        ),
-        (
-            "RINGBACK_MESSAGES__DOMAIN",
-            "https://example.com",
-            "messages.domain",
-        ),
-        (
-            "RINGBACK_MESSAGES__ANDROID_HASH",
-            "short",
-            "messages.android_hash",
-        ),
-        ("RINGBACK_SMS__ROUTES", "webhook,webhook", "sms.routes"),
-        (
-            "RINGBACK_SMS__WEBHOOK__URL",
-            "http://sms.example.com/",
-            "sms.webhook.url",
-        ),
-        (
-            "RINGBACK_REACHFIVE__REQUIRED_SCOPE",
-            "openid full_write",
-            "reachfive.required_scope",
-        ),
-        (
-            "RINGBACK_SELF_SERVICE__REQUIRED_SCOPE",
-            "openid phone",
-            "self_service.required_scope",
-        ),
-        ("RINGBACK_REACHFIVE__LANGUAGE", "", "reachfive.language"),
-        ("RINGBACK_SMS__WEBHOOK__URL", "", "sms.webhook.url"),
-        ("RINGBACK_SMS__WEBHOOK__SECRETS", "", "sms.webhook.secrets"),
-        (
-            "RINGBACK_CORS__ALLOWED_ORIGINS",
-            "https://example.com/",
-            "cors.allowed_origins",
-        ),
-    ] {
-        assert_eq!(refused(name, value), [key], "{name}={value}");
-    }
 }
 
 #[test]
@@ -445,132 +307,6 @@ fn apis_are_listed_by_name() {
         text.contains("apis") && text.contains("reachfive"),
         "{text}"
     );
-}
-
-#[test]
-fn one_issuer_is_configured_once() {
-    let mut pairs = ENOUGH.to_vec();
-    pairs.extend([
-        (
-            "RINGBACK_AUTH__ISSUERS__OTHER__ISSUER",
-            "https://login.example.com",
-        ),
-        ("RINGBACK_AUTH__ISSUERS__OTHER__AUDIENCES", "ringback"),
-        ("RINGBACK_AUTH__ISSUERS__OTHER__ALGORITHMS", "ES256,EdDSA"),
-        ("RINGBACK_AUTH__ISSUERS__OTHER__PUBLIC_KEY_FILE", "key.pem"),
-    ]);
-    let wrong = keys_of(load(&pairs).unwrap().check());
-    let other = |key: &str| wrong.contains(&format!("auth.issuers.other.{key}"));
-    assert!(other("algorithms") && other("issuer"), "{wrong:?}");
-}
-
-/// A second issuer beside that of [`ENOUGH`], and these keys of the two.
-fn two_issuers(more: &[(&str, &str)]) -> Config {
-    let mut pairs = variables(&ENOUGH);
-    for (key, value) in [
-        ("ISSUER", "https://other.example.com"),
-        ("AUDIENCES", "ringback"),
-        ("ALGORITHMS", "HS256"),
-        ("SECRET", "12345678901234567890123456789012"),
-    ] {
-        pairs.push((
-            format!("RINGBACK_AUTH__ISSUERS__OTHER__{key}"),
-            value.into(),
-        ));
-    }
-    for (key, value) in more {
-        pairs.push((format!("RINGBACK_AUTH__ISSUERS__{key}"), (*value).into()));
-    }
-    Config::load(None, pairs).unwrap()
-}
-
-#[test]
-fn several_issuers_share_no_organisation_and_leave_none_open() {
-    let refused = |more: &[(&str, &str)]| {
-        let error = two_issuers(more).check().expect_err("must be refused");
-        let keys: Vec<String> = error.problems().iter().map(|p| p.key.clone()).collect();
-        (keys, error.to_string())
-    };
-    let (main, other) = (
-        "auth.issuers.main.organization",
-        "auth.issuers.other.organization",
-    );
-    let (keys, text) = refused(&[]);
-    assert_eq!(keys, [main, other]);
-    assert!(text.contains("set organization") && text.contains("organization_claim"));
-    assert_eq!(refused(&[("MAIN__ORGANIZATION", "acme")]).0, [other]);
-    let both = [
-        ("MAIN__ORGANIZATION", "acme"),
-        ("OTHER__ORGANIZATION", "acme"),
-    ];
-    let (keys, text) = refused(&both);
-    assert_eq!(keys, [other]);
-    assert!(text.contains("issuer main"), "{text}");
-    let (keys, _) = refused(&[
-        ("MAIN__ORGANIZATION", "acme"),
-        ("OTHER__ORGANIZATION", "other"),
-        ("OTHER__ORGANIZATION_CLAIM", "tenant"),
-    ]);
-    assert_eq!(keys, ["auth.issuers.other.organization_claim"]);
-    for more in [
-        [
-            ("MAIN__ORGANIZATION", "acme"),
-            ("OTHER__ORGANIZATION", "other"),
-        ],
-        [
-            ("MAIN__ORGANIZATION", "acme"),
-            ("OTHER__ORGANIZATION_CLAIM", "tenant"),
-        ],
-        [
-            ("MAIN__ORGANIZATION_CLAIM", "org"),
-            ("OTHER__ORGANIZATION_CLAIM", "tenant"),
-        ],
-    ] {
-        assert_eq!(two_issuers(&more).check(), Ok(()), "{more:?}");
-    }
-}
-
-#[test]
-fn only_issuers_that_both_read_a_claim_may_overlap() {
-    let overlaps = |more: &[(&str, &str)]| two_issuers(more).auth.overlaps().len();
-    assert_eq!(overlaps(&[]), 1);
-    assert_eq!(overlaps(&[("MAIN__ORGANIZATION", "acme")]), 0);
-}
-
-#[test]
-fn what_an_issuer_may_is_read_from_variables() {
-    let config = two_issuers(&[
-        ("MAIN__ORGANIZATION", "acme"),
-        ("MAIN__MAY_GRANT", "user.read,user.delete"),
-        ("MAIN__EVERYWHERE", "true"),
-        ("MAIN__HOME_ORGANIZATIONS", "1, 2"),
-        ("MAIN__ROLES_CLAIM", "groups"),
-        ("MAIN__SCOPES_GRANT", "true"),
-        ("OTHER__ORGANIZATION_CLAIM", "tenant"),
-        ("OTHER__AUDIENCES", ""),
-        ("OTHER__AUDIENCE_REQUIRED", "false"),
-    ]);
-    assert_eq!(config.check(), Ok(()));
-    let trust = |name: &str| {
-        config
-            .auth
-            .trust(name, &config.auth.issuers[name], "default")
-    };
-    let main = trust("main");
-    assert!(main.may_grant.read && !main.may_grant.write && main.may_grant.delete);
-    assert!(main.everywhere && main.scopes_grant);
-    assert!(main.home_organizations.iter().eq(["1", "2"]));
-    assert_eq!(main.roles_claim.as_deref(), Some("groups"));
-    let other = trust("other");
-    assert!(!other.may_grant.any() && !other.everywhere && !other.scopes_grant);
-    assert!(other.foreign.iter().eq(["acme"]));
-    assert!(config.auth.issuers["other"].takes_any_audience());
-    let refused = two_issuers(&[
-        ("MAIN__ORGANIZATION", "acme"),
-        ("OTHER__ORGANIZATION", "other"),
-        ("OTHER__AUDIENCES", ""),
-    ]);
-    assert_eq!(keys_of(refused.check()), ["auth.issuers.other.audiences"]);
 }
 
 #[test]

@@ -1,108 +1,127 @@
-//! One port, every API: who may enter, what may be carried in, how long it may take.
+//! One port, every API: what a request speaks and which service it is for, once; then who calls, then the call.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
-use axum::middleware::from_fn;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use futures::FutureExt;
-use ringback_sms::Inbox;
-use ringback_store::Store;
-use tower::{Layer, Service, ServiceExt};
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header, request::Parts};
+use http_body_util::BodyExt;
+use ringback_core::Refusal;
+use tonic::Status;
+use tower::{Service, ServiceExt};
 use tracing::Instrument;
 
-use super::grpc::{self, Grpc};
-use super::{drain_body, transcode};
-use crate::api::{frontegg, inbox, reachfive, shared};
+use super::body::Room;
+use super::call::{self, Deadline, Reply};
+use super::connect::{self, Codec};
+use super::content_type::ContentType;
+use super::cors::Cors;
+use super::grpc::{self, Framing};
+use super::installed::{Installed, RpcService, Services};
+use super::quiet::Quiet;
+use super::rest::{self, Failure};
+use super::routes::{Binding, Found, Known, Routes, Rpc};
+use super::{drain_body, error, health, openapi};
 use crate::auth::Auth;
-use crate::config::{Api, CorsSection, ReachFiveSection};
+use crate::config::Config;
 
-/// A request message, and a body at any API, may have this many bytes.
-pub const BODY_LIMIT: usize = 1024 * 1024;
+/// Every content type that is served at `/package.Service/Method`.
+const ACCEPTED: HeaderValue = HeaderValue::from_static(
+    "application/grpc, application/grpc+proto, application/grpc-web, application/grpc-web+proto, \
+     application/grpc-web-text, application/grpc-web-text+proto, application/json, application/proto",
+);
+const POST: HeaderValue = HeaderValue::from_static("POST");
 
 /// Where a request came from, put into its extensions by the listener.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
-/// What the APIs lead to.
-#[derive(Clone)]
-pub struct Services {
-    /// Where commands and questions go.
-    pub store: Store,
-    /// Who reads tokens.
-    pub auth: Arc<Auth>,
-    /// Messages to look at, while the inbox route is on.
-    pub inbox: Option<Inbox>,
-    /// Which APIs are served.
-    pub apis: Vec<Api>,
-    /// Which pages may call.
-    pub cors: CorsSection,
-    /// What the ReachFive API asks for and tells.
-    pub reachfive: ReachFiveSection,
-}
-
-/// Every API, behind one port. Clones share them.
+/// Every API, behind one port. Clones share it.
 #[derive(Clone)]
 pub struct Server(Arc<Inner>);
 
 struct Inner {
-    grpc: Grpc,
-    /// Whatever is not gRPC over HTTP/2, and so all that a browser may speak and CORS is about.
-    others: Router,
+    auth: Arc<Auth>,
+    cors: Cors,
+    /// In the order in which `routes` counts them.
+    services: Vec<RpcService>,
+    routes: Routes,
+    /// gRPC's own services, which are open to everybody.
+    open: Router,
+    /// Every other path.
+    paths: Router,
+    room: Arc<Room>,
+}
+
+/// What a request speaks, and what it is for.
+enum Protocol<'a, 'p> {
+    Grpc(Framing, &'a Rpc),
+    Connect(Codec, &'a Rpc),
+    /// With the values in the path.
+    Rest(&'a Binding, Vec<&'p str>),
+    /// gRPC's health and reflection.
+    Open,
+    /// A path of its own, or none that is known.
+    Path,
+    /// Nothing that is served here; the answer says why.
+    Unknown(Box<Response>),
+}
+
+impl Protocol<'_, '_> {
+    fn refuse(response: Response) -> Self {
+        Protocol::Unknown(Box::new(response))
+    }
 }
 
 impl Server {
-    /// Opens them. `reflection` and health need no token; everything else does.
-    pub async fn open(given: Services) -> Server {
-        let serves = |api| given.apis.contains(&api);
-        let services = grpc::services(&given.apis);
-        let grpc = Grpc::open(&given.store, &given.auth, &services).await;
-        let auth = given.auth.clone();
-        let authenticate: transcode::Authenticate = Arc::new(move |mut parts: Parts| {
-            let auth = auth.clone();
-            async move {
-                let caller = auth.caller(&parts.headers).await;
-                let caller = caller
-                    .map_err(|refusal| grpc::status(&parts.method, parts.uri.path(), &refusal))?;
-                parts.extensions.insert(caller);
-                Ok(parts)
+    /// Serves these APIs, health, reflection and the contract. Only what an API hands over needs a token.
+    pub async fn open(services: &Services, apis: Vec<Installed>, config: &Config) -> Server {
+        let cors = Cors::new(
+            config.cors.clone(),
+            apis.iter().flat_map(|api| api.cors_headers).copied(),
+        );
+        let mut rpcs = Vec::new();
+        let mut paths = Router::new();
+        for api in apis {
+            rpcs.extend(api.rpcs.map(|make| make(services)));
+            if let Some(make) = api.paths {
+                paths = paths.merge(make(services));
             }
-            .boxed()
-        });
-        let called = Router::new().fallback_service(grpc.clone());
-        let mut others = transcode::router(called.clone(), authenticate, &services)
-            .route("/healthz", get(|| async { "ok\n" }))
-            .route("/readyz", get(ready).with_state(given.store.clone()))
-            .route(
-                "/openapi.json",
-                get(contract).with_state(document(services)),
-            );
-        if serves(Api::Frontegg) {
-            let (store, auth) = (given.store.clone(), given.auth.clone());
-            others = others.merge(frontegg::router(store, auth));
         }
-        if serves(Api::ReachFive) {
-            let router = reachfive::router(given.store, given.auth, given.reachfive);
-            others = others.merge(router);
-        }
-        if let Some(inbox) = given.inbox {
-            others = others.merge(inbox::router(inbox));
-        }
-        let web = tonic_web::GrpcWebLayer::new().layer(called);
-        let others = Router::new()
-            .fallback(move |request: Request| by_wire(web.clone(), others.clone(), request))
-            .layer(from_fn(drain_body::discard))
-            .layer(cors(given.cors));
-        Server(Arc::new(Inner { grpc, others }))
+        let names: Vec<&'static str> = rpcs.iter().map(|service| service.name).collect();
+        let paths = paths
+            .merge(health::router(services.store.clone()))
+            .merge(openapi::router(names.clone()));
+        let open = health::grpc_services(services.store.clone(), names);
+        let room = Room::new(config.server.body_mib * 1024 * 1024);
+        Server::of(services.auth.clone(), cors, room, rpcs, open, paths)
+    }
+
+    /// From its parts.
+    pub(super) fn of(
+        auth: Arc<Auth>,
+        cors: Cors,
+        room: Room,
+        services: Vec<RpcService>,
+        open: Router,
+        paths: Router,
+    ) -> Server {
+        let names: Vec<&str> = services.iter().map(|service| service.name).collect();
+        let not_found = || async { error::status(&Status::not_found("Not Found")) };
+        Server(Arc::new(Inner {
+            auth,
+            cors,
+            routes: Routes::of_services(&names),
+            services,
+            open,
+            paths: paths.fallback(not_found),
+            room: Arc::new(room),
+        }))
     }
 
     /// Answers a request: one span and one measurement for each.
@@ -114,7 +133,7 @@ impl Server {
             method = %request.method(),
             path = request.uri().path(),
         );
-        let response = self.pass(request).instrument(span.clone()).await;
+        let response = self.0.respond(request).instrument(span.clone()).await;
         let took = started.elapsed();
         metrics::histogram!("ringback_request_seconds").record(took.as_secs_f64());
         let status = response.status().as_u16();
@@ -126,58 +145,172 @@ impl Server {
         span.in_scope(|| tracing::debug!(status, grpc, micros, "answered"));
         response
     }
+}
 
-    async fn pass(self, request: Request) -> Response {
-        match wire(&request) {
-            Wire::Grpc if request.version() == Version::HTTP_2 => self.0.grpc.answer(request).await,
-            Wire::Grpc | Wire::GrpcWeb | Wire::Other => {
-                through(self.0.others.clone(), request).await
+impl Inner {
+    async fn respond(&self, request: Request) -> Response {
+        let (head, body) = request.into_parts();
+        if let Some(response) = self.cors.preflight(&head) {
+            return response;
+        }
+        let origin = head.headers.get(header::ORIGIN).cloned();
+        let mut response = drain_body::around(head, body, &self.room, |head, body| {
+            self.by_protocol(head, body)
+        })
+        .await;
+        self.cors.let_read(origin.as_ref(), &mut response);
+        // Numbers and tokens are for the one who asked.
+        let kept = response.headers_mut().entry(header::CACHE_CONTROL);
+        kept.or_insert(HeaderValue::from_static("no-store"));
+        response
+    }
+
+    async fn by_protocol(&self, head: Parts, body: Body) -> Response {
+        // The path borrows nothing of the head, which moves on.
+        let uri = head.uri.clone();
+        match self.classify(&head, uri.path()) {
+            Protocol::Unknown(response) => *response,
+            Protocol::Open => {
+                let running = head.extensions.get::<Quiet>().map(Quiet::running);
+                let response = through(self.open.clone(), Request::from_parts(head, body)).await;
+                // These may go on for as long as the client listens.
+                response.map(|body| {
+                    Body::new(body.map_frame(move |frame| {
+                        let _ = &running;
+                        frame
+                    }))
+                })
             }
+            Protocol::Path => through(self.paths.clone(), Request::from_parts(head, body)).await,
+            Protocol::Grpc(framing, rpc) => {
+                let timeout = grpc::timeout(&head.headers)
+                    .map_err(|refusal| (self.service(rpc).refuse)(&refusal));
+                let message = grpc::read(framing, body);
+                match self.call(rpc, &head, timeout, message).await {
+                    Ok(reply) => grpc::write(framing, reply),
+                    Err(status) => grpc::refuse(framing, &status),
+                }
+            }
+            Protocol::Connect(codec, rpc) => {
+                let timeout = connect::timeout(&head.headers);
+                let message = connect::read(codec, rpc, &head.headers, body);
+                let outcome = self.call(rpc, &head, timeout, message).await;
+                let response = outcome.and_then(|reply| connect::write(codec, rpc, &reply));
+                response.unwrap_or_else(|status| error::connect(&status))
+            }
+            Protocol::Rest(binding, values) => {
+                let timeout = grpc::timeout(&head.headers)
+                    .map_err(|refusal| (self.service(&binding.rpc).refuse)(&refusal).into());
+                let message = rest::read(binding, &values, &head, body);
+                let outcome = self.call(&binding.rpc, &head, timeout, message).await;
+                let response = outcome.and_then(|reply| Ok(rest::write(binding, &reply)?));
+                response.unwrap_or_else(|Failure { status, http }| error::status_as(&status, http))
+            }
+        }
+    }
+
+    fn service(&self, rpc: &Rpc) -> &RpcService {
+        &self.services[rpc.service]
+    }
+
+    /// At `/package.Service/Method` the content type says which protocol a request speaks.
+    fn classify<'a, 'p>(&'a self, head: &Parts, path: &'p str) -> Protocol<'a, 'p> {
+        let kind = ContentType::of(&head.headers, header::CONTENT_TYPE);
+        let names_rpc = path
+            .strip_prefix('/')
+            .and_then(|path| path.split_once('/'))
+            .is_some_and(|(service, _)| service.contains('.'));
+        let framing = match kind {
+            ContentType::Grpc if names_rpc => Some(Framing::Plain),
+            ContentType::GrpcWeb { text } if names_rpc => Some(Framing::web(text, &head.headers)),
+            _ => None,
+        };
+        let is_open = path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.");
+        let known = self.routes.service_of(path);
+        if framing == Some(Framing::Plain) && head.version < Version::HTTP_2 {
+            // Its trailers would be lost, and with them every status.
+            let text = "gRPC needs HTTP/2\n";
+            return Protocol::refuse(
+                (StatusCode::HTTP_VERSION_NOT_SUPPORTED, text).into_response(),
+            );
+        }
+        let Some(known) = known else {
+            return match (framing, self.routes.find(&head.method, path)) {
+                (Some(Framing::Plain), _) if is_open => Protocol::Open,
+                (Some(framing), _) => Protocol::refuse(grpc::refuse(framing, &no_such_rpc(path))),
+                (None, Found::Binding(binding, values)) => Protocol::Rest(binding, values),
+                (None, Found::OtherMethods(methods)) => {
+                    Protocol::refuse(rest::other_methods(&methods))
+                }
+                (None, Found::Nothing) => Protocol::Path,
+            };
+        };
+        // These two are HTTP's own refusals and have no form in gRPC or Connect.
+        if head.method != Method::POST {
+            return Protocol::refuse(bare(StatusCode::METHOD_NOT_ALLOWED, header::ALLOW, POST));
+        }
+        let codec = match kind {
+            ContentType::Json => Some(Codec::Json),
+            ContentType::Proto => Some(Codec::Proto),
+            _ => None,
+        };
+        match (framing, codec, known) {
+            (Some(framing), _, Known::Rpc(rpc)) => Protocol::Grpc(framing, rpc),
+            (Some(framing), _, Known::NoSuchRpc) => {
+                Protocol::refuse(grpc::refuse(framing, &no_such_rpc(path)))
+            }
+            (None, Some(codec), Known::Rpc(rpc)) => Protocol::Connect(codec, rpc),
+            (None, Some(_), Known::NoSuchRpc) => {
+                Protocol::refuse(error::connect(&no_such_rpc(path)))
+            }
+            (None, None, _) => Protocol::refuse(bare(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                HeaderName::from_static("accept-post"),
+                ACCEPTED,
+            )),
+        }
+    }
+
+    /// Lets in who has a valid token, before the message is read, and holds the caller's deadline.
+    async fn call<E: From<Status>>(
+        &self,
+        rpc: &Rpc,
+        head: &Parts,
+        timeout: Result<Option<Duration>, E>,
+        message: impl Future<Output = Result<bytes::Bytes, E>>,
+    ) -> Result<Reply, E> {
+        let service = self.service(rpc);
+        let started = Instant::now();
+        let caller = self.auth.caller(&head.headers).await;
+        let caller = caller.map_err(|refusal| (service.refuse)(&refusal))?;
+        let deadline = timeout?.map(|timeout| Deadline(started + timeout));
+        let call = async {
+            let message = message.await?;
+            Ok(call::unary(service, rpc, caller, deadline, message).await?)
+        };
+        match deadline {
+            None => call.await,
+            Some(Deadline(end)) => match tokio::time::timeout_at(end.into(), call).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err((service.refuse)(&Refusal::DeadlineExceeded).into()),
+            },
         }
     }
 }
 
-/// What a request speaks.
-enum Wire {
-    Grpc,
-    GrpcWeb,
-    Other,
+fn no_such_rpc(path: &str) -> Status {
+    Status::unimplemented(format!("{path} is not implemented"))
 }
 
-/// At `/package.Service/Method` the content type says which wire a request speaks; whatever is not gRPC's own
-/// is for the others.
-fn wire(request: &Request) -> Wire {
-    let path = request.uri().path().strip_prefix('/').unwrap_or_default();
-    let is_rpc = path
-        .split_once('/')
-        .is_some_and(|(service, _)| service.contains('.'));
-    let kind = request.headers().get(header::CONTENT_TYPE);
-    match kind.map(HeaderValue::as_bytes).filter(|_| is_rpc) {
-        Some(kind) if kind.starts_with(b"application/grpc-web") => Wire::GrpcWeb,
-        Some(kind) if kind.starts_with(b"application/grpc") => Wire::Grpc,
-        Some(_) | None => Wire::Other,
-    }
-}
-
-async fn by_wire(
-    web: tonic_web::GrpcWebService<Router>,
-    others: Router,
-    request: Request,
-) -> Response {
-    match wire(&request) {
-        // gRPC over HTTP/1 would lose its trailers, and with them every status.
-        Wire::Grpc => (
-            StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-            "gRPC needs HTTP/2\n",
-        )
-            .into_response(),
-        Wire::GrpcWeb => through(web, request).await.map(Body::new),
-        Wire::Other => through(others, request).await,
-    }
+fn bare(status: StatusCode, name: HeaderName, value: HeaderValue) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response.headers_mut().insert(name, value);
+    response
 }
 
 /// What a service that cannot fail answers.
-pub(super) async fn through<S: Service<Request, Error = Infallible>>(
+async fn through<S: Service<Request, Error = Infallible>>(
     service: S,
     request: Request,
 ) -> S::Response {
@@ -185,92 +318,4 @@ pub(super) async fn through<S: Service<Request, Error = Infallible>>(
         Ok(response) => response,
         Err(never) => match never {},
     }
-}
-
-async fn ready(State(store): State<Store>) -> Response {
-    match store.ping().await {
-        Ok(()) => "ok\n".into_response(),
-        Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the database does not answer\n",
-        )
-            .into_response(),
-    }
-}
-
-/// The contract of some services, made when it is first asked for.
-type Contract = Arc<LazyLock<String, Box<dyn FnOnce() -> String + Send>>>;
-
-fn document(services: Vec<&'static str>) -> Contract {
-    let text = move || transcode::openapi::document(&services).to_string();
-    Arc::new(LazyLock::new(Box::new(text)))
-}
-
-async fn contract(State(text): State<Contract>) -> Response {
-    let text = text.as_str().to_owned();
-    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
-}
-
-/// What the published clients of Zitadel, gRPC-web, Connect, Frontegg and ReachFive send, and read, from a browser.
-fn cors(allowed: CorsSection) -> CorsLayer {
-    let names = |names: &[&'static str]| -> Vec<HeaderName> {
-        names
-            .iter()
-            .map(|name| HeaderName::from_static(name))
-            .collect()
-    };
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::predicate(
-            move |origin: &HeaderValue, _: &Parts| {
-                origin.to_str().is_ok_and(|origin| allowed.allows(origin))
-            },
-        ))
-        .allow_credentials(true)
-        .allow_methods([
-            Method::GET,
-            Method::HEAD,
-            Method::POST,
-            Method::PUT,
-            Method::PATCH,
-            Method::DELETE,
-        ])
-        .allow_headers(names(&[
-            "accept",
-            "accept-language",
-            "authorization",
-            "connect-protocol-version",
-            "connect-timeout-ms",
-            "content-type",
-            "custom-locale",
-            "frontegg-environment-id",
-            "frontegg-login-alias",
-            "frontegg-requested-application-id",
-            "frontegg-scoped-tenant",
-            "frontegg-source",
-            "frontegg-tenant-id",
-            "frontegg-user-id",
-            "grpc-timeout",
-            "x-access-token",
-            "x-frontegg-framework",
-            "x-frontegg-sdk",
-            "x-grpc-web",
-            "x-r5-correlation-id",
-            "x-requested-with",
-            "x-user-agent",
-            "x-zitadel-orgid",
-        ]))
-        .expose_headers(names(&[
-            "content-length",
-            "deprecation",
-            "grpc-message",
-            "grpc-status",
-            "grpc-status-details-bin",
-            "link",
-            "retry-after",
-            shared::EXPIRES_AT,
-            shared::RESEND_AFTER,
-            shared::IGNORED,
-            "www-authenticate",
-        ]))
-        .max_age(Duration::from_secs(600))
 }

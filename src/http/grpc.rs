@@ -1,199 +1,190 @@
-//! gRPC itself: whose token it is, how long the caller waits, and which service is meant.
+//! gRPC and gRPC-web: one message with its prefix in, one message and its trailers out.
 
-use std::convert::Infallible;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::Request;
-use axum::http::{HeaderValue, Method};
-use axum::response::Response;
-use futures::future::{BoxFuture, FutureExt};
-use ringback_core::{Caller, Refusal};
-use ringback_store::Store;
-use tonic::server::NamedService;
-use tonic::service::Routes;
-use tower::Service;
+use axum::{body::Body, response::Response};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::{BufMut, Bytes, BytesMut};
+use futures::stream::iter;
+use http::{HeaderMap, HeaderValue, header};
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+use ringback_core::Refusal;
+use tonic::Status;
 
-use super::dispatch::through;
-use super::health::DatabaseHealth;
-use super::{BODY_LIMIT, transcode};
-use crate::api::{ringback, zitadel};
-use crate::auth::Auth;
-use crate::config::Api;
-use crate::proto;
-use crate::proto::ringback::phone::v1::phone_service_server::PhoneServiceServer;
-use crate::proto::zitadel::user::v2::user_service_server::UserServiceServer;
+use super::body::{BODY_LIMIT, Unread, read_body};
+use super::call::{APPLICATION_GRPC, PREFIX, Reply};
+use super::content_type::ContentType;
+use super::copy_metadata;
 
-type Users = UserServiceServer<zitadel::UserApi>;
-type Phones = PhoneServiceServer<ringback::PhoneApi>;
+const APPLICATION_WEB: HeaderValue = HeaderValue::from_static("application/grpc-web+proto");
+const APPLICATION_WEB_TEXT: HeaderValue =
+    HeaderValue::from_static("application/grpc-web-text+proto");
+/// The flag of the frame that holds a gRPC-web response's trailers.
+const TRAILERS: u8 = 0x80;
 
-/// When the caller stops waiting, put into the extensions of a gRPC request.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadline(pub Instant);
+/// How gRPC travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// Over HTTP/2, with trailers.
+    Plain,
+    /// For browsers: trailers are a frame of the body.
+    Web {
+        /// The request's body is base64.
+        text_in: bool,
+        /// The response's body is.
+        text_out: bool,
+    },
+}
 
-/// The full names of the gRPC services of these APIs.
-pub(super) fn services(apis: &[Api]) -> Vec<&'static str> {
-    let service = |api: &Api| match api {
-        Api::Zitadel => Some(Users::NAME),
-        Api::Ringback => Some(Phones::NAME),
-        Api::Frontegg | Api::ReachFive => None,
+impl Framing {
+    /// What a gRPC-web request with these headers wants.
+    pub(super) fn web(text_in: bool, headers: &HeaderMap) -> Framing {
+        let accepted = ContentType::of(headers, header::ACCEPT);
+        let text_out = match accepted {
+            ContentType::GrpcWeb { text } => text,
+            _ => text_in,
+        };
+        Framing::Web { text_in, text_out }
+    }
+
+    fn content_type(self) -> HeaderValue {
+        match self {
+            Framing::Plain => APPLICATION_GRPC,
+            Framing::Web {
+                text_out: false, ..
+            } => APPLICATION_WEB,
+            Framing::Web { text_out: true, .. } => APPLICATION_WEB_TEXT,
+        }
+    }
+}
+
+/// How long the caller waits: `grpc-timeout`.
+pub(super) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+    let Some(value) = headers.get("grpc-timeout") else {
+        return Ok(None);
     };
-    apis.iter().filter_map(service).collect()
+    parse_timeout(value.as_bytes())
+        .map(Some)
+        .ok_or_else(|| Refusal::FieldInvalid {
+            field: "grpc-timeout".into(),
+            rule: "must be up to 8 digits and one of H, M, S, m, u, n".into(),
+        })
 }
 
-/// The gRPC services, behind the check of tokens and deadlines.
-#[derive(Clone)]
-pub(super) struct Grpc {
-    auth: Arc<Auth>,
-    users: Option<Users>,
-    phones: Option<Phones>,
-    /// Health and reflection, which are open to everybody, and whatever has no name.
-    others: Router,
+/// The one message of a request.
+pub(super) async fn read(framing: Framing, body: Body) -> Result<Bytes, Status> {
+    let most = BODY_LIMIT + PREFIX;
+    let (most, text) = match framing {
+        // Padding may stand after each part.
+        Framing::Web { text_in: true, .. } => (most.div_ceil(3) * 4 + 4, true),
+        Framing::Web { text_in: false, .. } | Framing::Plain => (most, false),
+    };
+    let body = read_body(body, most).await.map_err(Unread::status)?;
+    let body = match text {
+        true => decode(&body).ok_or_else(|| Status::invalid_argument("the body is not base64"))?,
+        false => body,
+    };
+    one_message(body)
 }
 
-impl Grpc {
-    /// Serves those of `services` that it knows.
-    pub(super) async fn open(store: &Store, auth: &Arc<Auth>, services: &[&'static str]) -> Grpc {
-        let health = DatabaseHealth::service(store.clone(), services.to_vec());
-        let mut others = Routes::new(health);
-        let reflection = || {
-            tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        };
-        // The descriptor set is our own: that it can be read is proven by every start.
-        if let Ok(service) = reflection().build_v1() {
-            others = others.add_service(service);
-        }
-        if let Ok(service) = reflection().build_v1alpha() {
-            others = others.add_service(service);
-        }
-        let users = || {
-            UserServiceServer::new(zitadel::UserApi::new(store.clone()))
-                .max_decoding_message_size(BODY_LIMIT)
-        };
-        let phones = || {
-            PhoneServiceServer::new(ringback::PhoneApi::new(store.clone()))
-                .max_decoding_message_size(BODY_LIMIT)
-        };
-        Grpc {
-            auth: auth.clone(),
-            users: services.contains(&Users::NAME).then(users),
-            phones: services.contains(&Phones::NAME).then(phones),
-            others: others.into_axum_router(),
-        }
+/// Base64 whose parts may each have padding of their own.
+fn decode(text: &[u8]) -> Option<Bytes> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let mut rest = text;
+    while !rest.is_empty() {
+        let padding = rest.iter().position(|byte| *byte == b'=');
+        let end = padding.map_or(rest.len(), |at| {
+            (at + 1).next_multiple_of(4).min(rest.len())
+        });
+        let (part, after) = rest.split_at(end);
+        STANDARD.decode_vec(part, &mut bytes).ok()?;
+        rest = after;
     }
+    Some(bytes.into())
+}
 
-    /// Lets in who has a valid token, before the message is read, and holds the caller's deadline.
-    pub(super) async fn answer(&self, mut request: Request) -> Response {
-        let path = request.uri().path();
-        if path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.") {
-            return through(self.others.clone(), request).await;
-        }
-        // Whoever comes over another wire may be known already.
-        if request.extensions().get::<Caller>().is_none() {
-            match self.auth.caller(request.headers()).await {
-                Ok(caller) => {
-                    request.extensions_mut().insert(caller);
-                }
-                Err(refusal) => return refused(request.uri().path(), &refusal),
-            }
-        }
-        let timeout = request
-            .headers()
-            .get("grpc-timeout")
-            .map(|value| timeout(value.as_bytes()));
-        let response = match timeout {
-            None => self.call(request).await,
-            Some(None) => {
-                let refusal = Refusal::FieldInvalid {
-                    field: "grpc-timeout".into(),
-                    rule: "must be up to 8 digits and one of H, M, S, m, u, n".into(),
-                };
-                return refused(request.uri().path(), &refusal);
-            }
-            Some(Some(timeout)) => {
-                request
-                    .extensions_mut()
-                    .insert(Deadline(Instant::now() + timeout));
-                let path = request.uri().path().to_owned();
-                match tokio::time::timeout(timeout, self.call(request)).await {
-                    Ok(response) => response,
-                    Err(_) => refused(&path, &Refusal::DeadlineExceeded),
-                }
-            }
-        };
-        malformed_as_invalid(response)
+fn one_message(mut body: Bytes) -> Result<Bytes, Status> {
+    let Some(&[flag, a, b, c, d]) = body.first_chunk::<PREFIX>() else {
+        return Err(match body.is_empty() {
+            true => Status::unimplemented("the call has no message; send one"),
+            false => Unread::Broken.status(),
+        });
+    };
+    if flag != 0 {
+        return Err(Status::unimplemented(
+            "compressed messages are not accepted",
+        ));
     }
-
-    async fn call(&self, request: Request) -> Response {
-        let path = request.uri().path().strip_prefix('/').unwrap_or_default();
-        match (path.split_once('/'), &self.users, &self.phones) {
-            (Some((Users::NAME, _)), Some(users), _) => {
-                through(users.clone(), request).await.map(Body::new)
-            }
-            (Some((Phones::NAME, _)), _, Some(phones)) => {
-                through(phones.clone(), request).await.map(Body::new)
-            }
-            (Some(_) | None, _, _) => through(self.others.clone(), request).await,
-        }
+    let length = u32::from_be_bytes([a, b, c, d]) as usize;
+    if length > BODY_LIMIT {
+        return Err(Unread::TooLarge(BODY_LIMIT).status());
+    }
+    let message = body.split_off(PREFIX);
+    match message.len().cmp(&length) {
+        std::cmp::Ordering::Less => Err(Unread::Broken.status()),
+        std::cmp::Ordering::Equal => Ok(message),
+        std::cmp::Ordering::Greater => Err(Status::unimplemented(
+            "the call has more than one message; send one",
+        )),
     }
 }
 
-impl Service<Request> for Grpc {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let grpc = self.clone();
-        async move { Ok(grpc.answer(request).await) }.boxed()
-    }
-}
-
-fn refused(path: &str, refusal: &Refusal) -> Response {
-    status(&Method::POST, path, refusal).into_http()
-}
-
-/// tonic reports a message that is no protobuf as its own internal error; it is the caller's mistake.
-fn malformed_as_invalid(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    let internal = headers
-        .get("grpc-status")
-        .is_some_and(|status| status == "13");
-    let decoding = headers
-        .get("grpc-message")
-        .is_some_and(|text| text.as_bytes().starts_with(b"failed%20to%20decode"));
-    if internal && decoding {
-        headers.insert("grpc-status", HeaderValue::from_static("3"));
-        headers.insert(
-            "grpc-message",
-            HeaderValue::from_static("the message is not valid protobuf"),
-        );
-    }
+/// The response to a call that succeeded.
+pub(super) fn write(framing: Framing, reply: Reply) -> Response {
+    let message = reply.framed();
+    let body = match framing {
+        Framing::Plain => {
+            let frames = [Frame::data(message), Frame::trailers(reply.trailers)];
+            Body::new(StreamBody::new(iter(
+                frames.map(Ok::<_, std::convert::Infallible>),
+            )))
+        }
+        Framing::Web { text_out, .. } => {
+            let bytes = with_trailers(&message, &reply.trailers);
+            match text_out {
+                true => Body::from(STANDARD.encode(&bytes)),
+                false => Body::from(bytes),
+            }
+        }
+    };
+    let mut response = Response::new(body);
+    copy_metadata(&reply.headers, response.headers_mut(), "");
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, framing.content_type());
     response
 }
 
-/// Which of the two packages a request is for decides how a refusal reads.
-pub(super) fn status(method: &Method, path: &str, refusal: &Refusal) -> tonic::Status {
-    let service = transcode::find_service(method, path);
-    let ours = service.is_some_and(|service| service.starts_with("ringback."));
-    if ours {
-        ringback::status(refusal)
-    } else {
-        zitadel::status(refusal)
+/// A message and, as one more frame, the trailers.
+fn with_trailers(message: &[u8], trailers: &HeaderMap) -> Bytes {
+    let mut block = Vec::new();
+    for (name, value) in trailers {
+        block.extend_from_slice(name.as_str().as_bytes());
+        block.push(b':');
+        block.extend_from_slice(value.as_bytes());
+        block.extend_from_slice(b"\r\n");
     }
+    let mut bytes = BytesMut::with_capacity(message.len() + PREFIX + block.len());
+    bytes.extend_from_slice(message);
+    bytes.put_u8(TRAILERS);
+    // Trailers are a few hundred bytes of ours.
+    bytes.put_u32(u32::try_from(block.len()).unwrap_or_default());
+    bytes.extend_from_slice(&block);
+    bytes.freeze()
 }
 
-/// `grpc-timeout`: up to 8 digits and a unit (the gRPC protocol's "Requests").
-fn timeout(value: &[u8]) -> Option<Duration> {
+/// The response to a call that was refused: its status stands in the headers.
+pub(super) fn refuse(framing: Framing, status: &Status) -> Response {
+    let mut response: Response = status.clone().into_http();
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, framing.content_type());
+    response
+}
+
+/// Up to 8 digits and a unit (the gRPC protocol's "Requests").
+fn parse_timeout(value: &[u8]) -> Option<Duration> {
     let (unit, digits) = value.split_last()?;
     let digits = std::str::from_utf8(digits).ok()?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -217,12 +208,12 @@ mod tests {
 
     #[test]
     fn timeouts_are_read_as_grpc_writes_them() {
-        assert_eq!(timeout(b"5S"), Some(Duration::from_secs(5)));
+        assert_eq!(parse_timeout(b"5S"), Some(Duration::from_secs(5)));
         assert_eq!(
-            timeout(b"99999999H"),
+            parse_timeout(b"99999999H"),
             Some(Duration::from_secs(99_999_999 * 3_600))
         );
-        assert_eq!(timeout(b"20m"), Some(Duration::from_millis(20)));
+        assert_eq!(parse_timeout(b"20m"), Some(Duration::from_millis(20)));
         for wrong in [
             &b""[..],
             b"S",
@@ -233,7 +224,33 @@ mod tests {
             b"+1S",
             b"1.5S",
         ] {
-            assert_eq!(timeout(wrong), None, "{wrong:?}");
+            assert_eq!(parse_timeout(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_call_has_exactly_one_message() {
+        let code =
+            |bytes: &'static [u8]| one_message(Bytes::from_static(bytes)).map_err(|s| s.code());
+        assert_eq!(code(b"\0\0\0\0\x02ab"), Ok(Bytes::from_static(b"ab")));
+        assert_eq!(code(b"\0\0\0\0\0"), Ok(Bytes::new()));
+        assert_eq!(code(b""), Err(tonic::Code::Unimplemented));
+        assert_eq!(code(b"\0\0\0\0\x01ab"), Err(tonic::Code::Unimplemented));
+        assert_eq!(
+            code(b"\0\0\0\0\0\0\0\0\0\0"),
+            Err(tonic::Code::Unimplemented)
+        );
+        assert_eq!(code(b"\0\0\0\0\x03ab"), Err(tonic::Code::InvalidArgument));
+        assert_eq!(code(b"\0\0\0"), Err(tonic::Code::InvalidArgument));
+        assert_eq!(code(b"\0\x01\0\0\0"), Err(tonic::Code::ResourceExhausted));
+    }
+
+    #[test]
+    fn base64_may_be_padded_in_parts() {
+        assert_eq!(decode(b"YQ==YmM=").unwrap(), "abc");
+        assert_eq!(decode(b"YWJj").unwrap(), "abc");
+        assert_eq!(decode(b"").unwrap(), "");
+        assert!(decode(b"YQ=").is_none());
+        assert!(decode(b"Y\nWJj").is_none());
     }
 }

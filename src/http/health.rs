@@ -1,8 +1,13 @@
-//! `grpc.health.v1`: the same answer as `/readyz`, to clients that ask over gRPC.
+//! Whether the process runs and reaches its database, over HTTP and gRPC; and gRPC's reflection.
 
 use std::pin::Pin;
 use std::time::Duration;
 
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response as HttpResponse};
+use axum::routing::get;
 use futures::Stream;
 use futures::stream::unfold;
 use ringback_store::Store;
@@ -12,21 +17,55 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
+use crate::proto;
+
 /// How often a watcher's answer is looked at anew.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Says whether the database can be reached and written to.
-pub(super) struct DatabaseHealth {
+/// `/healthz` and `/readyz`.
+pub(super) fn router(store: Store) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready).with_state(store))
+}
+
+async fn ready(State(store): State<Store>) -> HttpResponse {
+    match store.ping().await {
+        Ok(()) => "ok\n".into_response(),
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database does not answer\n",
+        )
+            .into_response(),
+    }
+}
+
+/// `grpc.health.v1`, for these services and for the server as a whole, and `grpc.reflection`.
+pub(super) fn grpc_services(store: Store, services: Vec<&'static str>) -> Router {
+    let health = HealthServer::new(DatabaseHealth { store, services });
+    let mut routes = tonic::service::Routes::new(health);
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    // The descriptor set is our own: that it can be read is proven by every start.
+    if let Ok(service) = reflection().build_v1() {
+        routes = routes.add_service(service);
+    }
+    if let Ok(service) = reflection().build_v1alpha() {
+        routes = routes.add_service(service);
+    }
+    routes.into_axum_router()
+}
+
+/// The same answer as `/readyz`, to clients that ask over gRPC.
+struct DatabaseHealth {
     store: Store,
     services: Vec<&'static str>,
 }
 
 impl DatabaseHealth {
-    /// For these services, and for the server as a whole.
-    pub(super) fn service(store: Store, services: Vec<&'static str>) -> HealthServer<Self> {
-        HealthServer::new(DatabaseHealth { store, services })
-    }
-
     fn knows(&self, service: &str) -> bool {
         service.is_empty()
             || service == HealthServer::<Self>::NAME

@@ -1,39 +1,24 @@
-//! The listener: takes connections, and lets those that it took finish.
+//! The listener: takes connections within bounds, and lets those that it took finish.
 
-use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::http::Peer;
+use super::connection::{Connection, GRACE};
+use super::slots::{Full, Slots};
+use crate::config::ServerSection;
 use crate::tls::Tls;
 
-/// How long requests that run may still take once the end was asked for.
-pub const GRACE: Duration = Duration::from_secs(10);
-
-/// A connection must be encrypted within this time.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-
-/// A request's head must be here within this time.
-const HEAD: Duration = Duration::from_secs(10);
-
-/// A quiet HTTP/2 connection is asked this often whether somebody is there.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
-
-/// Streams that one HTTP/2 connection may have open.
-const STREAMS: u32 = 1_024;
+/// How long nothing is accepted after accepting failed: most often there are too many open files, and some
+/// close meanwhile.
+const PAUSE: Duration = Duration::from_millis(50);
+/// A trouble that did not come back for so long is over.
+const OVER: Duration = Duration::from_secs(60);
 
 /// Serves HTTP/1.1 and HTTP/2 until `shutdown` ends, then stops accepting and lets what runs finish for
 /// [`GRACE`]. With `tls` a client chooses between the two by ALPN and nothing is served in the clear;
@@ -41,108 +26,115 @@ const STREAMS: u32 = 1_024;
 pub async fn serve<F: Future<Output = Response> + Send + 'static>(
     listener: TcpListener,
     tls: Option<Tls>,
+    bounds: ServerSection,
     answer: impl Fn(Request) -> F + Clone + Send + 'static,
     shutdown: impl Future<Output = ()>,
 ) {
-    let mut http = Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD);
-    http.http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Some(KEEP_ALIVE))
-        .max_concurrent_streams(STREAMS);
-    let graceful = GracefulShutdown::new();
+    let slots = Slots::new(bounds.connections, bounds.connections_per_address);
+    let idle = Duration::from_secs(bounds.idle_seconds);
     let (stop, stopping) = watch::channel(());
+    let mut failing = Trouble::default();
+    let mut full = Trouble::default();
     tokio::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut shutdown => break,
         };
-        match accepted {
-            Ok((stream, peer)) => {
-                let connection = Connection {
-                    http: http.clone(),
-                    answer: answer.clone(),
-                    peer,
-                    watcher: graceful.watcher(),
-                };
-                let (tls, stopping) = (tls.clone(), stopping.clone());
-                #[expect(
-                    clippy::disallowed_methods,
-                    reason = "a connection is one of the few tasks"
-                )]
-                tokio::spawn(connection.take(stream, tls, stopping));
-            }
-            // Most often too many open files: a pause lets some close.
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "cannot accept");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                if failing.is_new() {
+                    tracing::warn!(
+                        %error,
+                        "cannot accept connections; with too many open files, raise the limit (`ulimit -n`, \
+                         LimitNOFILE) or lower server.connections"
+                    );
+                }
+                sleep(PAUSE).await;
+                continue;
             }
+        };
+        if failing.is_over() {
+            tracing::info!("accepting connections again");
         }
+        let slot = match slots.take(peer.ip()) {
+            Ok(slot) => slot,
+            Err(reason) => {
+                if full.is_new() {
+                    let key = match reason {
+                        Full::InAll => "server.connections",
+                        Full::ForAddress => "server.connections_per_address",
+                    };
+                    tracing::warn!(peer = %peer.ip(), key, "too many connections; new ones are closed");
+                }
+                continue;
+            }
+        };
+        if full.is_over() {
+            tracing::info!("there is room for connections again");
+        }
+        let connection = Connection {
+            answer: answer.clone(),
+            peer,
+            idle,
+            slot,
+        };
+        let (tls, stopping) = (tls.clone(), stopping.clone());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a connection is one of the few tasks"
+        )]
+        tokio::spawn(connection.run(stream, tls, stopping));
     }
     drop(listener);
-    drop(stop);
-    tokio::select! {
-        () = graceful.shutdown() => {}
-        () = tokio::time::sleep(GRACE) => {
-            tracing::warn!("some requests did not finish in time");
-        }
+    drop(stopping);
+    stop.send_replace(());
+    // Each connection keeps its end of the channel until it has ended.
+    if timeout(GRACE, stop.closed()).await.is_err() {
+        tracing::warn!("some requests did not finish in time");
     }
 }
 
-/// One connection, from its first byte to its last.
-struct Connection<A> {
-    http: Builder<TokioExecutor>,
-    answer: A,
-    peer: SocketAddr,
-    watcher: Watcher,
+/// Something that is said once, however often it happens.
+#[derive(Default)]
+struct Trouble {
+    last: Option<Instant>,
 }
 
-impl<F: Future<Output = Response> + Send + 'static, A: Fn(Request) -> F + Send + 'static>
-    Connection<A>
-{
-    /// `stopping` changes when no request is taken any more.
-    async fn take(self, stream: TcpStream, tls: Option<Tls>, mut stopping: watch::Receiver<()>) {
-        let peer = self.peer;
-        // Answers are small and awaited.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%peer, %error, "cannot switch off delays");
-        }
-        let Some(tls) = tls else {
-            return self.serve(stream).await;
-        };
-        let handshake = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(stream));
-        let encrypted = tokio::select! {
-            encrypted = handshake => encrypted,
-            // Nothing was asked yet, so nothing is lost.
-            _ = stopping.changed() => return,
-        };
-        match encrypted {
-            Ok(Ok(stream)) => self.serve(stream).await,
-            // Scanners, clients that do not trust us, and plain HTTP: theirs to mend.
-            Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS"),
-            Err(_) => tracing::debug!(%peer, "no TLS in time"),
-        }
+impl Trouble {
+    /// It happened. Whether that is worth a line.
+    fn is_new(&mut self) -> bool {
+        self.last.replace(Instant::now()).is_none()
     }
 
-    async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let Connection {
-            http,
-            answer,
-            peer,
-            watcher,
-        } = self;
-        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
-            let answer = answer(request.map(Body::new));
-            async move { Ok::<_, Infallible>(answer.await) }
-        });
-        let connection = http.serve_connection(TokioIo::new(stream), service);
-        // A client that goes away in the middle is no fault of ours.
-        if let Err(error) = watcher.watch(connection).await {
-            tracing::debug!(%peer, error, "connection ended early");
+    /// It did not happen now. Whether it is over, which is worth a line.
+    fn is_over(&mut self) -> bool {
+        let over = self.last.is_some_and(|last| last.elapsed() >= OVER);
+        if over {
+            self.last = None;
         }
+        over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trouble_is_said_once_and_its_end_once() {
+        let mut trouble = Trouble::default();
+        assert!(!trouble.is_over());
+        assert!(trouble.is_new());
+        for _ in 0..100 {
+            sleep(PAUSE).await;
+            assert!(!trouble.is_new());
+            assert!(!trouble.is_over());
+        }
+        sleep(OVER).await;
+        assert!(trouble.is_over());
+        assert!(!trouble.is_over());
+        assert!(trouble.is_new());
     }
 }

@@ -71,7 +71,10 @@ impl TestApp {
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(async move {
             let answer = move |request| app.server.clone().answer(request);
-            serve(listener, app.tls, answer, async { drop(stopped.await) }).await;
+            serve(listener, app.tls, app.bounds, answer, async {
+                drop(stopped.await)
+            })
+            .await;
         });
         TestApp {
             address,

@@ -1,4 +1,5 @@
-//! How requests arrive: what every wire carries, and TLS.
+//! How requests arrive: what every wire carries, TLS, and what clients may hold.
 
+mod bounds;
 pub mod tls;
 pub mod wire;

@@ -252,12 +252,12 @@ async fn numbers_are_searched(database: Database) {
         for (body, field) in [
             (
                 json!({"phone": "079 111 00 01"}),
-                "number_not_international",
+                "NUMBER_NOT_INTERNATIONAL",
             ),
-            (json!({"phonePrefix": "41"}), "field_invalid"),
-            (json!({"phonePrefix": "+41%"}), "field_invalid"),
-            (json!({"phonePrefix": "+1234567890123456"}), "field_invalid"),
-            (json!({"userIds": [""]}), "field_invalid"),
+            (json!({"phonePrefix": "41"}), "FIELD_INVALID"),
+            (json!({"phonePrefix": "+41%"}), "FIELD_INVALID"),
+            (json!({"phonePrefix": "+1234567890123456"}), "FIELD_INVALID"),
+            (json!({"userIds": [""]}), "FIELD_INVALID"),
         ] {
             let refused = wire.refused(&app, "SearchPhones", &app.admin(), body).await;
             assert_eq!((refused.code, refused.id()), (Code::InvalidArgument, field));

@@ -605,7 +605,7 @@ async fn readers_see_what_they_may(database: Database) {
             if let Err(refused) = answer {
                 assert_eq!(
                     (refused.code, refused.id()),
-                    (Code::PermissionDenied, "organization_denied")
+                    (Code::PermissionDenied, "ORGANIZATION_DENIED")
                 );
             }
         }

@@ -9,7 +9,8 @@ use ringback_core::limit::Limit;
 use ringback_core::number::NumberError;
 use serde::Serialize;
 
-use crate::auth::VendorRefusal;
+use super::vendor::VendorRefusal;
+use crate::http::Unread;
 
 /// Codes that Frontegg publishes, where one fits; it sends errors without a code, too.
 const INVALID_JSON: &str = "ER-00006";
@@ -27,14 +28,12 @@ const FORM_CODES: [(&str, &str); 2] = [
 pub(super) enum Failure {
     Refused(Refusal),
     Vendor(VendorRefusal),
-    /// The body is larger than any that is read.
-    TooLarge,
+    /// The body could not be had.
+    Body(Unread),
     /// The body says to be something else than JSON.
     MediaType,
     /// The body is no JSON object.
     Malformed,
-    /// The body ended before its end.
-    Interrupted,
 }
 
 impl From<Refusal> for Failure {
@@ -61,11 +60,7 @@ impl IntoResponse for Failure {
                     retry_after,
                 )
             }
-            Failure::TooLarge => error(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                None,
-                ["the body is larger than 1 MiB"],
-            ),
+            Failure::Body(unread) => error(unread.http(), None, [unread.to_string()]),
             Failure::MediaType => error(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 None,
@@ -75,11 +70,6 @@ impl IntoResponse for Failure {
                 StatusCode::BAD_REQUEST,
                 Some(INVALID_JSON),
                 ["Invalid input json"],
-            ),
-            Failure::Interrupted => error(
-                StatusCode::BAD_REQUEST,
-                None,
-                ["the body ended before its end"],
             ),
         }
     }

@@ -1,15 +1,12 @@
 //! Request bodies: JSON objects whose members are asked for by name, with Frontegg's words for what is wrong.
 
-use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
-use http_body_util::LengthLimitError;
 use ringback_core::Refusal;
 use serde_json::{Map, Value};
-use std::error::Error;
 
 use super::errors::Failure;
-use crate::http::BODY_LIMIT;
+use crate::http::{BODY_LIMIT, read_body};
 
 /// The members of a JSON object. Those that nobody asks for are ignored.
 pub(super) struct Members(Map<String, Value>);
@@ -17,8 +14,13 @@ pub(super) struct Members(Map<String, Value>);
 impl Members {
     /// Reads a body. None at all is an object without members, so that what is missing is named.
     pub(super) async fn read(request: Request) -> Result<Members, Failure> {
+        Members::read_up_to(BODY_LIMIT, request).await
+    }
+
+    /// The same for a body of at most so many bytes.
+    pub(super) async fn read_up_to(limit: usize, request: Request) -> Result<Members, Failure> {
         let (head, body) = request.into_parts();
-        let bytes = whole(&head.headers, body).await?;
+        let bytes = read_body(body, limit).await.map_err(Failure::Body)?;
         if bytes.is_empty() {
             return Ok(Members(Map::new()));
         }
@@ -60,28 +62,6 @@ pub(super) fn invalid(field: &str, rule: impl Into<String>) -> Refusal {
         field: field.to_owned(),
         rule: rule.into(),
     }
-}
-
-async fn whole(headers: &HeaderMap, body: Body) -> Result<axum::body::Bytes, Failure> {
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok());
-    // Said at once, so that nobody uploads what is not taken.
-    if announced
-        .and_then(|text| text.parse().ok())
-        .is_some_and(|length: u64| length > BODY_LIMIT as u64)
-    {
-        return Err(Failure::TooLarge);
-    }
-    to_bytes(body, BODY_LIMIT).await.map_err(|error| {
-        match error
-            .source()
-            .is_some_and(|source| source.is::<LengthLimitError>())
-        {
-            true => Failure::TooLarge,
-            false => Failure::Interrupted,
-        }
-    })
 }
 
 /// Whether the body says to be JSON, or does not say what it is.

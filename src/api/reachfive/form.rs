@@ -1,15 +1,11 @@
 //! Reads a JSON body, and says everything that is wrong with it at once.
 
-use std::error::Error;
-
-use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
-use http_body_util::LengthLimitError;
 use serde_json::{Map, Value};
 
 use super::errors::{Detail, Problem};
-use crate::http::BODY_LIMIT;
+use crate::http::{BODY_LIMIT, read_body};
 
 /// The longest text that a field may hold, in characters.
 const TEXT: usize = 200;
@@ -26,18 +22,8 @@ impl Form {
         if !is_json(request.headers()) {
             return Err(Problem::media_type());
         }
-        let bytes = to_bytes(request.into_body(), BODY_LIMIT)
-            .await
-            .map_err(|error| {
-                let too_large = error
-                    .source()
-                    .is_some_and(|cause| cause.is::<LengthLimitError>());
-                if too_large {
-                    Problem::too_large()
-                } else {
-                    Problem::body("it ended early")
-                }
-            })?;
+        let bytes = read_body(request.into_body(), BODY_LIMIT).await;
+        let bytes = bytes.map_err(Problem::unread)?;
         let members = if bytes.is_empty() {
             Map::new()
         } else {

@@ -3,7 +3,7 @@
 use ringback_core::moment::Id;
 use ringback_core::{Action, Change, Delivery, Guess, Refusal, Verification, Which};
 
-use super::{invalid, length};
+use super::rules::{invalid, length};
 use crate::proto::ringback::phone::v1::{
     AddUserPhoneRequest, ChangeUserPhoneRequest, ConfirmUserPhoneRemovalRequest,
     PreverifyUserPhoneRequest, RemoveUserPhoneRequest, RequestUserPhoneRemovalRequest,

@@ -1,13 +1,21 @@
 //! Searches, their page tokens, and refusals in ringback's words.
 
-use ringback_core::Time;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use prost::Message;
 use ringback_core::account::{AccountLimits, Profile};
 use ringback_core::limit::Limit;
 use ringback_core::number::{NumberError, NumberKind};
 use ringback_core::refusal::CodeFailure;
-use ringback_core::rights::Rights;
+use ringback_core::rights::{Rights, Scope};
+use ringback_core::{Account, Caller, Id, Keys, Number, Phone, PhoneState, Time};
+use tonic::Code;
 
+use super::search::last_of;
 use super::*;
+use crate::proto::google::rpc::{self, ErrorInfo};
 
 const LAST: &str = "0190a5d2-0000-7000-8000-000000000001";
 
@@ -252,8 +260,8 @@ fn every_refusal_has_its_code_and_its_stable_name() {
         let (status, named) = told(&refusal);
         assert_eq!(status.code(), code, "{refusal:?}");
         assert_eq!(status.message(), refusal.to_string());
-        assert_eq!(named.id, refusal.code());
-        assert_eq!(named.message, refusal.to_string());
+        assert_eq!(named.reason, refusal.code().to_ascii_uppercase());
+        assert_eq!(named.domain, "ringback");
     }
 }
 
@@ -278,10 +286,21 @@ fn limits_say_when_to_come_back() {
     assert_eq!(retry.retry_delay.map(|d| d.seconds), Some(90));
 }
 
-fn told(refusal: &Refusal) -> (Status, ErrorDetail) {
+#[test]
+fn a_field_that_is_wrong_is_named_for_programs() {
+    let (status, _) = told(&Refusal::FieldInvalid {
+        field: "page_size".into(),
+        rule: "must not be more than 1000".into(),
+    });
+    let whole = rpc::Status::decode(status.details()).unwrap();
+    let bad = rpc::BadRequest::decode(whole.details[1].value.as_slice()).unwrap();
+    assert_eq!(bad.field_violations[0].field, "page_size");
+}
+
+fn told(refusal: &Refusal) -> (Status, ErrorInfo) {
     let status = status(refusal);
     let whole = rpc::Status::decode(status.details()).unwrap();
     assert_eq!(whole.code, status.code() as i32);
-    let named = ErrorDetail::decode(whole.details[0].value.as_slice()).unwrap();
+    let named = ErrorInfo::decode(whole.details[0].value.as_slice()).unwrap();
     (status, named)
 }

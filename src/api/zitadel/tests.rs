@@ -9,6 +9,8 @@ use ringback_store::{Rules, Settings, Source};
 use tempfile::TempDir;
 use tonic::Code;
 
+use ringback_core::Caller;
+
 use super::*;
 use crate::proto::zitadel::user::v2::{
     ReturnPhoneVerificationCode, SetHumanPhone, User, create_user_request, set_human_phone,

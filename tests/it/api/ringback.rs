@@ -126,12 +126,12 @@ async fn a_user_keeps_several_numbers(database: Database) {
         let refused = ann.fails("VerifyUserPhone", body).await;
         assert_eq!(
             (refused.code, refused.id()),
-            (Code::InvalidArgument, "code_refused")
+            (Code::InvalidArgument, "CODE_REFUSED")
         );
         let body = json!({"challengeId": added["challengeId"], "verificationCode": code});
         ann.does("VerifyUserPhone", body.clone()).await;
         let refused = ann.fails("VerifyUserPhone", body).await;
-        assert_eq!(refused.id(), "code_refused", "a code verifies once");
+        assert_eq!(refused.id(), "CODE_REFUSED", "a code verifies once");
 
         // One that is proven another time: no code goes out before it is asked for.
         let body = json!({"phone": second, "later": {}});
@@ -145,7 +145,7 @@ async fn a_user_keeps_several_numbers(database: Database) {
         let refused = ann
             .fails("SetPrimaryUserPhone", json!({"phoneId": later["phoneId"]}))
             .await;
-        assert_eq!(refused.id(), "phone_unverified");
+        assert_eq!(refused.id(), "PHONE_UNVERIFIED");
         let code = app.code(&second).await;
         let body = json!({"phone": second, "verificationCode": code});
         ann.does("VerifyUserPhone", body).await;
@@ -203,7 +203,7 @@ async fn a_proven_number_stays_until_the_next_one_is_proven(database: Database) 
         let body = json!({"phone": never, "verificationCode": lost});
         assert_eq!(
             ann.fails("VerifyUserPhone", body).await.id(),
-            "code_refused"
+            "CODE_REFUSED"
         );
 
         let code = app.code(&next).await;
@@ -220,7 +220,7 @@ async fn a_proven_number_stays_until_the_next_one_is_proven(database: Database) 
         );
         assert_eq!(
             ann.fails("ResendUserPhoneChange", json!({})).await.id(),
-            "code_absent"
+            "CODE_ABSENT"
         );
     }
 }
@@ -249,11 +249,11 @@ async fn a_number_goes_only_with_its_code_or_a_service(database: Database) {
             confirm(&kept_id, &challenge, &code),
         ] {
             let refused = ann.fails("ConfirmUserPhoneRemoval", body).await;
-            assert_eq!(refused.id(), "code_refused");
+            assert_eq!(refused.id(), "CODE_REFUSED");
         }
         let body = json!({"challengeId": challenge, "verificationCode": code});
         let refused = ann.fails("VerifyUserPhone", body).await;
-        assert_eq!(refused.id(), "code_refused", "its purpose is another");
+        assert_eq!(refused.id(), "CODE_REFUSED", "its purpose is another");
         assert_eq!(ann.numbers().await.len(), 2, "a request removes nothing");
 
         ann.does(
@@ -267,7 +267,7 @@ async fn a_number_goes_only_with_its_code_or_a_service(database: Database) {
             .await;
         assert_eq!(
             (refused.code, refused.id()),
-            (Code::FailedPrecondition, "phone_not_found")
+            (Code::FailedPrecondition, "PHONE_NOT_FOUND")
         );
 
         ann.service("RemoveUserPhone", json!({"phoneId": kept_id}))
@@ -297,7 +297,7 @@ async fn a_number_that_is_never_proven_never_joins(database: Database) {
         // The token has not ended, the code has.
         let body = json!({"challengeId": asked["challengeId"], "verificationCode": code});
         let late = ann.fails("VerifyUserPhone", body).await;
-        assert_eq!(late.id(), "code_refused");
+        assert_eq!(late.id(), "CODE_REFUSED");
 
         let asked = ann
             .does("PreverifyUserPhone", json!({"phone": wanted}))
@@ -328,7 +328,7 @@ async fn two_users_prove_one_number_each_for_themselves(database: Database) {
         let before = ann.numbers().await;
         let body = json!({"challengeId": anns["challengeId"], "verificationCode": anns_code});
         let refused = bob.fails("VerifyUserPhone", body).await;
-        assert_eq!(refused.id(), "code_refused", "a challenge is its user's");
+        assert_eq!(refused.id(), "CODE_REFUSED", "a challenge is its user's");
         let body = json!({"challengeId": bobs["challengeId"], "verificationCode": bobs_code});
         bob.does("VerifyUserPhone", body).await;
         assert_eq!(bob.numbers().await, [(shared.clone(), true, true, false)]);

@@ -314,6 +314,7 @@ async fn one_port_speaks_http_1_and_2(database: Database) {
     let body = vec![0; 4 * 1024 * 1024];
     let request = request
         .header("content-type", "application/grpc")
+        .header("origin", "https://app.example.com")
         .body(body);
     let answer = request.send().await.expect("an answer");
     assert_eq!(answer.status(), 505);

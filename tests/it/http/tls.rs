@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use ringback::config::TlsSection;
@@ -10,6 +12,9 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
 use crate::app::TestApp;
@@ -212,6 +217,26 @@ async fn who_says_nothing_or_no_tls_is_not_served_and_holds_nobody_up() {
 }
 
 #[tokio::test]
+async fn silence_after_tls_ends_within_15_s() {
+    let issued = Issued::new();
+    let app = start(&issued).await;
+    let mut roots = RootCertStore::empty();
+    let authority = CertificateDer::from(issued.authority.der().to_vec());
+    roots.add(authority).expect("an authority");
+    let config = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = TlsConnector::from(Arc::new(config));
+    let stream = TcpStream::connect(app.address).await.expect("a connection");
+    let name = ServerName::try_from("localhost").expect("a name");
+    let mut silent = connector.connect(name, stream).await.expect("TLS");
+    let mut byte = [0; 1];
+    let ended = silent.read(&mut byte);
+    let ended = tokio::time::timeout(Duration::from_secs(15), ended).await;
+    assert!(matches!(ended, Ok(Ok(0) | Err(_))), "{ended:?}");
+}
+
+#[tokio::test]
 async fn new_connections_get_what_was_read_last() {
     let mut issued = Issued::new();
     let first = issued.der.clone();
@@ -223,8 +248,16 @@ async fn new_connections_get_what_was_read_last() {
         .expect("a port");
     let url = format!("https://{}/", listener.local_addr().expect("an address"));
     let answer = |_| async { axum::response::Response::new("ok".into()) };
-    let serving =
-        ringback::http::serve(listener, Some(tls.clone()), answer, std::future::pending());
+    let bounds = ringback::config::Config::load(None, [])
+        .expect("the defaults")
+        .server;
+    let serving = ringback::http::serve(
+        listener,
+        Some(tls.clone()),
+        bounds,
+        answer,
+        std::future::pending(),
+    );
     let task = tokio::spawn(serving);
     let kept = client(&issued.authority()).build().expect("a client");
     assert_eq!(

@@ -287,7 +287,7 @@ impl Failure {
     pub fn id(&self) -> &str {
         self.details
             .first()
-            .and_then(|detail| detail["id"].as_str())
+            .and_then(|detail| detail["id"].as_str().or(detail["reason"].as_str()))
             .unwrap_or_default()
     }
 

@@ -13,6 +13,7 @@ use crate::http::wire::Wire;
 
 crate::on_both! {
     a_client_gets_a_token,
+    a_body_of_more_than_4_kib_is_not_read,
     guessing_is_limited,
     a_service_sets_and_removes_at_once,
     a_service_acts_as_a_user,
@@ -112,6 +113,13 @@ async fn a_client_gets_a_token(database: Database) {
     send(&other, Method::GET, &list, &header, "")
         .await
         .refused(401);
+}
+
+async fn a_body_of_more_than_4_kib_is_not_read(database: Database) {
+    let app = with_client(database).await;
+    let body = json!({"clientId": "backend", "secret": SECRET, "more": "x".repeat(4 * 1024)});
+    let refused = ask(&app, "/auth/vendor", body).await.refused(413);
+    assert_eq!(refused, ["request body is larger than 4 KiB"]);
 }
 
 async fn guessing_is_limited(database: Database) {

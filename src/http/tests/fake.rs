@@ -8,23 +8,17 @@ use futures::stream;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
-use prost::Message;
+use prost::{DecodeError, Message};
 use prost_types::{Any, Duration, Timestamp};
+use ringback_core::Caller;
 use tonic::{Code, Status};
 
 use super::SET_PHONE;
+use crate::http::Deadline;
 use crate::proto::{
     google::rpc,
     zitadel::{object::v2::Details, user::v2 as user, v1::ErrorDetail},
 };
-
-/// Read by the authentication below, set by the test.
-#[derive(Clone, Debug)]
-pub(super) struct Peer(pub(super) &'static str);
-
-/// Set by the authentication below, read by the fake handlers.
-#[derive(Clone, Debug)]
-pub(super) struct Caller(pub(super) String);
 
 pub(super) fn grpc() -> Router {
     Router::new()
@@ -52,6 +46,10 @@ pub(super) fn grpc() -> Router {
 }
 
 async fn message_of<M: Message + Default>(request: Request) -> M {
+    try_message_of(request).await.unwrap()
+}
+
+async fn try_message_of<M: Message + Default>(request: Request) -> Result<M, DecodeError> {
     assert_eq!(request.headers()["content-type"], "application/grpc");
     let body = request.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body[0], 0);
@@ -59,21 +57,17 @@ async fn message_of<M: Message + Default>(request: Request) -> M {
         u32::from_be_bytes(body[1..5].try_into().unwrap()) as usize,
         body.len() - 5
     );
-    M::decode(&body[5..]).unwrap()
+    M::decode(&body[5..])
 }
 
 /// Answers with what it was asked, so that tests see both directions.
 async fn set_phone(request: Request) -> Response {
-    let headers = request.headers().clone();
-    let Caller(caller) = request.extensions().get::<Caller>().unwrap().clone();
-    let Peer(peer) = request.extensions().get::<Peer>().unwrap().clone();
-    let header = |name: &str| {
-        headers
-            .get(name)
-            .map_or("-", |value| value.to_str().unwrap())
-            .to_owned()
+    let caller = request.extensions().get::<Caller>().unwrap().user.clone();
+    let deadline = request.extensions().get::<Deadline>().is_some();
+    let Ok(message) = try_message_of::<user::SetPhoneRequest>(request).await else {
+        // As tonic says it.
+        return trailers_only(&Status::internal("failed to decode Protobuf message: x"));
     };
-    let message: user::SetPhoneRequest = message_of(request).await;
     let reply = user::SetPhoneResponse {
         details: Some(Details {
             sequence: 7,
@@ -81,17 +75,12 @@ async fn set_phone(request: Request) -> Response {
                 seconds: 1_743_415_200,
                 nanos: 123_456_000,
             }),
-            resource_owner: format!("{caller} {peer} {}", header("x-zitadel-orgid")),
+            resource_owner: caller,
             creation_date: None,
         }),
         verification_code: Some(format!(
-            "{}|{}|{:?}|{}|{}|{}",
-            message.user_id,
-            message.phone,
-            message.verification,
-            header("grpc-timeout"),
-            header("accept-encoding"),
-            header("connect-protocol-version"),
+            "{}|{}|{:?}|{deadline}",
+            message.user_id, message.phone, message.verification,
         )),
     };
     let mut response = with_trailers(framed(&reply), &Status::new(Code::Ok, ""));

@@ -1,21 +1,32 @@
-//! Both APIs in front of a tiny gRPC router that echoes, fails or hangs.
+//! Connect and JSON in front of tiny gRPC services that echo, fail or hang.
 
+mod bodies;
 mod fake;
+mod generated;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use axum::Router;
 use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use fake::{Caller, Peer};
-use http::{Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
 use prost::Message;
+use ringback_core::{Caller, Refusal, Time};
 use serde_json::{Value, json};
-use tonic::Code;
+use tonic::{Code, Status};
 use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
 
+use super::body::Room;
+use super::cors::Cors;
 use super::*;
+use crate::auth::{Auth, Clock, OwnIssuer};
+use crate::config::Config;
 use crate::proto::{
     ringback::phone::v1::{self as phone, phone_service_server},
     zitadel::{user::v2 as user, v1::ErrorDetail},
@@ -28,32 +39,67 @@ const SERVICES: [&str; 2] = [
 const SET_PHONE: &str = "/zitadel.user.v2.UserService/SetPhone";
 const SET_PHONE_JSON: &str = "/v2/users/u1/phone";
 
-fn door() -> Router {
-    let authenticate: Authenticate = Arc::new(|mut head: Parts| {
-        Box::pin(async move {
-            match head
-                .headers
-                .get("authorization")
-                .and_then(|value| value.to_str().ok())
-            {
-                Some("Bearer good") => {
-                    head.extensions.insert(Caller("anna".to_owned()));
-                    Ok(head)
-                }
-                _ => Err(Status::unauthenticated("auth header missing")),
-            }
-        })
-    });
-    router(fake::grpc(), authenticate, &SERVICES)
+const KEY: [u8; 32] = [7; 32];
+
+fn server_of(services: Vec<RpcService>) -> Server {
+    let config = Config::load(None, []).unwrap();
+    let clock: Clock = Arc::new(|| Time(1_700_000_000_000_000));
+    let auth = Auth::new(&config.auth, "default", clock).unwrap();
+    let ours = OwnIssuer {
+        name: "ours".into(),
+        key: KEY,
+    };
+    let auth = Arc::new(auth.with_own(vec![ours]));
+    let cors = Cors::new(config.cors, std::iter::empty());
+    Server::of(
+        auth,
+        cors,
+        Room::new(64 * BODY_LIMIT),
+        services,
+        Router::new(),
+        Router::new(),
+    )
+}
+
+fn token() -> String {
+    let claims = json!({"iss": "ours", "aud": "ringback", "sub": "anna", "exp": 1_700_000_100});
+    let key = jsonwebtoken::EncodingKey::from_secret(&KEY);
+    let header = jsonwebtoken::Header::new(OwnIssuer::ALGORITHM);
+    jsonwebtoken::encode(&header, &claims, &key).unwrap()
+}
+
+fn refuse(refusal: &Refusal) -> Status {
+    match refusal {
+        Refusal::TokenMissing => Status::unauthenticated("auth header missing"),
+        Refusal::DeadlineExceeded => Status::deadline_exceeded("the deadline has passed"),
+        other => Status::unknown(other.to_string()),
+    }
+}
+
+/// Both services, each by the same router.
+fn server() -> Server {
+    let service = |name| {
+        let rpcs = ServiceExt::<Request>::map_response(fake::grpc(), |response: Response| {
+            response.map(tonic::body::Body::new)
+        });
+        RpcService {
+            name,
+            refuse,
+            rpcs: BoxCloneSyncService::new(rpcs),
+        }
+    };
+    server_of(SERVICES.map(service).to_vec())
 }
 
 fn request(method: Method, path: &str, body: impl Into<Body>) -> Request {
     let mut request = Request::new(body.into());
     *request.method_mut() = method;
     *request.uri_mut() = path.parse().unwrap();
-    request.extensions_mut().insert(Peer("peer"));
     let headers = request.headers_mut();
-    headers.insert("authorization", HeaderValue::from_static("Bearer good"));
+    headers.insert(
+        "authorization",
+        format!("Bearer {}", token()).parse().unwrap(),
+    );
     headers.insert("x-zitadel-orgid", HeaderValue::from_static("org"));
     headers.insert(
         "content-type",
@@ -63,7 +109,7 @@ fn request(method: Method, path: &str, body: impl Into<Body>) -> Request {
 }
 
 async fn send(request: Request) -> (StatusCode, HeaderMap, Bytes) {
-    let response = door().oneshot(request).await.unwrap();
+    let response = server().answer(request).await;
     let (head, body) = response.into_parts();
     assert_eq!(head.headers["cache-control"], "no-store");
     (
@@ -84,7 +130,7 @@ async fn send_json(request: Request) -> (u16, HeaderMap, Value) {
 }
 
 #[tokio::test]
-async fn the_json_door_answers_canonical_json() {
+async fn json_paths_answer_canonical_json() {
     let body = r#"{"phone":"+41791234567","userId":"other","return_code":{}}"#;
     let mut sent = request(Method::POST, "/v2/users/u%201/phone?phone=x", body);
     sent.headers_mut()
@@ -99,9 +145,9 @@ async fn the_json_door_answers_canonical_json() {
             "details": {
                 "sequence": "7",
                 "changeDate": "2025-03-31T10:00:00.123456Z",
-                "resourceOwner": "anna peer org",
+                "resourceOwner": "anna",
             },
-            "verificationCode": "u 1|+41791234567|Some(ReturnCode(ReturnPhoneVerificationCode))|-|-|-",
+            "verificationCode": "u 1|+41791234567|Some(ReturnCode(ReturnPhoneVerificationCode))|false",
         })
     );
 }
@@ -111,7 +157,7 @@ async fn an_empty_body_is_an_empty_message() {
     for body in ["", "{}", " "] {
         let (status, _, answer) = send_json(request(Method::POST, SET_PHONE_JSON, body)).await;
         assert_eq!(status, 200);
-        assert_eq!(answer["verificationCode"], "u1||None|-|-|-");
+        assert_eq!(answer["verificationCode"], "u1||None|false");
     }
 }
 
@@ -194,7 +240,7 @@ async fn connect_speaks_json_and_binary() {
     assert_eq!(status, 200);
     assert_eq!(headers["x-request-id"], "r1");
     assert_eq!(headers["trailer-x-cost"], "3");
-    assert_eq!(answer["verificationCode"], "u1|+41|None|10000000S|-|-");
+    assert_eq!(answer["verificationCode"], "u1|+41|None|true");
 
     let message = user::SetPhoneRequest {
         user_id: "u2".to_owned(),
@@ -215,7 +261,7 @@ async fn connect_speaks_json_and_binary() {
         )
     );
     let answer = user::SetPhoneResponse::decode(body).unwrap();
-    assert_eq!(answer.verification_code.unwrap(), "u2|+42|None|-|-|-");
+    assert_eq!(answer.verification_code.unwrap(), "u2|+42|None|false");
 }
 
 #[tokio::test]
@@ -384,75 +430,6 @@ async fn unknown_paths_and_wrong_methods() {
     assert_eq!(headers["allow"], "DELETE, GET, POST");
 }
 
-/// A body that counts how often it is asked for more.
-fn counted(polls: &Arc<AtomicUsize>) -> Body {
-    let polls = Arc::clone(polls);
-    Body::from_stream(futures::stream::poll_fn(move |_| {
-        polls.fetch_add(1, Ordering::SeqCst);
-        std::task::Poll::Ready(Some(Ok::<_, std::convert::Infallible>(Bytes::from(
-            vec![b' '; 100_000],
-        ))))
-    }))
-}
-
-#[tokio::test]
-async fn no_token_beats_a_bad_body_which_is_not_read() {
-    for (path, code) in [
-        (SET_PHONE_JSON, json!(16)),
-        (SET_PHONE, json!("unauthenticated")),
-    ] {
-        let polls = Arc::new(AtomicUsize::new(0));
-        let mut sent = request(Method::POST, path, counted(&polls));
-        sent.headers_mut().remove("authorization");
-        sent.headers_mut()
-            .insert("connect-timeout-ms", HeaderValue::from_static("x"));
-        let (status, headers, answer) = send_json(sent).await;
-        assert_eq!((status, &answer["code"]), (401, &code));
-        assert_eq!(answer["message"], "auth header missing");
-        assert_eq!(headers["www-authenticate"], "Bearer");
-        assert_eq!(polls.load(Ordering::SeqCst), 0);
-    }
-}
-
-#[tokio::test]
-async fn a_body_over_the_limit_is_not_read_to_its_end() {
-    for (path, http, code) in [
-        (SET_PHONE_JSON, 413, json!(11)),
-        (SET_PHONE, 400, json!("out_of_range")),
-    ] {
-        let polls = Arc::new(AtomicUsize::new(0));
-        let sent = request(Method::POST, path, counted(&polls));
-        let (status, _, answer) = send_json(sent).await;
-        assert_eq!((status, &answer["code"]), (http, &code));
-        assert_eq!(answer["message"], "request body is larger than 1 MiB");
-        assert_eq!(polls.load(Ordering::SeqCst), 11);
-        // A body that says its size.
-        let sent = request(Method::POST, path, vec![b' '; body::MAX + 1]);
-        assert_eq!(send_json(sent).await.0, http);
-        // The limit itself is allowed.
-        let sent = request(Method::POST, path, vec![b' '; body::MAX]);
-        assert_eq!(send_json(sent).await.0, 200);
-    }
-}
-
-#[tokio::test]
-async fn bad_json_bodies_are_code_three() {
-    for (path, body) in [
-        (SET_PHONE_JSON, &b"{"[..]),
-        (SET_PHONE_JSON, b"{\"phone\":{}}"),
-        (SET_PHONE_JSON, b"{\"phone\":\"\xff\"}"),
-        ("/v2/users/%FF/phone", b"{}"),
-    ] {
-        let (status, _, answer) = send_json(request(Method::POST, path, body)).await;
-        assert_eq!((status, &answer["code"]), (400, &json!(3)), "{answer}");
-        assert!(answer.get("details").is_none());
-    }
-    let mut sent = request(Method::POST, SET_PHONE_JSON, "{}");
-    sent.headers_mut()
-        .insert("content-encoding", HeaderValue::from_static("gzip"));
-    assert_eq!(send_json(sent).await.0, 415);
-}
-
 #[tokio::test]
 async fn every_code_has_its_http_status_and_name() {
     let expected = [
@@ -489,97 +466,4 @@ async fn every_code_has_its_http_status_and_name() {
             json!({"code": name, "message": "x"})
         );
     }
-}
-
-/// A service as `build.rs` generates it, to see that tonic takes calls that came over no wire.
-struct Phones;
-
-/// Methods that answer, and the rest, which do not.
-macro_rules! phone_service {
-    ({ $($own:tt)* } $($name:ident($request:ident) -> $reply:ident;)+) => {
-        #[tonic::async_trait]
-        impl phone_service_server::PhoneService for Phones {
-            $($own)*
-            $(async fn $name(
-                &self,
-                _: tonic::Request<phone::$request>,
-            ) -> Result<tonic::Response<phone::$reply>, Status> {
-                Err(Status::unimplemented(stringify!($name)))
-            })+
-        }
-    };
-}
-
-phone_service! {
-    {
-    async fn list_user_phones(
-        &self,
-        request: tonic::Request<phone::ListUserPhonesRequest>,
-    ) -> Result<tonic::Response<phone::ListUserPhonesResponse>, Status> {
-        let Some(Caller(caller)) = request.extensions().get::<Caller>().cloned() else {
-            return Err(Status::unauthenticated("no caller"));
-        };
-        let number = phone::PhoneNumber {
-            user_id: request.into_inner().user_id,
-            organization_id: caller,
-            ..Default::default()
-        };
-        Ok(tonic::Response::new(phone::ListUserPhonesResponse {
-            phones: vec![number],
-        }))
-    }
-
-    async fn search_phones(
-        &self,
-        request: tonic::Request<phone::SearchPhonesRequest>,
-    ) -> Result<tonic::Response<phone::SearchPhonesResponse>, Status> {
-        Err(Status::out_of_range(request.into_inner().page_token))
-    }
-    }
-    add_user_phone(AddUserPhoneRequest) -> AddUserPhoneResponse;
-    preverify_user_phone(PreverifyUserPhoneRequest) -> PreverifyUserPhoneResponse;
-    verify_user_phone(VerifyUserPhoneRequest) -> VerifyUserPhoneResponse;
-    request_user_phone_removal(RequestUserPhoneRemovalRequest) -> RequestUserPhoneRemovalResponse;
-    confirm_user_phone_removal(ConfirmUserPhoneRemovalRequest) -> ConfirmUserPhoneRemovalResponse;
-    remove_user_phone(RemoveUserPhoneRequest) -> RemoveUserPhoneResponse;
-    change_user_phone(ChangeUserPhoneRequest) -> ChangeUserPhoneResponse;
-    resend_user_phone_change(ResendUserPhoneChangeRequest) -> ResendUserPhoneChangeResponse;
-    set_primary_user_phone(SetPrimaryUserPhoneRequest) -> SetPrimaryUserPhoneResponse;
-    unlock_user(UnlockUserRequest) -> UnlockUserResponse;
-}
-
-#[tokio::test]
-async fn a_generated_service_answers_both_doors() {
-    let grpc = tonic::service::Routes::new(phone_service_server::PhoneServiceServer::new(Phones))
-        .into_axum_router();
-    let authenticate: Authenticate = Arc::new(|mut head: Parts| {
-        head.extensions.insert(Caller("anna".to_owned()));
-        Box::pin(async move { Ok(head) })
-    });
-    let door = router(grpc, authenticate, &SERVICES);
-    let expected = json!({"phones": [{"userId": "u1", "organizationId": "anna"}]});
-    for (method, path, body) in [
-        (Method::GET, "/v2/users/u1/phone", ""),
-        (
-            Method::POST,
-            "/ringback.phone.v1.PhoneService/ListUserPhones",
-            r#"{"userId":"u1"}"#,
-        ),
-    ] {
-        let response = door
-            .clone()
-            .oneshot(request(method, path, body))
-            .await
-            .unwrap();
-        assert_eq!(response.status(), StatusCode::OK);
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
-    }
-    let sent = request(Method::POST, "/v2/phones/search", r#"{"pageToken":"t"}"#);
-    let response = door.clone().oneshot(sent).await.unwrap();
-    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
-    // A service of ours that the router does not have.
-    let sent = request(Method::POST, SET_PHONE, "{}");
-    let response = door.oneshot(sent).await.unwrap();
-    assert_eq!(response.status(), StatusCode::NOT_IMPLEMENTED);
 }

@@ -152,7 +152,7 @@ mod tests {
     use http::Uri;
 
     use super::*;
-    use crate::{http::transcode::routes::Rpc, proto};
+    use crate::{http::routes::Rpc, proto};
 
     fn binding(message: &str, body: Body, variables: &[&str]) -> Binding {
         let input = proto::pool().get_message_by_name(message).unwrap();
@@ -162,6 +162,7 @@ mod tests {
                 .map(|path| field_path(&input, path).unwrap())
                 .collect(),
             rpc: Arc::new(Rpc {
+                service: 0,
                 uri: Uri::from_static("/test"),
                 output: input.clone(),
                 input,

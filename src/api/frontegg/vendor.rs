@@ -1,20 +1,25 @@
 //! Environment tokens: what a back end gets for its client id and secret at Frontegg's `/auth/vendor`.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Json};
+use jsonwebtoken::{EncodingKey, Header};
 use ringback_core::limit::{Times, Window};
 use ringback_core::{Keys, Time};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::ID_CHARACTERS;
-use super::issuer::Issuer;
+use super::members::Members;
+use super::{Answer, Frontegg, ID_CHARACTERS, responses};
+use crate::auth::OwnIssuer;
 use crate::config::VendorSection;
+use crate::http::{Peer, network};
 
 /// Wrong secrets that one address may show for one client id. Counted for the two together: behind a
 /// proxy all callers share an address, and nobody who guesses shall lock out the others.
@@ -26,19 +31,20 @@ const FAILURES: [Window; 1] = [Window {
 /// of at least 32 characters.
 const MOST_REMEMBERED: usize = 10_000;
 
-const AUDIENCE: &str = "ringback";
+/// The longest body that is read, in bytes: nobody has shown yet who they are.
+const BODY: usize = 4 * 1024;
 
 /// A token and how long it lives.
-pub struct VendorToken {
+pub(super) struct VendorToken {
     /// A JWT.
-    pub token: String,
+    pub(super) token: String,
     /// From now on.
-    pub lives: Duration,
+    pub(super) lives: Duration,
 }
 
 /// Why there is no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VendorRefusal {
+pub(super) enum VendorRefusal {
     /// No such client, or another secret.
     Wrong,
     /// Too many wrong ones before.
@@ -46,6 +52,28 @@ pub enum VendorRefusal {
         /// When to try again.
         retry_after: Duration,
     },
+}
+
+/// `POST /auth/vendor`
+pub(super) async fn answer(
+    State(api): State<Frontegg>,
+    peer: Option<Extension<Peer>>,
+    request: Request,
+) -> Answer {
+    let members = Members::read_up_to(BODY, request).await?;
+    let (client, secret) = (members.text("clientId")?, members.text("secret")?);
+    // Only a request that came through no listener has no peer.
+    let from = peer.map_or(
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        |Extension(Peer(peer))| peer.ip(),
+    );
+    let vendors = api.vendors.as_ref().ok_or(VendorRefusal::Wrong)?;
+    let token = vendors.token(&client, &secret, from, api.store.now())?;
+    let body = responses::VendorToken {
+        token: token.token,
+        expires_in: token.lives.as_secs(),
+    };
+    Ok(Json(body).into_response())
 }
 
 /// The clients of a configuration, and who guesses at their secrets.
@@ -73,12 +101,12 @@ impl Vendors {
     }
 
     /// The issuers that the clients' tokens name, each with its own key.
-    pub(super) fn issuers(&self, leeway_seconds: u64) -> impl Iterator<Item = (String, Issuer)> {
-        self.clients.iter().map(move |(client, key)| {
-            let name = issuer(client);
-            let ours = Issuer::of_secret(&name, AUDIENCE, Algorithm::HS256, key, leeway_seconds);
-            (name, ours)
-        })
+    pub(super) fn issuers(&self) -> Vec<OwnIssuer> {
+        let own = |(client, key): (&String, &[u8; 32])| OwnIssuer {
+            name: issuer(client),
+            key: *key,
+        };
+        self.clients.iter().map(own).collect()
     }
 
     pub(super) fn token(
@@ -121,7 +149,7 @@ impl Vendors {
         let seconds = |at: Time| at.0.div_euclid(1_000_000);
         let claims = json!({
             "iss": issuer(client),
-            "aud": AUDIENCE,
+            "aud": OwnIssuer::AUDIENCE,
             "sub": client,
             "type": "vendor",
             "vendorId": client,
@@ -131,7 +159,7 @@ impl Vendors {
         });
         let key = EncodingKey::from_secret(key);
         // Signing a handful of texts with a key of the right length does not fail.
-        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
+        let token = jsonwebtoken::encode(&Header::new(OwnIssuer::ALGORITHM), &claims, &key)
             .map_err(|_| VendorRefusal::Wrong)?;
         Ok(VendorToken {
             token,
@@ -150,16 +178,6 @@ fn signing_key(keys: &Keys, client: &str, secret: &str) -> [u8; 32] {
         "vendor",
         &[&length, client.as_bytes(), secret.as_bytes()].concat(),
     )
-}
-
-/// The smallest network that one host is given: an IPv4 address, or a /64 of IPv6.
-fn network(from: IpAddr) -> IpAddr {
-    match from.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => {
-            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
-        }
-    }
 }
 
 fn make_room(failures: &mut HashMap<(IpAddr, String), Times>, now: Time) {
@@ -240,19 +258,6 @@ mod tests {
         for _ in 0..10 {
             assert_eq!(outcome(&vendors, "backend", "x", "192.0.2.1", later), wrong);
         }
-    }
-
-    #[test]
-    fn a_network_is_one_guesser() {
-        assert_eq!(
-            network(from("2001:db8:1:2:3:4:5:6")),
-            network(from("2001:db8:1:2::1"))
-        );
-        assert_ne!(
-            network(from("2001:db8:1:2::1")),
-            network(from("2001:db8:1:3::1"))
-        );
-        assert_eq!(network(from("::ffff:192.0.2.1")), from("192.0.2.1"));
     }
 
     #[test]

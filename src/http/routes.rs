@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, LazyLock},
+    sync::Arc,
 };
 
 use http::{Method, Uri};
@@ -12,23 +12,25 @@ use crate::proto;
 
 /// A unary method.
 #[derive(Debug)]
-pub(in crate::http) struct Rpc {
+pub(super) struct Rpc {
+    /// Which service, counted as they were given to [`Routes::of_services`].
+    pub(super) service: usize,
     /// `/package.Service/Method`
     pub(super) uri: Uri,
-    pub(in crate::http) input: MessageDescriptor,
-    pub(in crate::http) output: MessageDescriptor,
+    pub(super) input: MessageDescriptor,
+    pub(super) output: MessageDescriptor,
 }
 
 impl Rpc {
     /// The service's full name and the method's name.
-    pub(in crate::http) fn name(&self) -> Option<(&str, &str)> {
+    pub(super) fn name(&self) -> Option<(&str, &str)> {
         self.uri.path().strip_prefix('/')?.split_once('/')
     }
 }
 
 /// The part of the request message that the body is.
 #[derive(Debug)]
-pub(in crate::http) enum Body {
+pub(super) enum Body {
     /// None; fields come from path and query.
     Nothing,
     /// All of it, but for what the path binds.
@@ -38,24 +40,24 @@ pub(in crate::http) enum Body {
 }
 
 /// A field inside a message, from the outermost to the innermost.
-pub(in crate::http) type FieldPath = Vec<FieldDescriptor>;
+pub(super) type FieldPath = Vec<FieldDescriptor>;
 
 /// One way to reach a method over HTTP.
 #[derive(Debug)]
-pub(in crate::http) struct Binding {
-    pub(in crate::http) rpc: Arc<Rpc>,
+pub(super) struct Binding {
+    pub(super) rpc: Arc<Rpc>,
     /// What the path's variables fill, in their order.
-    pub(in crate::http) variables: Vec<FieldPath>,
+    pub(super) variables: Vec<FieldPath>,
     /// What the body fills.
-    pub(in crate::http) body: Body,
+    pub(super) body: Body,
 }
 
 /// One rule as `proto/` spells it.
 #[derive(Debug)]
-pub(in crate::http) struct Rule {
-    pub(in crate::http) method: Method,
-    pub(in crate::http) template: String,
-    pub(in crate::http) binding: Arc<Binding>,
+pub(super) struct Rule {
+    pub(super) method: Method,
+    pub(super) template: String,
+    pub(super) binding: Arc<Binding>,
 }
 
 #[derive(Debug, Default)]
@@ -67,7 +69,7 @@ struct Node {
 
 /// Every path that `proto/` names.
 #[derive(Debug, Default)]
-pub(in crate::http) struct Routes {
+pub(super) struct Routes {
     services: HashSet<String>,
     rpcs: HashMap<String, Arc<Rpc>>,
     rules: Vec<Rule>,
@@ -92,32 +94,22 @@ pub(super) enum Found<'a, 'p> {
     Nothing,
 }
 
-static OF_PROTO: LazyLock<Routes> = LazyLock::new(|| {
-    Routes::parse(proto::pool(), |_| true).expect("the rules in proto/ parse, as a test shows")
-});
-
 impl Routes {
-    /// The routes of the program's own `proto/`.
-    pub(in crate::http) fn of_proto() -> &'static Self {
-        &OF_PROTO
-    }
-
-    /// The routes of some of its services, by their full names.
+    /// The routes of some services of the program's own `proto/`, by their full names.
     pub(super) fn of_services(services: &[&str]) -> Self {
-        let served = |service: &str| services.contains(&service);
-        Routes::parse(proto::pool(), served).expect("the rules in proto/ parse, as a test shows")
+        Routes::parse(proto::pool(), services).expect("the rules in proto/ parse, as a test shows")
     }
 
-    /// Reads the services of `pool` that are served; names the rule that it does not understand.
-    fn parse(pool: &DescriptorPool, served: impl Fn(&str) -> bool) -> Result<Self, String> {
+    /// Reads services of `pool`; names the rule that it does not understand.
+    fn parse(pool: &DescriptorPool, services: &[&str]) -> Result<Self, String> {
         let http = pool
             .get_extension_by_name("google.api.http")
             .ok_or("google.api.http is not in the descriptors")?;
         let mut routes = Self::default();
-        for service in pool
-            .services()
-            .filter(|service| served(service.full_name()))
-        {
+        for (index, name) in services.iter().enumerate() {
+            let service = pool
+                .get_service_by_name(name)
+                .ok_or_else(|| format!("{name} is not in the descriptors"))?;
             routes.services.insert(service.full_name().to_owned());
             for method in service.methods() {
                 if method.is_client_streaming() || method.is_server_streaming() {
@@ -125,6 +117,7 @@ impl Routes {
                 }
                 let path = format!("/{}/{}", service.full_name(), method.name());
                 let rpc = Arc::new(Rpc {
+                    service: index,
                     uri: Uri::try_from(&path).map_err(|error| format!("{path}: {error}"))?,
                     input: method.input(),
                     output: method.output(),
@@ -230,7 +223,7 @@ impl Routes {
     }
 
     /// Every rule, in the order of `proto/`.
-    pub(in crate::http) fn rules(&self) -> &[Rule] {
+    pub(super) fn rules(&self) -> &[Rule] {
         &self.rules
     }
 
@@ -328,117 +321,4 @@ pub(super) fn field(message: &MessageDescriptor, name: &str) -> Option<FieldDesc
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(method: Method, path: &str) -> Option<(String, Vec<String>)> {
-        match Routes::of_proto().find(&method, path) {
-            Found::Binding(binding, values) => Some((
-                binding.rpc.uri.path().rsplit('/').next()?.to_owned(),
-                values.into_iter().map(str::to_owned).collect(),
-            )),
-            Found::OtherMethods(_) | Found::Nothing => None,
-        }
-    }
-
-    fn meets(method: Method, path: &str, rpc: &str, values: &[&str]) {
-        let (name, bound) = found(method, path).unwrap();
-        assert_eq!(
-            (name.as_str(), bound),
-            (rpc, values.iter().map(|v| (*v).to_owned()).collect())
-        );
-    }
-
-    #[test]
-    fn every_rule_of_ours_parses_and_every_method_has_one() {
-        let routes = Routes::parse(proto::pool(), |_| true).unwrap();
-        assert_eq!(routes.rules.len(), routes.rpcs.len());
-        assert_eq!(routes.rpcs.len(), 23);
-    }
-
-    #[test]
-    fn templates_match_with_literals_after_variables() {
-        meets(Method::POST, "/v2/users/u1/phone", "SetPhone", &["u1"]);
-        meets(
-            Method::POST,
-            "/v2/users/u1/phone/resend",
-            "ResendPhoneCode",
-            &["u1"],
-        );
-        meets(
-            Method::POST,
-            "/v2/users/u1/phone/verify",
-            "VerifyPhone",
-            &["u1"],
-        );
-        meets(Method::DELETE, "/v2/users/u1/phone", "RemovePhone", &["u1"]);
-        meets(Method::GET, "/v2/users/u1/phone", "ListUserPhones", &["u1"]);
-        meets(Method::GET, "/v2/users/u%201", "GetUserByID", &["u%201"]);
-        meets(Method::POST, "/v2/phones/search", "SearchPhones", &[]);
-        meets(Method::POST, "/v2/users", "ListUsers", &[]);
-    }
-
-    #[test]
-    fn a_literal_wins_over_a_variable_but_not_over_the_method() {
-        meets(Method::POST, "/v2/users/human", "AddHumanUser", &[]);
-        meets(Method::POST, "/v2/users/new", "CreateUser", &[]);
-        meets(
-            Method::PUT,
-            "/v2/users/human/u1",
-            "UpdateHumanUser",
-            &["u1"],
-        );
-        // A user may be called "human": only the method tells the two apart.
-        meets(Method::GET, "/v2/users/human", "GetUserByID", &["human"]);
-        meets(
-            Method::POST,
-            "/v2/users/human/phone",
-            "SetPhone",
-            &["human"],
-        );
-    }
-
-    #[test]
-    fn other_paths_and_empty_segments_are_nothing() {
-        for path in [
-            "/",
-            "/v2",
-            "/v2/users/",
-            "/v2/users//phone",
-            "/v2/users/u1/phone/",
-            "/v2/users/u1/phone/other",
-            "v2/users",
-        ] {
-            assert!(
-                matches!(Routes::of_proto().find(&Method::POST, path), Found::Nothing),
-                "{path}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_wrong_method_names_the_right_ones() {
-        let Found::OtherMethods(methods) = Routes::of_proto().find(&Method::PUT, "/v2/users/human")
-        else {
-            panic!("expected other methods");
-        };
-        let mut methods: Vec<_> = methods.into_iter().map(Method::as_str).collect();
-        methods.sort_unstable();
-        assert_eq!(methods, ["DELETE", "GET", "PATCH", "POST"]);
-    }
-
-    #[test]
-    fn services_are_told_from_paths() {
-        let routes = Routes::of_proto();
-        assert!(matches!(
-            routes.service_of("/zitadel.user.v2.UserService/SetPhone"),
-            Some(Known::Rpc(_))
-        ));
-        assert!(matches!(
-            routes.service_of("/zitadel.user.v2.UserService/SetEmail"),
-            Some(Known::NoSuchRpc)
-        ));
-        assert!(routes.service_of("/other.Service/SetPhone").is_none());
-        assert!(routes.service_of("/v2/users").is_none());
-    }
-}
+mod tests;

@@ -1,7 +1,11 @@
 //! The OpenAPI document of the JSON API, made from `proto/` and its `google.api.http` rules.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, LazyLock};
 
+use axum::Router;
+use axum::http::header;
+use axum::routing::get;
 use prost_reflect::{
     DescriptorPool, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
 };
@@ -10,8 +14,21 @@ use serde_json::{Map, Value, json};
 use super::routes::{Binding, Body as BodyRule, Routes, Rule};
 use crate::proto;
 
-/// The OpenAPI 3.1 document of these services, by their full names.
-pub fn document(services: &[&str]) -> Value {
+/// `/openapi.json` for these services, by their full names; made when it is first asked for.
+pub(super) fn router(services: Vec<&'static str>) -> Router {
+    let text = LazyLock::new(move || document(&services).to_string());
+    let text = Arc::new(text);
+    Router::new().route(
+        "/openapi.json",
+        get(move || async move {
+            let text = text.as_str().to_owned();
+            ([(header::CONTENT_TYPE, "application/json")], text)
+        }),
+    )
+}
+
+/// The OpenAPI 3.1 document of these services.
+fn document(services: &[&str]) -> Value {
     Document::new(proto::pool()).build(&Routes::of_services(services), services)
 }
 
@@ -390,107 +407,4 @@ fn tidy(comment: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn whole() -> Value {
-        document(&[
-            "zitadel.user.v2.UserService",
-            "ringback.phone.v1.PhoneService",
-        ])
-    }
-
-    fn set_phone() -> Value {
-        whole()["paths"]["/v2/users/{userId}/phone"]["post"].clone()
-    }
-
-    #[test]
-    fn every_rule_is_an_operation_with_its_own_id() {
-        let document = whole();
-        assert_eq!(document["openapi"], "3.1.0");
-        let mut ids: Vec<String> = document["paths"]
-            .as_object()
-            .unwrap()
-            .values()
-            .flat_map(|path| path.as_object().unwrap().values())
-            .map(|operation| operation["operationId"].as_str().unwrap().to_owned())
-            .collect();
-        ids.sort_unstable();
-        ids.dedup();
-        assert_eq!(ids.len(), Routes::of_proto().rules().len());
-        assert!(ids.contains(&"PhoneService_ListUserPhones".to_owned()));
-    }
-
-    #[test]
-    fn an_operation_has_path_body_answers_and_comments() {
-        let operation = set_phone();
-        assert_eq!(operation["operationId"], "UserService_SetPhone");
-        assert_eq!(operation["summary"], "Set the phone number");
-        assert!(
-            operation["description"]
-                .as_str()
-                .unwrap()
-                .starts_with("Replaces the user's primary number at once.")
-        );
-        assert_eq!(operation["parameters"][0]["name"], "userId");
-        assert_eq!(operation["parameters"][0]["required"], true);
-        assert_eq!(
-            operation["requestBody"]["content"]["application/json"]["schema"]["$ref"],
-            "#/components/schemas/zitadel.user.v2.SetPhoneRequest.Body"
-        );
-        assert!(operation["responses"]["200"].is_object());
-        assert_eq!(
-            operation["responses"]["default"]["content"]["application/json"]["schema"]["$ref"],
-            "#/components/schemas/google.rpc.Status"
-        );
-    }
-
-    #[test]
-    fn schemas_follow_the_json_form() {
-        let document = whole();
-        let schemas = &document["components"]["schemas"];
-        let details = &schemas["zitadel.object.v2.Details"]["properties"];
-        assert_eq!(details["sequence"]["type"], "string");
-        assert_eq!(details["changeDate"]["format"], "date-time");
-        let body = &schemas["zitadel.user.v2.SetPhoneRequest.Body"]["properties"];
-        assert!(body.get("userId").is_none());
-        let arm = body["isVerified"]["description"].as_str().unwrap();
-        assert!(
-            arm.contains("At most one of sendCode, returnCode, isVerified."),
-            "{arm}"
-        );
-        assert_eq!(
-            schemas["zitadel.user.v2.UserState"]["enum"][1],
-            "USER_STATE_ACTIVE"
-        );
-    }
-
-    #[test]
-    fn every_reference_leads_somewhere() {
-        fn walk(value: &Value, schemas: &Value) {
-            match value {
-                Value::Object(members) => {
-                    if let Some(Value::String(target)) = members.get("$ref") {
-                        let name = target.strip_prefix("#/components/schemas/").unwrap();
-                        assert!(schemas[name].is_object(), "{name}");
-                    }
-                    members.values().for_each(|value| walk(value, schemas));
-                }
-                Value::Array(items) => items.iter().for_each(|value| walk(value, schemas)),
-                _ => {}
-            }
-        }
-        let document = whole();
-        walk(&document, &document["components"]["schemas"]);
-    }
-
-    #[test]
-    fn only_what_is_served_is_told() {
-        let document = document(&["ringback.phone.v1.PhoneService"]);
-        assert!(document["paths"].get("/v2/phones/search").is_some());
-        assert!(document["paths"].get("/v2/users/human").is_none());
-        let tags = document["tags"].as_array().unwrap();
-        assert_eq!(tags.len(), 1);
-        assert_eq!(tags[0]["name"], "PhoneService");
-    }
-}
+mod tests;

@@ -1,0 +1,144 @@
+//! What is missing and what cannot work, by name.
+
+use super::*;
+
+#[test]
+fn everything_that_is_missing_is_named_at_once() {
+    let config = load(&[]).unwrap();
+    assert_eq!(
+        keys_of(config.check()),
+        [
+            "secrets.code_keys",
+            "secrets.pseudonym_key",
+            "auth.issuers",
+            "sms.routes",
+        ]
+    );
+    assert_eq!(
+        keys_of(config.check_delivery()),
+        ["secrets.code_keys", "secrets.pseudonym_key", "sms.routes"]
+    );
+}
+
+/// The keys that are refused when one more variable is set.
+#[test]
+fn what_cannot_work_is_named() {
+    for (name, value, key) in [
+        (
+            "RINGBACK_SECRETS__PSEUDONYM_KEY",
+            "AQEB",
+            "secrets.pseudonym_key",
+        ),
+        (
+            "RINGBACK_SECRETS__CODE_KEYS__1",
+            "not base64",
+            "secrets.code_keys.1",
+        ),
+        ("RINGBACK_SECRETS__CODE_KEYS__X", KEY, "secrets.code_keys.x"),
+        (
+            "RINGBACK_SECRETS__CODE_KEYS__2",
+            KEY,
+            "secrets.current_code_key",
+        ),
+        (
+            "RINGBACK_SECRETS__CURRENT_CODE_KEY",
+            "2",
+            "secrets.current_code_key",
+        ),
+        (
+            "RINGBACK_AUTH__LEEWAY_SECONDS",
+            "301",
+            "auth.leeway_seconds",
+        ),
+        (
+            "RINGBACK_AUTH__EVERYWHERE_ROLES",
+            "ROOT",
+            "auth.everywhere_roles",
+        ),
+        (
+            "RINGBACK_AUTH__ISSUERS__MAIN__ISSUER",
+            "",
+            "auth.issuers.main.issuer",
+        ),
+        (
+            "RINGBACK_AUTH__ISSUERS__MAIN__AUDIENCES",
+            "",
+            "auth.issuers.main.audiences",
+        ),
+        (
+            "RINGBACK_AUTH__ISSUERS__MAIN__ALGORITHMS",
+            "",
+            "auth.issuers.main.algorithms",
+        ),
+        (
+            "RINGBACK_AUTH__ISSUERS__MAIN__ALGORITHMS",
+            "HS256,RS256",
+            "auth.issuers.main.algorithms",
+        ),
+        (
+            "RINGBACK_AUTH__ISSUERS__MAIN__SECRET",
+            "short",
+            "auth.issuers.main.secret",
+        ),
+        (
+            "RINGBACK_AUTH__ISSUERS__MAIN__SECRET",
+            "",
+            "auth.issuers.main",
+        ),
+        (
+            "RINGBACK_AUTH__ISSUERS__MAIN__JWKS_FILE",
+            "keys.json",
+            "auth.issuers.main",
+        ),
+        (
+            "RINGBACK_CODES__VALIDITY_SECONDS",
+            "601",
+            "codes.validity_seconds",
+        ),
+        ("RINGBACK_APIS", "", "apis"),
+        ("RINGBACK_DATABASE__URL", "mysql://x", "database.url"),
+        ("RINGBACK_DATABASE__LANES", "2", "database.lanes"),
+        ("RINGBACK_DATABASE__BATCH", "0", "database.batch"),
+        (
+            "RINGBACK_MESSAGES__SERVICE_NAME",
+            "",
+            "messages.service_name",
+        ),
+        (
+            "RINGBACK_MESSAGES__DOMAIN",
+            "https://example.com",
+            "messages.domain",
+        ),
+        (
+            "RINGBACK_MESSAGES__ANDROID_HASH",
+            "short",
+            "messages.android_hash",
+        ),
+        ("RINGBACK_SMS__ROUTES", "webhook,webhook", "sms.routes"),
+        (
+            "RINGBACK_SMS__WEBHOOK__URL",
+            "http://sms.example.com/",
+            "sms.webhook.url",
+        ),
+        (
+            "RINGBACK_REACHFIVE__REQUIRED_SCOPE",
+            "openid full_write",
+            "reachfive.required_scope",
+        ),
+        (
+            "RINGBACK_SELF_SERVICE__REQUIRED_SCOPE",
+            "openid phone",
+            "self_service.required_scope",
+        ),
+        ("RINGBACK_REACHFIVE__LANGUAGE", "", "reachfive.language"),
+        ("RINGBACK_SMS__WEBHOOK__URL", "", "sms.webhook.url"),
+        ("RINGBACK_SMS__WEBHOOK__SECRETS", "", "sms.webhook.secrets"),
+        (
+            "RINGBACK_CORS__ALLOWED_ORIGINS",
+            "https://example.com/",
+            "cors.allowed_origins",
+        ),
+    ] {
+        assert_eq!(refused(name, value), [key], "{name}={value}");
+    }
+}

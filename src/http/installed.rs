@@ -1,0 +1,73 @@
+//! What an API hands over to be served.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use ringback_core::Refusal;
+use ringback_store::Store;
+use tonic::Status;
+use tonic::server::NamedService;
+use tower::Service;
+use tower::util::BoxCloneSyncService;
+
+use crate::auth::{Auth, OwnIssuer};
+
+/// What every API works with.
+#[derive(Clone)]
+pub struct Services {
+    /// Where commands and questions go.
+    pub store: Store,
+    /// Who reads tokens.
+    pub auth: Arc<Auth>,
+}
+
+/// One API: what it adds to the server.
+#[derive(Default)]
+pub struct Installed {
+    /// The issuers of tokens that the API gives out itself.
+    pub issuers: Vec<OwnIssuer>,
+    /// Request headers that its published clients send from a browser.
+    pub cors_headers: &'static [&'static str],
+    /// Its gRPC service, which is served over Connect and as JSON, too.
+    pub rpcs: Option<fn(&Services) -> RpcService>,
+    /// Its own paths.
+    pub paths: Option<MakePaths>,
+}
+
+/// Makes the router of an API's own paths.
+pub type MakePaths = Box<dyn FnOnce(&Services) -> Router + Send>;
+
+type Rpcs = BoxCloneSyncService<Request, http::Response<tonic::body::Body>, Infallible>;
+
+/// A gRPC service as `build.rs` generates it, and how it words refusals. It finds the caller and the deadline
+/// in a request's extensions.
+#[derive(Clone)]
+pub struct RpcService {
+    /// `package.Service`
+    pub name: &'static str,
+    /// A refusal in the service's own words.
+    pub refuse: fn(&Refusal) -> Status,
+    pub(super) rpcs: Rpcs,
+}
+
+impl RpcService {
+    /// From the generated server.
+    pub fn new<S>(service: S, refuse: fn(&Refusal) -> Status) -> RpcService
+    where
+        S: NamedService
+            + Service<Request, Response = http::Response<tonic::body::Body>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+    {
+        RpcService {
+            name: S::NAME,
+            refuse,
+            rpcs: BoxCloneSyncService::new(service),
+        }
+    }
+}
