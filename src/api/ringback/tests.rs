@@ -10,7 +10,7 @@ use ringback_core::limit::Limit;
 use ringback_core::number::{NumberError, NumberKind};
 use ringback_core::refusal::CodeFailure;
 use ringback_core::rights::{Rights, Scope};
-use ringback_core::{Account, Caller, Id, Keys, Number, Phone, PhoneState, Time};
+use ringback_core::{Account, Caller, Id, Keys, Number, Phone, PhoneState, Policies, Time};
 use tonic::Code;
 
 use super::search::last_of;
