@@ -11,6 +11,7 @@ mod registration;
 mod rights;
 mod ringback;
 mod times;
+mod unkept;
 mod user;
 
 use http::Method;

@@ -209,11 +209,11 @@ impl Account {
 
     /// Whether a number waits to be proven and can no longer be.
     pub(crate) fn is_stale(&self, phone: &Phone, now: Time) -> bool {
-        let question = self
+        let challenge = self
             .challenges
             .iter()
             .find(|challenge| challenge.phone == phone.id && challenge.purpose == Purpose::Verify);
-        phone.pending() && question.is_none_or(|question| question.expires_at <= now)
+        phone.pending() && challenge.is_none_or(|challenge| challenge.expires_at <= now)
     }
 
     /// Forgets such numbers.

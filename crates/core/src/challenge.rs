@@ -1,4 +1,4 @@
-//! A challenge: the standing question «what code did we send you?», kept without its answer.
+//! A challenge: that a code was asked for, kept without the code.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,7 @@ impl Purpose {
     }
 }
 
-/// An open question to one number. Holds what its code is derived from besides the key, so whoever reads
+/// That a code was asked for one number. Holds what its code is derived from besides the key, so whoever reads
 /// it learns no code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Challenge {

@@ -27,7 +27,7 @@ pub struct Event {
     pub count: u32,
 }
 
-/// A number that is recognised but not told.
+/// A number that can be recognised and not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MaskedNumber {
     /// [`Keys::pseudonym`].

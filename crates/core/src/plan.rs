@@ -89,19 +89,18 @@ impl Change {
     fn plan(&self) -> Plan<'_> {
         match self {
             Change::Update { profile, phone } => {
-                let vouches = matches!(profile.email, Some((_, true)));
                 let plan = match phone {
                     PhoneChange::Keep => Plan::new("update", Call::ChangeProfile),
                     PhoneChange::Set(set) => set.plan("update"),
                     PhoneChange::Remove => Plan::new("update", Call::Remove).held(),
                 };
-                match vouches {
-                    true => Plan {
-                        call: Call::VouchForEmail,
-                        ..plan
-                    },
-                    false => plan,
-                }
+                let vouches = matches!(profile.email, Some((_, true)));
+                let call = if vouches {
+                    Call::VouchForEmail
+                } else {
+                    plan.call
+                };
+                Plan { call, ..plan }
             }
             Change::Set(set) => set.plan("set"),
             Change::Add {

@@ -71,6 +71,8 @@ enum Kind {
     Serve,
     /// Deletes it.
     Delete,
+    /// Brings one into being in the organisation, for a user who has none.
+    Register,
 }
 
 const CALLERS: [Who; 10] = [
@@ -79,16 +81,18 @@ const CALLERS: [Who; 10] = [
 
 /// One row for each kind of call, one column for each of [`CALLERS`].
 #[rustfmt::skip]
-const TABLE: [(Kind, [Meets; 10]); 7] = [
-    // Second has the same id in another organisation, and may do there what users may.
-    //              Nobody Own     Stale   Other   Reads   Writes  Deletes Elsewhere Second  Vendor
-    (Kind::Look,   [Token, Done,   Done,   Unseen, Done,   Denied, Unseen, Unseen,   Unseen, Done]),
-    (Kind::Change, [Token, Done,   Token,  Unseen, Denied, Done,   Unseen, Unseen,   Unseen, Done]),
-    (Kind::Set,    [Token, Done,   Token,  Unseen, Denied, Done,   Unseen, Unseen,   Done,   Done]),
-    (Kind::Vouch,  [Token, Denied, Denied, Unseen, Denied, Done,   Unseen, Unseen,   Denied, Done]),
-    (Kind::Unlock, [Token, Denied, Denied, Unseen, Denied, Done,   Unseen, Unseen,   Unseen, Done]),
-    (Kind::Serve,  [Token, Denied, Denied, Unseen, Denied, Done,   Unseen, Unseen,   Denied, Done]),
-    (Kind::Delete, [Token, Denied, Denied, Unseen, Denied, Denied, Done,   Unseen,   Unseen, Done]),
+const TABLE: [(Kind, [Meets; 11]); 8] = [
+    // Same and Second have the same id in another organisation, and may do there what users may.
+    //                Nobody Own     Stale   Other   Reads   Writes  Deletes Elsewhere Same    Second  Vendor
+    (Kind::Look,     [Token, Done,   Done,   Unseen, Done,   Denied, Unseen, Unseen,   Unseen, Unseen, Done]),
+    (Kind::Change,   [Token, Done,   Token,  Unseen, Denied, Done,   Unseen, Unseen,   Unseen, Unseen, Done]),
+    (Kind::Set,      [Token, Done,   Token,  Unseen, Denied, Done,   Unseen, Unseen,   Done,   Done,   Done]),
+    (Kind::Vouch,    [Token, Denied, Denied, Unseen, Denied, Done,   Unseen, Unseen,   Denied, Denied, Done]),
+    (Kind::Unlock,   [Token, Denied, Denied, Unseen, Denied, Done,   Unseen, Unseen,   Unseen, Unseen, Done]),
+    (Kind::Serve,    [Token, Denied, Denied, Unseen, Denied, Done,   Unseen, Unseen,   Denied, Denied, Done]),
+    (Kind::Delete,   [Token, Denied, Denied, Unseen, Denied, Denied, Done,   Unseen,   Unseen, Unseen, Done]),
+    // Names nobody who is there.
+    (Kind::Register, [Token, Denied, Denied, Denied, Denied, Done,   Denied, Denied,   Denied, Denied, Done]),
 ];
 
 /// The calls of Zitadel's and of ringback's own service, of which each goes over every wire.
@@ -135,6 +139,16 @@ fn rpcs(number: &str, id: &str) -> Vec<(Kind, &'static str, Value)> {
         (Kind::Vouch, "UpdateHumanUser", json!({"phone": verified})),
         (Kind::Vouch, "AddUserPhone", verified),
         (Kind::Delete, "DeleteUser", json!({})),
+        (
+            Kind::Register,
+            "AddHumanUser",
+            json!({"organization": {"orgId": "acme"}}),
+        ),
+        (
+            Kind::Register,
+            "CreateUser",
+            json!({"organizationId": "acme", "human": {}}),
+        ),
     ]
 }
 
@@ -205,6 +219,7 @@ async fn token(app: &TestApp, who: Who, user: &str) -> Option<String> {
         Writes => claims("svc", json!({"permissions": ["user.write"]})),
         Deletes => claims("svc", json!({"permissions": ["user.delete"]})),
         Elsewhere => claims("eve", elsewhere),
+        Same => claims(user, json!({"org_id": "other"})),
         Second => claims(user, json!({"iss": SECOND, "permissions": ["user.write"]})),
         Vendor => {
             let body = json!({"clientId": "backend", "secret": SECRET});
@@ -285,6 +300,9 @@ async fn everybody_meets_what_the_table_says(database: Database) {
             let mut body = body;
             body["userId"] = user.as_str().into();
             for wire in Wire::ALL {
+                if kind == Kind::Register {
+                    body["userId"] = fresh().into();
+                }
                 if kind == Kind::Delete && expected(kind, who) == Done && wire != Wire::Grpc {
                     registered(&app, &user).await;
                 }
@@ -292,7 +310,7 @@ async fn everybody_meets_what_the_table_says(database: Database) {
                 let meant = expected(kind, who);
                 assert_eq!(met, meant, "{who:?} {wire:?} {rpc} {body}");
             }
-            if who == Second {
+            if [Same, Second].contains(&who) {
                 let shown = state_in(&app, "acme", &user).await;
                 assert_eq!(shown["user"]["details"]["sequence"], "3", "{rpc}: {shown}");
             }

@@ -74,7 +74,7 @@ impl Decider<'_> {
         Ok(waits)
     }
 
-    /// Hands out the code of the question that stands, or of a new one when none stands, too little of it
+    /// Hands out the code of the challenge that stands, or of a new one when none stands, too little of it
     /// remains or its guesses are used up. Call it after [`Decider::check_issue`].
     pub(super) fn issue_code(
         &mut self,
@@ -84,33 +84,7 @@ impl Decider<'_> {
         delivery: Delivery,
     ) -> Result<Outcome, Refusal> {
         let number = phone_or_refuse(account, phone)?.number;
-        let codes = &self.policy.codes;
-        let present = account
-            .challenge_for(phone, purpose)
-            .map(|present| present.clone());
-        let remaining = |challenge: &Challenge| challenge.expires_at.since(self.at.now);
-        let repeats = |challenge: &Challenge| {
-            remaining(challenge) >= Duration::from_secs(codes.reuse_seconds)
-                && challenge.guesses_left > 0
-                && challenge.code(self.at.keys).is_some()
-        };
-        let old = present.as_ref().map(|present| present.id);
-        let challenge = match present {
-            Some(present) if repeats(&present) => present,
-            present => {
-                // A new code for the same question brings no new guesses; a new question does.
-                let guesses = match &present {
-                    Some(present) if present.is_open(self.at.now) => present.guesses_left,
-                    Some(_) | None => codes.guesses,
-                };
-                Challenge::open(phone, purpose, guesses, codes, self.at, &mut self.ids)
-            }
-        };
-        // The one that was asked last stands last.
-        account
-            .challenges
-            .retain(|challenge| Some(challenge.id) != old);
-        account.challenges.push(challenge.clone());
+        let challenge = self.stand_challenge(account, phone, purpose);
         let mut outcome = Outcome {
             code: None,
             phone: Some(phone),
@@ -139,6 +113,38 @@ impl Decider<'_> {
             resend_after: self.resend_after(account, &number),
         });
         Ok(outcome)
+    }
+
+    /// The challenge that stands or a new one, now the account's last.
+    fn stand_challenge(&mut self, account: &mut Account, phone: Id, purpose: Purpose) -> Challenge {
+        let codes = &self.policy.codes;
+        let present = account
+            .challenge_for(phone, purpose)
+            .map(|present| present.clone());
+        let remaining = |challenge: &Challenge| challenge.expires_at.since(self.at.now);
+        let repeats = |challenge: &Challenge| {
+            remaining(challenge) >= Duration::from_secs(codes.reuse_seconds)
+                && challenge.guesses_left > 0
+                && challenge.code(self.at.keys).is_some()
+        };
+        let old = present.as_ref().map(|present| present.id);
+        let challenge = match present {
+            Some(present) if repeats(&present) => present,
+            present => {
+                // A new code of an open challenge brings no new guesses; after its end it does.
+                let guesses = match &present {
+                    Some(present) if present.is_open(self.at.now) => present.guesses_left,
+                    Some(_) | None => codes.guesses,
+                };
+                Challenge::open(phone, purpose, guesses, codes, self.at, &mut self.ids)
+            }
+        };
+        // The one that was asked last stands last.
+        account
+            .challenges
+            .retain(|challenge| Some(challenge.id) != old);
+        account.challenges.push(challenge.clone());
+        challenge
     }
 
     /// How long until the next message to the number may be asked for. A reply that returned its code has

@@ -51,7 +51,7 @@ impl Decider<'_> {
         self.remove_phone(account, phone)
     }
 
-    /// Looks at a guess: counted when it is wrong, the end of all counting and of the question when it is
+    /// Looks at a guess: counted when it is wrong, the end of all counting and of the challenge when it is
     /// right. `None` is a number that does not exist, which is answered like any other wrong guess.
     pub(super) fn submit_code(
         &mut self,

@@ -75,17 +75,17 @@ impl World {
         self.primary(user).number.as_str() == number
     }
 
-    /// The question about a number that an answer verifies, or removes.
-    fn question(&self, user: &str, number: &str, purpose: Purpose) -> &Challenge {
+    /// The challenge about a number that an answer verifies, or removes.
+    fn challenge_about(&self, user: &str, number: &str, purpose: Purpose) -> &Challenge {
         let phone = self.held(user, number).id;
-        let mut questions = self.account(user).challenges.iter();
-        questions
-            .find(|question| question.phone == phone && question.purpose == purpose)
+        let mut challenges = self.account(user).challenges.iter();
+        challenges
+            .find(|challenge| challenge.phone == phone && challenge.purpose == purpose)
             .expect("must be asked")
     }
 
     fn code_for(&self, user: &str, number: &str, purpose: Purpose) -> String {
-        let code = self.question(user, number, purpose).code(&self.keys);
+        let code = self.challenge_about(user, number, purpose).code(&self.keys);
         code.expect("its key must be there").reveal().to_owned()
     }
 
@@ -256,11 +256,14 @@ fn a_pending_number_that_is_added_is_the_accounts() {
     for ask in [preverify(TWO), change(TWO)] {
         let mut world = world.clone();
         world.does(&own("ann"), "ann", ask);
-        let question = world.question("ann", TWO, Purpose::Verify).clone();
+        let challenge = world.challenge_about("ann", TWO, Purpose::Verify).clone();
         let decision = world.act(&own("ann"), "ann", add_by(TWO, None));
         assert_eq!(kinds(&decision), [EventKind::PhoneAdded]);
         assert_eq!(world.state("ann", TWO), Some(PhoneState::Unverified));
-        assert_eq!(*world.question("ann", TWO, Purpose::Verify), question);
+        assert_eq!(
+            *world.challenge_about("ann", TWO, Purpose::Verify),
+            challenge
+        );
         world.proves("ann", TWO);
         assert!(world.primary_is("ann", ONE));
     }
@@ -389,7 +392,9 @@ fn a_verified_number_is_not_asked_beforehand() {
 fn a_pending_number_that_was_never_proven_is_forgotten() {
     let mut world = World::unlimited().with_fillers("ann", 4);
     world.does(&own("ann"), "ann", preverify(ONE));
-    let end = world.question("ann", ONE, Purpose::Verify).expires_at;
+    let end = world
+        .challenge_about("ann", ONE, Purpose::Verify)
+        .expires_at;
     // Asking to remove it does not keep it.
     world.pass(300);
     let phone = world.held("ann", ONE).id;
@@ -405,7 +410,7 @@ fn a_pending_number_that_was_never_proven_is_forgotten() {
     world.does(&own("ann"), "ann", add(TWO));
     assert_eq!(world.find_held("ann", ONE), None);
     let challenges = &world.account("ann").challenges;
-    assert!(challenges.iter().all(|question| question.phone != phone));
+    assert!(challenges.iter().all(|challenge| challenge.phone != phone));
     assert_eq!(world.account("ann").phones.len(), 5);
 }
 

@@ -16,7 +16,7 @@ fn a_code_is_submitted_by_question_by_number_or_for_the_latest() {
     for number in [ONE, TWO, THREE] {
         let world = asked();
         let code = world.code_for("ann", number, Purpose::Verify);
-        let challenge = world.question("ann", number, Purpose::Verify).id;
+        let challenge = world.challenge_about("ann", number, Purpose::Verify).id;
         let latest = (number == THREE).then_some(Which::Latest);
         let ways = [Which::Challenge(challenge), of(number)];
         for which in ways.into_iter().chain(latest) {
@@ -105,12 +105,16 @@ fn a_number_that_was_added_for_later_has_no_code() {
 fn the_right_code_of_another_question_is_wrong() {
     let mut world = asked();
     let code = world.code_for("ann", TWO, Purpose::Verify);
-    let one = world.question("ann", ONE, Purpose::Verify).id;
+    let one = world.challenge_about("ann", ONE, Purpose::Verify).id;
     for which in [Which::Challenge(one), of(ONE), of(THREE), Which::Latest] {
         let failure = world.misses("ann", confirm(which, &code));
         assert_eq!(failure, CodeFailure::Wrong);
     }
-    let guesses = |number| world.question("ann", number, Purpose::Verify).guesses_left;
+    let guesses = |number| {
+        world
+            .challenge_about("ann", number, Purpose::Verify)
+            .guesses_left
+    };
     assert_eq!((guesses(ONE), guesses(TWO), guesses(THREE)), (3, 5, 3));
 }
 
@@ -178,7 +182,7 @@ fn two_accounts_that_wait_for_one_number_never_change_each_other() {
 #[test]
 fn wrong_guesses_count_for_the_question_and_the_number_whichever_way() {
     let mut world = asked();
-    let challenge = world.question("ann", TWO, Purpose::Verify).id;
+    let challenge = world.challenge_about("ann", TWO, Purpose::Verify).id;
     let mut code = world.code_for("ann", TWO, Purpose::Verify);
     world.does(&own("ann"), "ann", preverify(TWO));
     let right = code.clone();
@@ -191,8 +195,8 @@ fn wrong_guesses_count_for_the_question_and_the_number_whichever_way() {
         assert_eq!(refusal, Refusal::CodeRefused(CodeFailure::Shape));
         let failure = world.misses("ann", confirm(which, &code));
         assert_eq!(failure, CodeFailure::Wrong);
-        let question = world.question("ann", TWO, Purpose::Verify);
-        assert_eq!(u32::from(question.guesses_left), 5 - count);
+        let challenge = world.challenge_about("ann", TWO, Purpose::Verify);
+        assert_eq!(u32::from(challenge.guesses_left), 5 - count);
         assert_eq!(world.failures("ann", TWO).count, count);
     }
     let failure = world.misses("ann", confirm(of(TWO), &right));
@@ -207,13 +211,13 @@ fn wrong_guesses_count_for_the_question_and_the_number_whichever_way() {
 fn a_code_is_dead_from_its_end_on_whichever_way() {
     let mut world = asked();
     let code = world.code_for("ann", THREE, Purpose::Verify);
-    let question = world.question("ann", THREE, Purpose::Verify).clone();
-    world.now = question.expires_at;
-    for which in [Which::Challenge(question.id), of(THREE), Which::Latest] {
+    let challenge = world.challenge_about("ann", THREE, Purpose::Verify).clone();
+    world.now = challenge.expires_at;
+    for which in [Which::Challenge(challenge.id), of(THREE), Which::Latest] {
         let failure = world.misses("ann", confirm(which, &code));
         assert_eq!(failure, CodeFailure::Expired);
     }
-    world.now = question.expires_at - MICROSECOND;
+    world.now = challenge.expires_at - MICROSECOND;
     world.does(&own("ann"), "ann", confirm(of(THREE), &code));
 }
 

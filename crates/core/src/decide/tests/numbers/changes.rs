@@ -233,7 +233,7 @@ fn the_next_number_is_forgotten_with_the_one_that_it_was_to_replace() {
         let mut world = world.clone();
         let old = world.held("ann", TWO).id;
         let code = world.code_for("ann", TWO, Purpose::Verify);
-        let challenge = world.question("ann", TWO, Purpose::Verify).id;
+        let challenge = world.challenge_about("ann", TWO, Purpose::Verify).id;
         world.does(&caller, "ann", action.clone());
         assert_eq!(world.account("ann").phone(old), None, "{action:?}");
         let late = confirm(Which::Challenge(challenge), &code);

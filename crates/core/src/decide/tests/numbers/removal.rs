@@ -19,12 +19,12 @@ impl World {
         )
     }
 
-    /// The right answer to the question whether a number shall go.
+    /// The right answer to the challenge whether a number shall go.
     fn removal(&self, user: &str, number: &str) -> Action {
-        let question = self.question(user, number, Purpose::Remove);
+        let challenge = self.challenge_about(user, number, Purpose::Remove);
         Action::Change(Change::ConfirmRemoval {
-            phone: question.phone,
-            challenge: question.id,
+            phone: challenge.phone,
+            challenge: challenge.id,
             guess: Guess(self.code_for(user, number, Purpose::Remove)),
         })
     }
@@ -41,22 +41,23 @@ fn a_removal_asks_the_number_itself_and_removes_nothing() {
         Action::Change(Change::RequestRemoval { phone }),
     );
     assert_eq!(kinds(&decision), [EventKind::CodeSent]);
-    let question = world.challenge("ann");
-    assert_eq!(question.purpose, Purpose::Remove);
+    let challenge = world.challenge("ann");
+    assert_eq!(challenge.purpose, Purpose::Remove);
     let [message] = decision.messages.as_slice() else {
         panic!("must be one message: {:?}", decision.messages)
     };
-    let challenge = question.id;
+    let expires_at = challenge.expires_at;
+    let challenge = challenge.id;
     assert_eq!(message.kind, MessageKind::RemovalCode { challenge });
     assert_eq!(message.number.as_str(), TWO);
-    assert_eq!(message.expires_at, question.expires_at);
+    assert_eq!(message.expires_at, expires_at);
     let reply = decision.result.expect("must succeed");
     assert_eq!(
         (reply.phone, reply.challenge, reply.code),
         (Some(phone), Some(challenge), None)
     );
     assert_eq!(world.account("ann").phones, before.phones);
-    // Asked again, it is the same question.
+    // Asked again, it is the same challenge.
     let again = world.asks_removal("ann", TWO);
     assert_eq!(again.challenge, Some(challenge));
 }
@@ -110,7 +111,7 @@ fn the_answer_to_another_question_removes_nothing() {
     let asked = world.asks_removal("ann", TWO).challenge;
     let other = world.asks_removal("ann", THREE).challenge;
     let (asked, other) = asked.zip(other).expect("must be asked");
-    let verifies = world.question("ann", THREE, Purpose::Verify).id;
+    let verifies = world.challenge_about("ann", THREE, Purpose::Verify).id;
     let code = world.code_for("ann", TWO, Purpose::Remove);
     let nothing = world.name_of_nothing();
     for (phone, challenge) in [
@@ -163,8 +164,8 @@ fn the_codes_of_verification_and_removal_do_not_stand_in_for_each_other() {
     world.does(&own("ann"), "ann", add(ONE));
     world.asks_removal("ann", ONE);
     let phone = world.held("ann", ONE).id;
-    let verify = world.question("ann", ONE, Purpose::Verify).clone();
-    let remove = world.question("ann", ONE, Purpose::Remove).clone();
+    let verify = world.challenge_about("ann", ONE, Purpose::Verify).clone();
+    let remove = world.challenge_about("ann", ONE, Purpose::Remove).clone();
     let verifies = world.code_for("ann", ONE, Purpose::Verify);
     let removes = world.code_for("ann", ONE, Purpose::Remove);
     assert_ne!(verifies, removes, "the example needs two codes");
@@ -199,7 +200,7 @@ fn the_codes_of_verification_and_removal_do_not_stand_in_for_each_other() {
         // The account's own pause would stand in the way of the next one.
         world.pass(20);
     }
-    // Verification answers one question and leaves the other.
+    // Verification answers one challenge and leaves the other.
     world.proves("ann", ONE);
     assert_eq!(world.challenge("ann").id, remove.id);
     let removal = world.removal("ann", ONE);

@@ -22,7 +22,7 @@ fn busy() -> World {
 fn verbs(world: &World) -> Vec<Action> {
     let [one, three] = [ONE, THREE].map(|number| world.held("ann", number).id);
     let code = |number| world.code_for("ann", number, Purpose::Verify);
-    let two = world.question("ann", TWO, Purpose::Verify).id;
+    let two = world.challenge_about("ann", TWO, Purpose::Verify).id;
     let mut verbs = sending(world);
     verbs.extend([
         add_by(&filler(0), RETURN),
@@ -33,7 +33,7 @@ fn verbs(world: &World) -> Vec<Action> {
         confirm(Which::Latest, &code(THREE)),
         Action::Change(Change::ConfirmRemoval {
             phone: three,
-            challenge: world.question("ann", THREE, Purpose::Remove).id,
+            challenge: world.challenge_about("ann", THREE, Purpose::Remove).id,
             guess: Guess(world.code_for("ann", THREE, Purpose::Remove)),
         }),
         Action::Change(Change::Remove {
@@ -278,8 +278,8 @@ fn a_number_added_again_is_told_the_limit_that_lasts_longest() {
 #[test]
 fn a_spent_question_is_not_repeated_before_it_ends() {
     let mut world = busy();
-    for question in &mut world.account_mut("ann").challenges {
-        question.guesses_left = 0;
+    for challenge in &mut world.account_mut("ann").challenges {
+        challenge.guesses_left = 0;
     }
     world.pass(590);
     let spent = limited(Limit::Guesses, 10);
@@ -385,7 +385,7 @@ fn nothing_shows_a_code_or_a_number() {
         .account("ann")
         .challenges
         .iter()
-        .filter_map(|question| Some(question.code(&world.keys)?.reveal().to_owned()))
+        .filter_map(|challenge| Some(challenge.code(&world.keys)?.reveal().to_owned()))
         .collect();
     assert_eq!(codes.len(), 4);
     for action in verbs(&world) {
