@@ -1,5 +1,6 @@
 //! How requests arrive: what every wire carries, TLS, and what clients may hold.
 
 mod bounds;
+mod early_answers;
 pub mod tls;
 pub mod wire;
