@@ -2,6 +2,7 @@
 
 mod body;
 mod call;
+mod compression;
 mod connect;
 mod connection;
 mod content_type;

@@ -9,6 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header, request::Parts};
 use http_body_util::BodyExt;
 use ringback_core::Refusal;
@@ -18,7 +19,7 @@ use tracing::Instrument;
 
 use super::body::Room;
 use super::call::{self, Deadline, Reply};
-use super::connect::{self, Codec};
+use super::connect::{self, Codec, Query};
 use super::content_type::ContentType;
 use super::cors::Cors;
 use super::grpc::{self, Framing};
@@ -35,7 +36,6 @@ const ACCEPTED: HeaderValue = HeaderValue::from_static(
     "application/grpc, application/grpc+proto, application/grpc-web, application/grpc-web+proto, \
      application/grpc-web-text, application/grpc-web-text+proto, application/json, application/proto",
 );
-const POST: HeaderValue = HeaderValue::from_static("POST");
 
 /// Where a request came from, put into its extensions by the listener.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +62,8 @@ struct Inner {
 enum Protocol<'a, 'p> {
     Grpc(Framing, &'a Rpc),
     Connect(Codec, &'a Rpc),
+    /// Connect's `GET`.
+    ConnectGet(Codec, &'a Rpc, Query),
     /// With the values in the path.
     Rest(&'a Binding, Vec<&'p str>),
     /// gRPC's health and reflection.
@@ -185,18 +187,19 @@ impl Inner {
             Protocol::Grpc(framing, rpc) => {
                 let timeout = grpc::timeout(&head.headers)
                     .map_err(|refusal| (self.service(rpc).refuse)(&refusal));
-                let message = grpc::read(framing, body);
+                let message = grpc::read(framing, &head.headers, body);
                 match self.call(rpc, &head, timeout, message).await {
                     Ok(reply) => grpc::write(framing, reply),
                     Err(status) => grpc::refuse(framing, &status),
                 }
             }
             Protocol::Connect(codec, rpc) => {
-                let timeout = connect::timeout(&head.headers);
                 let message = connect::read(codec, rpc, &head.headers, body);
-                let outcome = self.call(rpc, &head, timeout, message).await;
-                let response = outcome.and_then(|reply| connect::write(codec, rpc, &reply));
-                response.unwrap_or_else(|status| error::connect(&status))
+                self.connect(codec, rpc, &head, message).await
+            }
+            Protocol::ConnectGet(codec, rpc, query) => {
+                let message = async { query.message(codec, rpc) };
+                self.connect(codec, rpc, &head, message).await
             }
             Protocol::Rest(binding, values) => {
                 let timeout = grpc::timeout(&head.headers)
@@ -207,6 +210,19 @@ impl Inner {
                 response.unwrap_or_else(|Failure { status, http }| error::status_as(&status, http))
             }
         }
+    }
+
+    async fn connect(
+        &self,
+        codec: Codec,
+        rpc: &Rpc,
+        head: &Parts,
+        message: impl Future<Output = Result<Bytes, Status>>,
+    ) -> Response {
+        let timeout = connect::timeout(&head.headers);
+        let outcome = self.call(rpc, head, timeout, message).await;
+        let response = outcome.and_then(|reply| connect::write(codec, rpc, &reply));
+        response.unwrap_or_else(|status| error::connect(&status))
     }
 
     fn service(&self, rpc: &Rpc) -> &RpcService {
@@ -246,8 +262,24 @@ impl Inner {
             };
         };
         // These two are HTTP's own refusals and have no form in gRPC or Connect.
+        if let Known::Rpc(rpc) = known
+            && rpc.reads
+            && head.method == Method::GET
+        {
+            return match Query::read(head.uri.query().unwrap_or_default()) {
+                Err(status) => Protocol::refuse(error::connect(&status)),
+                Ok(query) => match query.codec() {
+                    Some(codec) => Protocol::ConnectGet(codec, rpc, query),
+                    None => Protocol::refuse(not_accepted()),
+                },
+            };
+        }
         if head.method != Method::POST {
-            return Protocol::refuse(bare(StatusCode::METHOD_NOT_ALLOWED, header::ALLOW, POST));
+            let allowed = match known {
+                Known::Rpc(rpc) if rpc.reads => HeaderValue::from_static("GET, POST"),
+                Known::Rpc(_) | Known::NoSuchRpc => HeaderValue::from_static("POST"),
+            };
+            return Protocol::refuse(bare(StatusCode::METHOD_NOT_ALLOWED, header::ALLOW, allowed));
         }
         let codec = match kind {
             ContentType::Json => Some(Codec::Json),
@@ -263,11 +295,7 @@ impl Inner {
             (None, Some(_), Known::NoSuchRpc) => {
                 Protocol::refuse(error::connect(&no_such_rpc(path)))
             }
-            (None, None, _) => Protocol::refuse(bare(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                HeaderName::from_static("accept-post"),
-                ACCEPTED,
-            )),
+            (None, None, _) => Protocol::refuse(not_accepted()),
         }
     }
 
@@ -277,7 +305,7 @@ impl Inner {
         rpc: &Rpc,
         head: &Parts,
         timeout: Result<Option<Duration>, E>,
-        message: impl Future<Output = Result<bytes::Bytes, E>>,
+        message: impl Future<Output = Result<Bytes, E>>,
     ) -> Result<Reply, E> {
         let service = self.service(rpc);
         let started = Instant::now();
@@ -288,14 +316,25 @@ impl Inner {
             let message = message.await?;
             Ok(call::unary(service, rpc, caller, deadline, message).await?)
         };
-        match deadline {
-            None => call.await,
-            Some(Deadline(end)) => match tokio::time::timeout_at(end.into(), call).await {
-                Ok(outcome) => outcome,
-                Err(_) => Err((service.refuse)(&Refusal::DeadlineExceeded).into()),
-            },
+        let Some(Deadline(end)) = deadline else {
+            return call.await;
+        };
+        let passed = || Err((service.refuse)(&Refusal::DeadlineExceeded).into());
+        // A call whose time is up is not begun, however fast it would be.
+        if end <= Instant::now() {
+            return passed();
         }
+        let in_time = tokio::time::timeout_at(end.into(), call).await;
+        in_time.unwrap_or_else(|_| passed())
     }
+}
+
+fn not_accepted() -> Response {
+    bare(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        HeaderName::from_static("accept-post"),
+        ACCEPTED,
+    )
 }
 
 fn no_such_rpc(path: &str) -> Status {

@@ -6,7 +6,7 @@ use axum::{body::Body, response::Response};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::stream::iter;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body_util::StreamBody;
 use hyper::body::Frame;
 use ringback_core::Refusal;
@@ -14,12 +14,15 @@ use tonic::Status;
 
 use super::body::{BODY_LIMIT, Unread, read_body};
 use super::call::{APPLICATION_GRPC, PREFIX, Reply};
+use super::compression::{self, Encoding};
 use super::content_type::ContentType;
 use super::copy_metadata;
 
 const APPLICATION_WEB: HeaderValue = HeaderValue::from_static("application/grpc-web+proto");
 const APPLICATION_WEB_TEXT: HeaderValue =
     HeaderValue::from_static("application/grpc-web-text+proto");
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 /// The flag of the frame that holds a gRPC-web response's trailers.
 const TRAILERS: u8 = 0x80;
 
@@ -73,7 +76,11 @@ pub(super) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> 
 }
 
 /// The one message of a request.
-pub(super) async fn read(framing: Framing, body: Body) -> Result<Bytes, Status> {
+pub(super) async fn read(
+    framing: Framing,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Bytes, Status> {
     let most = BODY_LIMIT + PREFIX;
     let (most, text) = match framing {
         // Padding may stand after each part.
@@ -85,7 +92,7 @@ pub(super) async fn read(framing: Framing, body: Body) -> Result<Bytes, Status> 
         true => decode(&body).ok_or_else(|| Status::invalid_argument("the body is not base64"))?,
         false => body,
     };
-    one_message(body)
+    one_message(body, Encoding::of(headers, GRPC_ENCODING))
 }
 
 /// Base64 whose parts may each have padding of their own.
@@ -104,18 +111,23 @@ fn decode(text: &[u8]) -> Option<Bytes> {
     Some(bytes.into())
 }
 
-fn one_message(mut body: Bytes) -> Result<Bytes, Status> {
+/// `encoding` is that of a message that says to be compressed.
+fn one_message(mut body: Bytes, encoding: Result<Encoding, Status>) -> Result<Bytes, Status> {
     let Some(&[flag, a, b, c, d]) = body.first_chunk::<PREFIX>() else {
         return Err(match body.is_empty() {
             true => Status::unimplemented("the call has no message; send one"),
             false => Unread::Broken.status(),
         });
     };
-    if flag != 0 {
-        return Err(Status::unimplemented(
-            "compressed messages are not accepted",
-        ));
-    }
+    let encoding = match (flag, encoding) {
+        (0, _) => Encoding::Identity,
+        (1, Ok(Encoding::Identity)) => {
+            let text = "the message is compressed, and grpc-encoding does not say how";
+            return Err(Status::internal(text));
+        }
+        (1, encoding) => encoding?,
+        (_, _) => return Err(Status::internal("the message has flags that are unknown")),
+    };
     let length = u32::from_be_bytes([a, b, c, d]) as usize;
     if length > BODY_LIMIT {
         return Err(Unread::TooLarge(BODY_LIMIT).status());
@@ -123,7 +135,7 @@ fn one_message(mut body: Bytes) -> Result<Bytes, Status> {
     let message = body.split_off(PREFIX);
     match message.len().cmp(&length) {
         std::cmp::Ordering::Less => Err(Unread::Broken.status()),
-        std::cmp::Ordering::Equal => Ok(message),
+        std::cmp::Ordering::Equal => encoding.unpack(message),
         std::cmp::Ordering::Greater => Err(Status::unimplemented(
             "the call has more than one message; send one",
         )),
@@ -149,10 +161,10 @@ pub(super) fn write(framing: Framing, reply: Reply) -> Response {
         }
     };
     let mut response = Response::new(body);
-    copy_metadata(&reply.headers, response.headers_mut(), "");
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, framing.content_type());
+    let headers = response.headers_mut();
+    copy_metadata(&reply.headers, headers, "");
+    headers.insert(header::CONTENT_TYPE, framing.content_type());
+    headers.insert(GRPC_ACCEPT_ENCODING, compression::ACCEPTED);
     response
 }
 
@@ -177,9 +189,9 @@ fn with_trailers(message: &[u8], trailers: &HeaderMap) -> Bytes {
 /// The response to a call that was refused: its status stands in the headers.
 pub(super) fn refuse(framing: Framing, status: &Status) -> Response {
     let mut response: Response = status.clone().into_http();
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, framing.content_type());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, framing.content_type());
+    headers.insert(GRPC_ACCEPT_ENCODING, compression::ACCEPTED);
     response
 }
 
@@ -230,8 +242,10 @@ mod tests {
 
     #[test]
     fn a_call_has_exactly_one_message() {
-        let code =
-            |bytes: &'static [u8]| one_message(Bytes::from_static(bytes)).map_err(|s| s.code());
+        let code = |bytes: &'static [u8]| {
+            let encoding = Ok(Encoding::Identity);
+            one_message(Bytes::from_static(bytes), encoding).map_err(|s| s.code())
+        };
         assert_eq!(code(b"\0\0\0\0\x02ab"), Ok(Bytes::from_static(b"ab")));
         assert_eq!(code(b"\0\0\0\0\0"), Ok(Bytes::new()));
         assert_eq!(code(b""), Err(tonic::Code::Unimplemented));

@@ -72,7 +72,8 @@ pub(super) fn bind_query(
     Ok(())
 }
 
-fn decode(text: &str) -> Result<String, Status> {
+/// A name or value of a query.
+pub(super) fn decode(text: &str) -> Result<String, Status> {
     let spaced = text.replace('+', " ");
     percent_decode_str(&spaced)
         .decode_utf8()
@@ -163,6 +164,7 @@ mod tests {
                 .collect(),
             rpc: Arc::new(Rpc {
                 service: 0,
+                reads: false,
                 uri: Uri::from_static("/test"),
                 output: input.clone(),
                 input,

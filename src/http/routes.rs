@@ -6,7 +6,10 @@ use std::{
 };
 
 use http::{Method, Uri};
-use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
+};
+use prost_types::method_options::IdempotencyLevel;
 
 use crate::proto;
 
@@ -17,6 +20,8 @@ pub(super) struct Rpc {
     pub(super) service: usize,
     /// `/package.Service/Method`
     pub(super) uri: Uri,
+    /// Whether it only reads, so that a GET of Connect may call it.
+    pub(super) reads: bool,
     pub(super) input: MessageDescriptor,
     pub(super) output: MessageDescriptor,
 }
@@ -77,7 +82,7 @@ pub(super) struct Routes {
 }
 
 /// What a path under a known service means.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Known<'a> {
     Rpc(&'a Rpc),
     /// The service is ours and has no such unary method.
@@ -119,6 +124,7 @@ impl Routes {
                 let rpc = Arc::new(Rpc {
                     service: index,
                     uri: Uri::try_from(&path).map_err(|error| format!("{path}: {error}"))?,
+                    reads: only_reads(&method),
                     input: method.input(),
                     output: method.output(),
                 });
@@ -293,6 +299,13 @@ impl Node {
         }
         found
     }
+}
+
+/// Whether the proto marks the method with `idempotency_level = NO_SIDE_EFFECTS`.
+fn only_reads(method: &MethodDescriptor) -> bool {
+    let options = method.method_descriptor_proto().options.as_ref();
+    let level = options.map(|options| options.idempotency_level());
+    level == Some(IdempotencyLevel::NoSideEffects)
 }
 
 /// `a.b.c` as fields, each name in proto or JSON spelling.

@@ -296,7 +296,7 @@ async fn connect_refuses_what_it_cannot_read() {
         ),
         (
             &json,
-            ("content-encoding", "gzip"),
+            ("content-encoding", "br"),
             b"{}",
             501,
             "unimplemented",

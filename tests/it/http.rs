@@ -1,5 +1,7 @@
 //! How requests arrive: what every wire carries, TLS, and what clients may hold.
 
 mod bounds;
+mod conformance;
+mod early_answers;
 pub mod tls;
 pub mod wire;

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
 use crate::app::TestApp;
@@ -177,7 +177,7 @@ async fn grpc_and_grpc_web_speak_tls() {
     let refused = Wire::Grpc
         .refused(&app, "AddUserPhone", &app.manager("acme"), body)
         .await;
-    assert_eq!(refused.id(), "account_not_found");
+    assert_eq!(refused.id(), "ACCOUNT_NOT_FOUND");
     let kinds = ["application/grpc-web+proto", "application/json"];
     let client = client(&issued.authority()).build().expect("a client");
     for kind in kinds {
@@ -223,7 +223,10 @@ async fn silence_after_tls_ends_within_15_s() {
     let mut roots = RootCertStore::empty();
     let authority = CertificateDer::from(issued.authority.der().to_vec());
     roots.add(authority).expect("an authority");
-    let config = ClientConfig::builder()
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
     let connector = TlsConnector::from(Arc::new(config));

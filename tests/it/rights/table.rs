@@ -32,6 +32,8 @@ enum Who {
     Deletes,
     /// With a role of another organisation.
     Elsewhere,
+    /// Of another organisation, with the same id.
+    Same,
     /// Of another issuer, with the same subject.
     Second,
     /// A back end with an environment token.
@@ -52,7 +54,7 @@ enum Meets {
 }
 
 use Meets::{Denied, Done, Token, Unseen};
-use Who::{Deletes, Elsewhere, Nobody, Other, Own, Reads, Second, Stale, Vendor, Writes};
+use Who::{Deletes, Elsewhere, Nobody, Other, Own, Reads, Same, Second, Stale, Vendor, Writes};
 
 /// What a call does with an account that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +77,8 @@ enum Kind {
     Register,
 }
 
-const CALLERS: [Who; 10] = [
-    Nobody, Own, Stale, Other, Reads, Writes, Deletes, Elsewhere, Second, Vendor,
+const CALLERS: [Who; 11] = [
+    Nobody, Own, Stale, Other, Reads, Writes, Deletes, Elsewhere, Same, Second, Vendor,
 ];
 
 /// One row for each kind of call, one column for each of [`CALLERS`].
