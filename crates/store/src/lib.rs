@@ -12,7 +12,7 @@
 //! | statements | `sql`, `writes`, `table`, `rows`, `entity` |
 //! | one account, lists | `lookup`, `lists`, `turns`, `matching`, `fold` |
 //! | messages | `outbox` |
-//! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint` |
+//! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint`, `reserve` |
 
 mod address;
 mod backup;
@@ -40,6 +40,7 @@ mod query;
 mod query_plans;
 mod queues;
 mod readiness;
+mod reserve;
 mod rows;
 mod schema;
 mod session;

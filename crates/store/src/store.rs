@@ -14,6 +14,7 @@ use crate::line::Line;
 use crate::pooler::{self, Between};
 use crate::queues::{Lane, Lookups, metric, queue_of, start};
 use crate::readiness::Readiness;
+use crate::reserve::Reserve;
 use crate::turns::Lists;
 use crate::{OpenError, Rules, Settings, Shared, Source, checkpoint, schema, sql};
 
@@ -52,13 +53,14 @@ impl Store {
             (0, _) => 1,
             (lanes, _) => lanes,
         };
-        let (log, due) = match backend {
-            DbBackend::Sqlite => {
-                let (log, due) = checkpoint::Log::new();
-                (Some(log), Some(due))
-            }
-            _ => (None, None),
-        };
+        let line =
+            || -> LaneLine { Arc::new(Mutex::new(Line::new(dialer.clone(), Purpose::Keys))) };
+        let jobs = line();
+        let copied = dialer.file().map(|database| {
+            let line = Line::new(dialer.clone(), Purpose::Keys);
+            checkpoint::Log::new(line, jobs.clone(), database)
+        });
+        let (log, copying) = copied.unzip();
         let shared = Arc::new(Shared {
             dialer: dialer.clone(),
             sql: sql::Sql::new(backend),
@@ -68,13 +70,9 @@ impl Store {
             messages: Default::default(),
             log,
         });
-        if let Some((log, due)) = shared.log.as_ref().zip(due) {
-            let line = Line::new(dialer.clone(), Purpose::Keys);
-            start(checkpoint::run(line, log.rows.clone(), due));
+        if let Some(copying) = copying {
+            start(copying.run());
         }
-        let line =
-            || -> LaneLine { Arc::new(Mutex::new(Line::new(dialer.clone(), Purpose::Keys))) };
-        let jobs = line();
         let bound = settings.lane_bound.max(1);
         let lanes = (0..lanes).map(|_| {
             // SQLite has one writer, so all that writes shares its line and waits there in order.
@@ -185,8 +183,9 @@ impl Store {
     /// Copies what was committed into an SQLite file, so that nothing is left beside it. For the end, when
     /// nothing is written any more; what cannot be copied stays in the log, where the next start finds it.
     pub async fn close(&self) {
-        if self.shared.sql.backend == DbBackend::Sqlite {
-            checkpoint::copy(&mut *self.jobs.lock().await, checkpoint::TO_ITS_END).await;
+        if let Some(file) = self.shared.dialer.file() {
+            Reserve::beside(file).give_up();
+            let _ = checkpoint::copy(&mut *self.jobs.lock().await, checkpoint::TO_ITS_END).await;
         }
     }
 
