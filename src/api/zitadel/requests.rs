@@ -339,7 +339,7 @@ fn address(
 fn first_phone(phone: Option<SetHumanPhone>) -> Result<Option<SetPhone>, Refusal> {
     phone
         .filter(|phone| !phone.phone.is_empty() || phone.verification.is_some())
-        .map(|phone| set_human_phone(phone))
+        .map(set_human_phone)
         .transpose()
 }
 
