@@ -2,6 +2,7 @@
 
 mod auth;
 mod check;
+mod cors;
 mod error;
 mod layers;
 mod organizations;
@@ -20,6 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
 pub use auth::{AuthSection, IssuerSection, Permission, Trust};
+pub use cors::CorsSection;
 pub use error::{ConfigError, Problem};
 use layers::Layers;
 pub use organizations::{OrganizationSection, OwnNumbers};
@@ -263,33 +265,6 @@ pub enum LogFormat {
     Json,
     /// For people.
     Text,
-}
-
-/// `[cors]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CorsSection {
-    /// Origins, where `:*` is any port and `*` alone is any origin.
-    pub allowed_origins: Vec<String>,
-}
-
-impl CorsSection {
-    /// Whether pages of this origin may call.
-    pub fn allows(&self, origin: &str) -> bool {
-        self.allowed_origins.iter().any(|allowed| {
-            let any_port = allowed.strip_suffix(":*").is_some_and(|host| {
-                let port = origin.strip_prefix(host).map(|rest| rest.strip_prefix(':'));
-                match port {
-                    Some(Some(port)) => {
-                        !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
-                    }
-                    Some(None) => origin == host,
-                    None => false,
-                }
-            });
-            allowed == "*" || allowed == origin || any_port
-        })
-    }
 }
 
 /// The variables of this process that may be configuration, for [`Config::load`].

@@ -5,7 +5,7 @@ mod auth;
 use reqwest::Url;
 use secrecy::ExposeSecret;
 
-use super::{Api, Config, ConfigError, RouteName, VendorClient};
+use super::{Api, Config, ConfigError, RouteName, VendorClient, cors};
 
 impl Config {
     /// Says everything that keeps the whole program, APIs and delivery, from starting.
@@ -270,21 +270,28 @@ impl Config {
 
     fn judge_cors(&self, error: &mut ConfigError) {
         for origin in &self.cors.allowed_origins {
-            let plain = origin.strip_suffix(":*").unwrap_or(origin);
-            // An origin is written without the slash that an address ends in.
-            let is_origin =
-                web_address(plain).is_some_and(|url| url.origin().ascii_serialization() == plain);
-            if origin != "*" && !is_origin {
+            if !cors::is_pattern(origin) {
                 error.add(
                     "cors.allowed_origins",
-                    format!("{origin} is no origin; write https://HOST or https://HOST:PORT, or \"*\" for any"),
+                    format!(
+                        "{origin} is no origin; write https://HOST, https://HOST:PORT, https://*.DOMAIN, or \"*\" \
+                         for any"
+                    ),
+                );
+            }
+        }
+        for name in &self.cors.allowed_headers {
+            if name.parse::<http::HeaderName>().is_err() {
+                error.add(
+                    "cors.allowed_headers",
+                    format!("{name:?} is no name of a header"),
                 );
             }
         }
     }
 }
 
-fn web_address(text: &str) -> Option<Url> {
+pub(super) fn web_address(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     (matches!(url.scheme(), "https" | "http") && url.has_host()).then_some(url)
 }

@@ -16,20 +16,35 @@ const VARY: HeaderValue = HeaderValue::from_static(
     "origin, access-control-request-method, access-control-request-headers",
 );
 
-/// Request headers of the published clients of Zitadel, gRPC-web and Connect.
-const HEADERS: [&str; 12] = [
+/// Request headers of the published clients of Zitadel, gRPC-web and Connect, and of what is wrapped around
+/// clients: tracing, and names of requests.
+const HEADERS: [&str; 26] = [
     "accept",
     "accept-language",
     "authorization",
+    "baggage",
+    "cache-control",
+    "connect-accept-encoding",
+    "connect-content-encoding",
     "connect-protocol-version",
     "connect-timeout-ms",
+    "content-encoding",
     "content-type",
+    "grpc-accept-encoding",
+    "grpc-encoding",
     "grpc-timeout",
+    "idempotency-key",
+    "pragma",
+    "sentry-trace",
+    "traceparent",
+    "tracestate",
+    "x-client-info",
+    "x-correlation-id",
     "x-grpc-web",
+    "x-request-id",
     "x-requested-with",
     "x-user-agent",
     "x-zitadel-orgid",
-    "custom-locale",
 ];
 
 /// Response headers that pages may read.
@@ -54,8 +69,11 @@ pub(super) struct Cors {
 
 impl Cors {
     /// `more` are request headers of the APIs that are served.
-    pub(super) fn new<'a>(allowed: CorsSection, more: impl Iterator<Item = &'a str>) -> Cors {
-        let headers: BTreeSet<&str> = HEADERS.into_iter().chain(more).collect();
+    pub(super) fn new(allowed: CorsSection, more: impl Iterator<Item = &'static str>) -> Cors {
+        let known = HEADERS.into_iter().chain(more).map(str::to_owned);
+        let own = allowed.allowed_headers.iter().cloned();
+        let headers: BTreeSet<String> = known.chain(own).collect();
+        let headers = list(headers.iter().map(String::as_str));
         let exposed = [
             &EXPOSED[..],
             &[shared::EXPIRES_AT, shared::RESEND_AFTER, shared::IGNORED],
@@ -63,7 +81,7 @@ impl Cors {
         .concat();
         Cors {
             allowed,
-            headers: list(headers),
+            headers,
             exposed: list(exposed),
         }
     }

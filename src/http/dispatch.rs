@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -156,6 +156,7 @@ impl Inner {
             return response;
         }
         let origin = head.headers.get(header::ORIGIN).cloned();
+        let is_head = head.method == Method::HEAD;
         let mut response = drain_body::around(head, body, &self.room, |head, body| {
             self.by_protocol(head, body)
         })
@@ -164,7 +165,10 @@ impl Inner {
         // Numbers and tokens are for the one who asked.
         let kept = response.headers_mut().entry(header::CACHE_CONTROL);
         kept.or_insert(HeaderValue::from_static("no-store"));
-        response
+        match is_head {
+            true => without_body(response),
+            false => response,
+        }
     }
 
     async fn by_protocol(&self, head: Parts, body: Body) -> Response {
@@ -243,6 +247,10 @@ impl Inner {
         };
         let is_open = path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.");
         let known = self.routes.service_of(path);
+        let method = match head.method {
+            Method::HEAD => &Method::GET,
+            ref other => other,
+        };
         if framing == Some(Framing::Plain) && head.version < Version::HTTP_2 {
             // Its trailers would be lost, and with them every status.
             let text = "gRPC needs HTTP/2\n";
@@ -251,7 +259,7 @@ impl Inner {
             );
         }
         let Some(known) = known else {
-            return match (framing, self.routes.find(&head.method, path)) {
+            return match (framing, self.routes.find(method, path)) {
                 (Some(Framing::Plain), _) if is_open => Protocol::Open,
                 (Some(framing), _) => Protocol::refuse(grpc::refuse(framing, &no_such_rpc(path))),
                 (None, Found::Binding(binding, values)) => Protocol::Rest(binding, values),
@@ -264,7 +272,7 @@ impl Inner {
         // These two are HTTP's own refusals and have no form in gRPC or Connect.
         if let Known::Rpc(rpc) = known
             && rpc.reads
-            && head.method == Method::GET
+            && *method == Method::GET
         {
             return match Query::read(head.uri.query().unwrap_or_default()) {
                 Err(status) => Protocol::refuse(error::connect(&status)),
@@ -276,7 +284,7 @@ impl Inner {
         }
         if head.method != Method::POST {
             let allowed = match known {
-                Known::Rpc(rpc) if rpc.reads => HeaderValue::from_static("GET, POST"),
+                Known::Rpc(rpc) if rpc.reads => HeaderValue::from_static("GET, HEAD, POST"),
                 Known::Rpc(_) | Known::NoSuchRpc => HeaderValue::from_static("POST"),
             };
             return Protocol::refuse(bare(StatusCode::METHOD_NOT_ALLOWED, header::ALLOW, allowed));
@@ -335,6 +343,18 @@ fn not_accepted() -> Response {
         HeaderName::from_static("accept-post"),
         ACCEPTED,
     )
+}
+
+/// What a `HEAD` is answered: what a `GET` would be, without its body.
+fn without_body(mut response: Response) -> Response {
+    if let Some(length) = response.body().size_hint().exact() {
+        let headers = response.headers_mut();
+        headers
+            .entry(header::CONTENT_LENGTH)
+            .or_insert(length.into());
+    }
+    *response.body_mut() = Body::empty();
+    response
 }
 
 fn no_such_rpc(path: &str) -> Status {

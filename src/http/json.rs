@@ -1,20 +1,20 @@
 //! Canonical proto3 JSON in and out, and what is wrong with a body that does not fit.
 
-use prost_reflect::{
-    DeserializeOptions, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, OneofDescriptor,
-};
-use serde_json::{Value, error::Category};
+mod number;
+mod read;
+mod tree;
+
+use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, OneofDescriptor, Value};
 use tonic::Status;
 
-use super::routes::field;
-
-const IN: DeserializeOptions = DeserializeOptions::new().deny_unknown_fields(false);
+use tree::Json;
 
 /// How deep objects and lists may nest. Below the 100 levels that the binary form may have, so that what is read
-/// here can be read behind the gRPC API as well.
+/// here can be read by the services as well.
 const DEPTH: usize = 64;
 
-/// Reads a body. An empty one is an empty message; unknown fields are ignored.
+/// Reads a body. An empty one is an empty message; unknown fields are ignored. What is refused is told by fields and
+/// places, and never with a value of the body, which may be a number or a code.
 pub(super) fn parse(message: &MessageDescriptor, body: &[u8]) -> Result<DynamicMessage, Status> {
     let text = std::str::from_utf8(body).map_err(|error| {
         Status::invalid_argument(format!(
@@ -30,10 +30,18 @@ pub(super) fn parse(message: &MessageDescriptor, body: &[u8]) -> Result<DynamicM
             "request body nests more than {DEPTH} levels deep"
         )));
     }
-    let mut reader = serde_json::Deserializer::from_str(text);
-    DynamicMessage::deserialize_with_options(message.clone(), &mut reader, &IN)
-        .and_then(|parsed| reader.end().map(|()| parsed))
-        .map_err(|error| Status::invalid_argument(explain(message, text, &error)))
+    let body: Json = serde_json::from_str(text).map_err(|error| {
+        Status::invalid_argument(format!("request body is not valid JSON: {error}"))
+    })?;
+    read::message(message, &body, "").map_err(Status::invalid_argument)
+}
+
+/// A value of the kind, written as a text.
+pub(super) fn of_text(kind: &Kind, text: &str) -> Option<Value> {
+    match kind {
+        Kind::Message(message) if !is_well_known(message) => None,
+        _ => read::scalar(kind, &Json::Text(text.to_owned())),
+    }
 }
 
 /// The JSON form of a message in binary form.
@@ -74,137 +82,6 @@ fn too_deep(text: &str) -> bool {
     false
 }
 
-/// The text for a body that was refused. It names fields and places and never repeats a value of the body, which may
-/// be a number or a code.
-fn explain(message: &MessageDescriptor, text: &str, error: &serde_json::Error) -> String {
-    let place = format!("line {} column {}", error.line(), error.column());
-    match error.classify() {
-        Category::Syntax | Category::Eof => format!("request body is not valid JSON: {error}"),
-        Category::Data | Category::Io => {
-            let fault = serde_json::from_str(text)
-                .ok()
-                .and_then(|body: Value| fault_in(message, &body, ""));
-            match fault {
-                Some(fault) => format!("{fault} ({place})"),
-                None => match repeated(error) {
-                    Some(name) => format!("{name} is given more than once ({place})"),
-                    None => format!("request body does not fit {} ({place})", message.name()),
-                },
-            }
-        }
-    }
-}
-
-/// The oneof or optional field that was given twice under one name.
-fn repeated(error: &serde_json::Error) -> Option<String> {
-    let text = error.to_string();
-    let name = text.split_once("for oneof '")?.1.split_once('\'')?.0;
-    Some(name.trim_start_matches('_').to_owned())
-}
-
-/// The first fault of `value` as `message`, with the path of the field.
-fn fault_in(message: &MessageDescriptor, value: &Value, path: &str) -> Option<String> {
-    let Value::Object(members) = value else {
-        let what = if path.is_empty() {
-            "request body"
-        } else {
-            path
-        };
-        return Some(format!(
-            "invalid value for {what}: expected an object, found {}",
-            found(value)
-        ));
-    };
-    let mut seen: Vec<FieldDescriptor> = Vec::new();
-    for (name, value) in members {
-        let Some(field) = field(message, name) else {
-            continue;
-        };
-        if value.is_null() {
-            continue;
-        }
-        let path = if path.is_empty() {
-            field.json_name().to_owned()
-        } else {
-            format!("{path}.{}", field.json_name())
-        };
-        if seen.contains(&field) {
-            return Some(format!("{path} is given more than once"));
-        }
-        if let Some(fault) = fault_in_field(message, &field, name, value, &path) {
-            return Some(fault);
-        }
-        seen.push(field);
-    }
-    message
-        .oneofs()
-        .find(|oneof| {
-            !oneof.is_synthetic() && oneof.fields().filter(|arm| seen.contains(arm)).count() > 1
-        })
-        .map(|oneof| choose_one(&oneof, &subject(message, path)))
-}
-
-fn fault_in_field(
-    message: &MessageDescriptor,
-    field: &FieldDescriptor,
-    name: &str,
-    value: &Value,
-    path: &str,
-) -> Option<String> {
-    let kind = field.kind();
-    let nested = match &kind {
-        Kind::Message(inner) if !field.is_map() && !is_well_known(inner) => Some(inner),
-        _ => None,
-    };
-    if field.is_list() {
-        let Value::Array(items) = value else {
-            return Some(format!(
-                "invalid value for {path}: expected a list, found {}",
-                found(value)
-            ));
-        };
-        return items.iter().enumerate().find_map(|(index, item)| {
-            let path = format!("{path}[{index}]");
-            match nested {
-                Some(inner) => fault_in(inner, item, &path),
-                None => fault_in_value(
-                    message,
-                    &kind,
-                    name,
-                    Value::from(vec![item.clone()]),
-                    item,
-                    &path,
-                ),
-            }
-        });
-    }
-    match nested {
-        Some(inner) => fault_in(inner, value, path),
-        None => fault_in_value(message, &kind, name, value.clone(), value, path),
-    }
-}
-
-/// Tries one member on its own.
-fn fault_in_value(
-    message: &MessageDescriptor,
-    kind: &Kind,
-    name: &str,
-    member: Value,
-    value: &Value,
-    path: &str,
-) -> Option<String> {
-    let alone = Value::from_iter([(name, member)]);
-    DynamicMessage::deserialize_with_options(message.clone(), alone, &IN)
-        .is_err()
-        .then(|| {
-            format!(
-                "invalid value for {path}: expected {}, found {}",
-                expected(kind),
-                found(value)
-            )
-        })
-}
-
 /// What a value of the kind looks like.
 pub(super) fn expected(kind: &Kind) -> String {
     match kind {
@@ -231,20 +108,8 @@ pub(super) fn expected(kind: &Kind) -> String {
     }
 }
 
-/// What a value is, without saying what it holds.
-fn found(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-}
-
 /// Whether the message has a JSON form of its own.
-pub(super) fn is_well_known(message: &MessageDescriptor) -> bool {
+fn is_well_known(message: &MessageDescriptor) -> bool {
     message.package_name() == "google.protobuf"
 }
 

@@ -1,9 +1,5 @@
 //! Path variables and query parameters become fields of the request message.
 
-use base64::{
-    Engine, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use percent_encoding::percent_decode_str;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value};
 use tonic::Status;
@@ -12,12 +8,6 @@ use super::{
     json,
     routes::{Binding, Body, field_path},
 };
-
-/// As JSON's bytes: padding or none. The URL-safe alphabet is mapped onto this one.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// Sets what the path's variables say. They win over the body.
 pub(super) fn bind_path(
@@ -112,30 +102,14 @@ fn parse(field: &FieldDescriptor, text: &str) -> Result<Value, Status> {
     let kind = field.kind();
     let value = match &kind {
         _ if field.is_map() => None,
-        Kind::String => Some(Value::String(text.to_owned())),
         Kind::Bool => text.parse().ok().map(Value::Bool),
-        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => text.parse().ok().map(Value::I32),
-        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => text.parse().ok().map(Value::I64),
-        Kind::Uint32 | Kind::Fixed32 => text.parse().ok().map(Value::U32),
-        Kind::Uint64 | Kind::Fixed64 => text.parse().ok().map(Value::U64),
-        Kind::Float => text.parse().ok().map(Value::F32),
-        Kind::Double => text.parse().ok().map(Value::F64),
-        Kind::Bytes => BASE64
-            .decode(text.replace('-', "+").replace('_', "/"))
-            .ok()
-            .map(|bytes| Value::Bytes(bytes.into())),
         Kind::Enum(names) => names
             .get_value_by_name(text)
             .map(|value| value.number())
             .or_else(|| text.parse().ok())
             .map(Value::EnumNumber),
-        // Timestamps and their kin have a text form; other messages are reached by their fields.
-        Kind::Message(message) if json::is_well_known(message) => {
-            DynamicMessage::deserialize(message.clone(), serde_json::Value::from(text))
-                .ok()
-                .map(Value::Message)
-        }
-        Kind::Message(_) => None,
+        // As a text in JSON; messages without a text form are reached by their fields.
+        _ => json::of_text(&kind, text),
     };
     value.ok_or_else(|| {
         Status::invalid_argument(format!(

@@ -91,6 +91,9 @@ pub(super) fn write(binding: &Binding, reply: &Reply) -> Result<Response, Status
 /// The response for a path that takes other methods only.
 pub(super) fn other_methods(methods: &[&Method]) -> Response {
     let mut names: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
+    if methods.contains(&&Method::GET) {
+        names.push(Method::HEAD.as_str());
+    }
     names.sort_unstable();
     names.dedup();
     let mut response = error::status_as(

@@ -427,7 +427,7 @@ async fn unknown_paths_and_wrong_methods() {
         (status, answer),
         (405, json!({"code": 12, "message": "Method Not Allowed"}))
     );
-    assert_eq!(headers["allow"], "DELETE, GET, POST");
+    assert_eq!(headers["allow"], "DELETE, GET, HEAD, POST");
 }
 
 #[tokio::test]

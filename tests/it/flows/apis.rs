@@ -16,6 +16,7 @@ crate::on_both! {
     the_contract_has_every_path,
     pages_of_allowed_origins_may_call,
     the_inbox_is_for_this_machine,
+    whatever_can_be_read_has_a_head,
     one_port_speaks_http_1_and_2,
 }
 
@@ -178,7 +179,10 @@ async fn the_contract_has_every_path(database: Database) {
 }
 
 async fn pages_of_allowed_origins_may_call(database: Database) {
-    let app = TestApp::start(database).await;
+    let app = TestApp::start_with(database, |config| {
+        config.cors.allowed_headers = vec!["x-of-our-own".into()];
+    });
+    let app = app.await;
     for path in [
         "/v2/users/ann/phone",
         "/zitadel.user.v2.UserService/SetPhone",
@@ -211,7 +215,14 @@ async fn pages_of_allowed_origins_may_call(database: Database) {
         assert!(header("access-control-allow-methods").contains("delete"));
         for name in [
             "authorization",
+            "grpc-accept-encoding",
+            "idempotency-key",
+            "traceparent",
+            "tracestate",
+            "x-access-token",
             "x-grpc-web",
+            "x-request-id",
+            "x-of-our-own",
             "connect-timeout-ms",
             "x-zitadel-orgid",
         ] {
@@ -222,6 +233,11 @@ async fn pages_of_allowed_origins_may_call(database: Database) {
         }
         let denied = ask("https://evil.example").await.expect("an answer");
         assert!(!denied.headers().contains_key("access-control-allow-origin"));
+        assert!(
+            !denied
+                .headers()
+                .contains_key("access-control-allow-credentials")
+        );
     }
     // The answer itself, an error too, can be read by the page.
     for wire in [Wire::Json, Wire::ConnectJson, Wire::GrpcWeb] {
@@ -246,6 +262,49 @@ async fn pages_of_allowed_origins_may_call(database: Database) {
             "retry-after",
         ] {
             assert!(exposed.contains(name), "{name} in {exposed}");
+        }
+    }
+}
+
+async fn whatever_can_be_read_has_a_head(database: Database) {
+    let app = TestApp::start(database).await;
+    let user = json!({"userId": "ann"});
+    Wire::Json
+        .ok(&app, "AddHumanUser", &app.admin(), user)
+        .await;
+    let over_2 = reqwest::Client::builder()
+        .no_proxy()
+        .http2_prior_knowledge();
+    let over_2 = over_2.build().expect("a client");
+    for client in [&app.http, &over_2] {
+        for path in [
+            "/healthz",
+            "/openapi.json",
+            "/v2/users/ann",
+            "/v2/users/ann/phone",
+            "/identity/v1/config",
+            "/ringback.phone.v1.PhoneService/ListUserPhones?encoding=json&message=%7B%22userId%22%3A%22ann%22%7D",
+        ] {
+            let ask = |method| {
+                client
+                    .request(method, app.url(path))
+                    .bearer_auth(app.admin())
+            };
+            let get = ask(http::Method::GET).send().await.expect("an answer");
+            let head = ask(http::Method::HEAD).send().await.expect("an answer");
+            assert_eq!(
+                (get.status(), head.status()),
+                (200.try_into().unwrap(), get.status()),
+                "{path}"
+            );
+            for name in ["content-type", "content-length"] {
+                assert_eq!(
+                    get.headers().get(name),
+                    head.headers().get(name),
+                    "{path} {name}"
+                );
+            }
+            assert_eq!(head.bytes().await.expect("no body").len(), 0, "{path}");
         }
     }
 }

@@ -142,4 +142,8 @@ async fn json_is_read_generously_and_written_canonically(database: Database) {
     // A number may come as a text; an unknown enumerator is ignored like an unknown field.
     let query = json!({"query": {"limit": "1", "offset": "0"}, "sortingColumn": "SHOE_SIZE"});
     Wire::Json.ok(&app, "ListUsers", &admin, query).await;
+    // Not so where a list without the condition would be longer.
+    let query = json!({"queries": [{"stateQuery": {"state": "SLEEPING"}}]});
+    let refused = Wire::Json.refused(&app, "ListUsers", &admin, query).await;
+    assert_eq!(refused.code, tonic::Code::InvalidArgument);
 }

@@ -130,7 +130,8 @@ async fn calls_are_read_as_specified(database: Database) {
     let bomb = gzip(&vec![0; 8 * 1024 * 1024]);
     let large = vec![b' '; 1024 * 1024 + 1];
     let once = || framed(0, MESSAGE);
-    let over_both: Vec<(&str, Vec<(&str, &str)>, Vec<u8>, Outcome)> = vec![
+    type Headers = Vec<(&'static str, &'static str)>;
+    let over_both: Vec<(&str, Headers, Vec<u8>, Outcome)> = vec![
         ("one message", vec![], once(), Outcome::Done),
         ("no message", vec![], vec![], Outcome::Grpc(12)),
         (
