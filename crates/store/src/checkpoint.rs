@@ -115,8 +115,11 @@ impl Copying {
                 self.make_room().await;
             } else if asked == Due::Copy {
                 let _ = copy(&mut self.line, "PRAGMA wal_checkpoint(PASSIVE)").await;
-                let _writing = self.writing.lock().await;
-                self.reserve.take().await;
+                if !self.reserve.is_taken() {
+                    // What it tries to take must not be missing to a commit.
+                    let _writing = self.writing.lock().await;
+                    self.reserve.take().await;
+                }
             }
             rest = true;
             if looked.elapsed() >= CALM {

@@ -26,9 +26,14 @@ impl Reserve {
         Reserve(name.into())
     }
 
+    /// Whether there is room that is kept.
+    pub(crate) fn is_taken(&self) -> bool {
+        fs::metadata(&self.0).is_ok_and(|found| found.len() == KEPT)
+    }
+
     /// Takes the room, unless it is taken or there is too little of it.
     pub(crate) async fn take(&self) {
-        if fs::metadata(&self.0).is_ok_and(|found| found.len() == KEPT) {
+        if self.is_taken() {
             return;
         }
         let reserve = self.clone();
