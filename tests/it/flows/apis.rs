@@ -16,6 +16,7 @@ crate::on_both! {
     the_contract_has_every_path,
     pages_of_allowed_origins_may_call,
     the_inbox_is_for_this_machine,
+    the_inbox_waits_and_is_emptied_by_number,
     whatever_can_be_read_has_a_head,
     one_port_speaks_http_1_and_2,
 }
@@ -347,7 +348,57 @@ async fn the_inbox_is_for_this_machine(database: Database) {
             !answer.text().await.expect("a text").contains(&code),
             "{name}"
         );
+        // A token that may write lets in from anywhere.
+        for (token, status) in [
+            (app.admin(), 200),
+            (app.manager("acme"), 200),
+            (app.reader("acme"), 403),
+            (app.user("ann", "acme"), 403),
+            ("x".to_owned(), 401),
+        ] {
+            let request = app.http.get(app.url(&path)).header(name, value);
+            let answer = request.bearer_auth(token).send().await.expect("an answer");
+            assert_eq!(answer.status(), status, "{name}");
+        }
     }
+}
+
+async fn the_inbox_waits_and_is_emptied_by_number(database: Database) {
+    let app = TestApp::start(database).await;
+    let (number, other) = (app.number(), app.number());
+    let set = |user: &'static str, number: &str| {
+        let body = json!({"userId": user, "phone": number});
+        let (app, token) = (&app, app.user(user, "acme"));
+        async move { Wire::Json.ok(app, "SetPhone", &token, body).await }
+    };
+    let encoded = number.replace('+', "%2B");
+    let ask = |query: String| {
+        let app = &app;
+        async move {
+            let (status, body) = text(app, &format!("/dev/inbox?{query}")).await;
+            assert_eq!(status, 200, "{body}");
+            let shown: Value = serde_json::from_str(&body).expect("JSON");
+            shown["messages"].as_array().expect("messages").clone()
+        }
+    };
+    let waiting = ask(format!("to={encoded}&wait=10"));
+    let sending = async {
+        set("bob", &other).await;
+        set("ann", &number).await;
+        app.deliver().await;
+    };
+    let (found, ()) = tokio::join!(waiting, sending);
+    assert_eq!((found.len(), &found[0]["to"]), (1, &json!(number)));
+    let id = found[0]["id"].as_str().expect("an id");
+    assert!(ask(format!("to={encoded}&after={id}")).await.is_empty());
+    assert_eq!(ask("after=another".into()).await.len(), 2);
+
+    let delete = |path: &str| app.http.delete(app.url(path)).send();
+    assert_eq!(delete("/dev/inbox").await.expect("an answer").status(), 400);
+    let path = format!("/dev/inbox?to={encoded}");
+    assert_eq!(delete(&path).await.expect("an answer").status(), 200);
+    assert!(ask(format!("to={encoded}")).await.is_empty());
+    assert_eq!(ask(String::new()).await.len(), 1);
 }
 
 async fn one_port_speaks_http_1_and_2(database: Database) {
