@@ -5,6 +5,7 @@ mod check;
 mod cors;
 mod error;
 mod layers;
+mod network;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ pub use auth::{AuthSection, IssuerSection, Permission, Trust};
 pub use cors::CorsSection;
 pub use error::{ConfigError, Problem};
 use layers::Layers;
+pub use network::Network;
 
 /// The reference of all keys, and the first layer.
 pub const DEFAULTS: &str = include_str!("../ringback.default.toml");
@@ -102,6 +104,8 @@ pub struct ServerSection {
     pub connections_per_address: usize,
     /// Seconds that a connection may be open without a request.
     pub idle_seconds: u64,
+    /// Proxies whose word is taken for where a request comes from.
+    pub trusted_proxies: Vec<Network>,
     /// Mebibytes of request bodies that may be held at once.
     pub body_mib: usize,
 }

@@ -27,9 +27,9 @@ use super::installed::{Installed, RpcService, Services};
 use super::quiet::Quiet;
 use super::rest::{self, Failure};
 use super::routes::{Binding, Found, Known, Routes, Rpc};
-use super::{drain_body, error, health, openapi};
+use super::{client, drain_body, error, health, openapi};
 use crate::auth::Auth;
-use crate::config::Config;
+use crate::config::{Config, Network, ServerSection};
 
 /// Every content type that is served at `/package.Service/Method`.
 const ACCEPTED: HeaderValue = HeaderValue::from_static(
@@ -56,6 +56,7 @@ struct Inner {
     /// Every other path.
     paths: Router,
     room: Arc<Room>,
+    proxies: Vec<Network>,
 }
 
 /// What a request speaks, and what it is for.
@@ -100,15 +101,21 @@ impl Server {
             .merge(health::router(services.store.clone()))
             .merge(openapi::router(names.clone()));
         let open = health::grpc_services(services.store.clone(), names);
-        let room = Room::new(config.server.body_mib * 1024 * 1024);
-        Server::of(services.auth.clone(), cors, room, rpcs, open, paths)
+        Server::of(
+            &config.server,
+            services.auth.clone(),
+            cors,
+            rpcs,
+            open,
+            paths,
+        )
     }
 
     /// From its parts.
     pub(super) fn of(
+        section: &ServerSection,
         auth: Arc<Auth>,
         cors: Cors,
-        room: Room,
         services: Vec<RpcService>,
         open: Router,
         paths: Router,
@@ -122,7 +129,8 @@ impl Server {
             services,
             open,
             paths: paths.fallback(not_found),
-            room: Arc::new(room),
+            room: Arc::new(Room::new(section.body_mib * 1024 * 1024)),
+            proxies: section.trusted_proxies.clone(),
         }))
     }
 
@@ -151,7 +159,11 @@ impl Server {
 
 impl Inner {
     async fn respond(&self, request: Request) -> Response {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        if let Some(Peer(peer)) = head.extensions.get::<Peer>() {
+            let client = client::address(peer.ip(), &head.headers, &self.proxies);
+            head.extensions.insert(client);
+        }
         if let Some(response) = self.cors.preflight(&head) {
             return response;
         }

@@ -22,7 +22,6 @@ use tonic::{Code, Status};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
-use super::body::Room;
 use super::cors::Cors;
 use super::*;
 use crate::auth::{Auth, Clock, OwnIssuer};
@@ -52,9 +51,9 @@ fn server_of(services: Vec<RpcService>) -> Server {
     let auth = Arc::new(auth.with_own(vec![ours]));
     let cors = Cors::new(config.cors, std::iter::empty());
     Server::of(
+        &config.server,
         auth,
         cors,
-        Room::new(64 * BODY_LIMIT),
         services,
         Router::new(),
         Router::new(),
