@@ -226,7 +226,8 @@ impl Frontegg {
         let caller = self.service(request.headers()).await?;
         let numbers = &self.store.rules().policy.numbers;
         let wish = list::wish(request.uri(), version, caller.scope(None)?, numbers)?;
-        let found = self.store.list_phones(&wish.query).await?;
+        let found = self.store.list_phones(&wish.query).await;
+        let found = found.map_err(Failure::Unread)?;
         Ok(wish.page(found))
     }
 }
@@ -276,7 +277,7 @@ async fn own(State(api): State<Frontegg>, request: Request) -> Answer {
         Ok(account) => Some(account),
         // Whoever has set no number yet is no account yet, and has no numbers all the same.
         Err(Refusal::AccountNotFound) => None,
-        Err(refusal) => return Err(refusal.into()),
+        Err(refusal) => return Err(Failure::Unread(refusal)),
     };
     let numbers = account
         .iter()

@@ -25,7 +25,7 @@ use crate::proto::ringback::phone::v1::{
     SetPrimaryUserPhoneResponse, UnlockUserRequest, UnlockUserResponse, VerifyUserPhoneRequest,
     VerifyUserPhoneResponse,
 };
-use errors::status;
+use errors::{status, status_of_read};
 use requests::Wish;
 use responses::{details, expires_at, found, id, numbers, resend_after};
 use search::{Search, page_token};
@@ -121,7 +121,7 @@ impl PhoneService for PhoneApi {
         let answer = self.list(request).await;
         answer
             .map(Response::new)
-            .map_err(|refusal| status(&refusal))
+            .map_err(|refusal| status_of_read(&refusal))
     }
 
     async fn search_phones(
@@ -131,7 +131,7 @@ impl PhoneService for PhoneApi {
         let answer = self.search(request).await;
         answer
             .map(Response::new)
-            .map_err(|refusal| status(&refusal))
+            .map_err(|refusal| status_of_read(&refusal))
     }
 
     async fn add_user_phone(

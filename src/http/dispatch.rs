@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header, request::Parts};
 use http_body_util::BodyExt;
-use ringback_core::Refusal;
+use ringback_core::{Caller, Refusal};
 use tonic::Status;
 use tower::{Service, ServiceExt};
 use tracing::Instrument;
@@ -199,28 +199,38 @@ impl Inner {
                     }))
                 })
             }
-            Protocol::Path => through(self.paths.clone(), Request::from_parts(head, body)).await,
+            Protocol::Path => {
+                // A `HEAD` loses its body when the whole response is known.
+                let mut request = Request::from_parts(head, body);
+                if request.method() == Method::HEAD {
+                    *request.method_mut() = Method::GET;
+                }
+                end_of_line(through(self.paths.clone(), request).await).await
+            }
             Protocol::Grpc(framing, rpc) => {
                 let timeout = grpc::timeout(&head.headers)
                     .map_err(|refusal| (self.service(rpc).refuse)(&refusal));
-                let message = grpc::read(framing, &head.headers, body);
+                let message = async |_: &Caller| grpc::read(framing, &head.headers, body).await;
                 match self.call(rpc, &head, timeout, message).await {
                     Ok(reply) => grpc::write(framing, reply),
                     Err(status) => grpc::refuse(framing, &status),
                 }
             }
             Protocol::Connect(codec, rpc) => {
-                let message = connect::read(codec, rpc, &head.headers, body);
+                let message =
+                    async |_: &Caller| connect::read(codec, rpc, &head.headers, body).await;
                 self.connect(codec, rpc, &head, message).await
             }
             Protocol::ConnectGet(codec, rpc, query) => {
-                let message = async { query.message(codec, rpc) };
+                let message = async |_: &Caller| query.message(codec, rpc);
                 self.connect(codec, rpc, &head, message).await
             }
             Protocol::Rest(binding, values) => {
                 let timeout = grpc::timeout(&head.headers)
                     .map_err(|refusal| (self.service(&binding.rpc).refuse)(&refusal).into());
-                let message = rest::read(binding, &values, &head, body);
+                let message = async |caller: &Caller| {
+                    rest::read(binding, &values, &head, body, &caller.user).await
+                };
                 let outcome = self.call(&binding.rpc, &head, timeout, message).await;
                 let response = outcome.and_then(|reply| Ok(rest::write(binding, &reply)?));
                 response.unwrap_or_else(|Failure { status, http }| error::status_as(&status, http))
@@ -233,7 +243,7 @@ impl Inner {
         codec: Codec,
         rpc: &Rpc,
         head: &Parts,
-        message: impl Future<Output = Result<Bytes, Status>>,
+        message: impl AsyncFnOnce(&Caller) -> Result<Bytes, Status>,
     ) -> Response {
         let timeout = connect::timeout(&head.headers);
         let outcome = self.call(rpc, head, timeout, message).await;
@@ -325,7 +335,7 @@ impl Inner {
         rpc: &Rpc,
         head: &Parts,
         timeout: Result<Option<Duration>, E>,
-        message: impl Future<Output = Result<Bytes, E>>,
+        message: impl AsyncFnOnce(&Caller) -> Result<Bytes, E>,
     ) -> Result<Reply, E> {
         let service = self.service(rpc);
         let started = Instant::now();
@@ -333,7 +343,7 @@ impl Inner {
         let caller = caller.map_err(|refusal| (service.refuse)(&refusal))?;
         let deadline = timeout?.map(|timeout| Deadline(started + timeout));
         let call = async {
-            let message = message.await?;
+            let message = message(&caller).await?;
             Ok(call::unary(service, rpc, caller, deadline, message).await?)
         };
         let Some(Deadline(end)) = deadline else {
@@ -366,6 +376,25 @@ fn without_body(mut response: Response) -> Response {
             .or_insert(length.into());
     }
     *response.body_mut() = Body::empty();
+    response
+}
+
+/// JSON ends with its line, for whoever reads it in a terminal.
+async fn end_of_line(mut response: Response) -> Response {
+    let kind = ContentType::of(response.headers(), header::CONTENT_TYPE);
+    if kind != ContentType::Json || response.body().is_end_stream() {
+        return response;
+    }
+    let Ok(whole) = std::mem::take(response.body_mut()).collect().await else {
+        // Bodies of ours are in memory and do not break off.
+        return response;
+    };
+    let mut text = Vec::from(whole.to_bytes());
+    if !text.ends_with(b"\n") {
+        text.push(b'\n');
+    }
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    *response.body_mut() = Body::from(text);
     response
 }
 

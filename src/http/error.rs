@@ -130,6 +130,8 @@ fn answer(
     details: &[prost_types::Any],
     body: Vec<u8>,
 ) -> Response {
+    let mut body = body;
+    body.push(b'\n');
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = http;
     let headers = response.headers_mut();

@@ -7,12 +7,13 @@ use ringback_core::command::Which;
 use ringback_core::{Action, Phone, Refusal};
 use serde_json::json;
 
+use super::errors::Problem;
 use super::form::Form;
 use super::{PHONE_NUMBER, ReachFive, Told, VERIFICATION_CODE, responses, timed};
 
 pub(super) async fn list(State(api): State<ReachFive>, headers: HeaderMap) -> Told {
     let caller = api.reader(&headers).await?;
-    let account = api.find_own(&caller).await?;
+    let account = api.find_own(&caller).await.map_err(Problem::of_read)?;
     let listed = account
         .as_deref()
         .map(responses::credentials)

@@ -18,6 +18,7 @@ crate::on_both! {
     the_inbox_is_for_this_machine,
     the_inbox_waits_and_is_emptied_by_number,
     whatever_can_be_read_has_a_head,
+    me_is_whoever_calls_in_paths,
     one_port_speaks_http_1_and_2,
 }
 
@@ -328,7 +329,7 @@ async fn the_inbox_is_for_this_machine(database: Database) {
     assert_eq!(shown["messages"][0]["sentAt"], "2027-01-15T08:00:00Z");
     assert_eq!(
         text(&app, "/dev/inbox?to=%2B41791234567").await,
-        (200, "{\"messages\":[]}".into())
+        (200, "{\"messages\":[]}\n".into())
     );
     assert_eq!(text(&app, "/dev/inbox?to=me").await.0, 400);
 
@@ -396,6 +397,46 @@ async fn the_inbox_waits_and_is_emptied_by_number(database: Database) {
     assert_eq!(delete(&path).await.expect("an answer").status(), 200);
     assert!(ask(format!("to={encoded}")).await.is_empty());
     assert_eq!(ask(String::new()).await.len(), 1);
+}
+
+async fn me_is_whoever_calls_in_paths(database: Database) {
+    let app = TestApp::start(database).await;
+    let (token, number) = (app.user("ann/1", "acme"), app.number());
+    let call = |method: http::Method, path: &str, body: Value| {
+        let request = app.http.request(method, app.url(path)).bearer_auth(&token);
+        let request = match body {
+            Value::Null => request,
+            body => request.json(&body),
+        };
+        async move {
+            let answer = request.send().await.expect("an answer");
+            let status = answer.status().as_u16();
+            let text = answer.text().await.expect("a text");
+            assert!(text.ends_with("}\n"), "JSON ends its line: {text}");
+            (status, serde_json::from_str::<Value>(&text).expect("JSON"))
+        }
+    };
+    let set = call(
+        http::Method::POST,
+        "/v2/users/me/phone",
+        json!({"phone": number}),
+    );
+    assert_eq!(set.await.0, 200);
+    let code = json!({"verificationCode": app.code(&number).await});
+    let verify = call(http::Method::POST, "/v2/users/me/phone/verify", code);
+    assert_eq!(verify.await.0, 200);
+    let (_, shown) = call(http::Method::GET, "/v2/users/me/phone", Value::Null).await;
+    assert_eq!(shown["phones"][0]["userId"], "ann/1");
+    assert_eq!(shown["phones"][0]["isVerified"], true);
+    let (_, user) = call(http::Method::GET, "/v2/users/me", Value::Null).await;
+    assert_eq!(user["user"]["userId"], "ann/1");
+    // Elsewhere it is a name like any other.
+    let other = call(http::Method::GET, "/v2/users/bob/phone", Value::Null).await;
+    assert_eq!(other.0, 404);
+    let refused = Wire::ConnectJson
+        .refused(&app, "ListUserPhones", &token, json!({"userId": "me"}))
+        .await;
+    assert_eq!(refused.code, tonic::Code::NotFound);
 }
 
 async fn one_port_speaks_http_1_and_2(database: Database) {
