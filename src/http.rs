@@ -18,6 +18,7 @@ mod json;
 mod listener;
 mod openapi;
 mod parameters;
+mod protocol;
 mod quiet;
 mod rest;
 mod routes;
