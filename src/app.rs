@@ -194,7 +194,7 @@ impl Tables {
 /// Opens the database of a configuration. The tables may be missing or old.
 pub async fn open(config: &Config, source: Source) -> anyhow::Result<Store> {
     let rules = Rules {
-        policy: config.policy(),
+        policies: config.policies(),
         keys: config.keys()?,
     };
     Store::open(&settings(config), rules, source)

@@ -6,6 +6,7 @@ mod cors;
 mod error;
 mod layers;
 mod network;
+mod organizations;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,9 +14,10 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ringback_core::limit::LimitRules;
 use ringback_core::number::NumberRules;
-use ringback_core::policy::{AccountRules, CodeRules, LimitRules, NotifyRules, SelfServiceRules};
-use ringback_core::{Keys, Policy};
+use ringback_core::policy::{AccountRules, CodeRules, NotifyRules, SelfServiceRules};
+use ringback_core::{Keys, Policies, Policy};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
@@ -24,6 +26,7 @@ pub use cors::CorsSection;
 pub use error::{ConfigError, Problem};
 use layers::Layers;
 pub use network::Network;
+pub use organizations::{OrganizationSection, OwnNumbers};
 
 /// The reference of all keys, and the first layer.
 pub const DEFAULTS: &str = include_str!("../ringback.default.toml");
@@ -59,6 +62,8 @@ pub struct Config {
     pub notify: NotifyRules,
     /// What is asked of users who change something by themselves.
     pub self_service: SelfServiceRules,
+    /// What one organisation has of its own, by its id.
+    pub organizations: BTreeMap<String, OrganizationSection>,
     /// What the ReachFive API asks for and tells.
     pub reachfive: ReachFiveSection,
     /// What messages say.
@@ -305,7 +310,7 @@ impl Config {
             .read()
     }
 
-    /// The rules that decisions follow.
+    /// The rules that decisions follow where an organisation has none of its own.
     pub fn policy(&self) -> Policy {
         Policy {
             numbers: self.numbers.clone(),
@@ -314,6 +319,18 @@ impl Config {
             limits: self.limits.clone(),
             notify: self.notify.clone(),
             self_service: self.self_service.clone(),
+        }
+    }
+
+    /// The rules that decisions about accounts of each organisation follow.
+    pub fn policies(&self) -> Policies {
+        let default = self.policy();
+        let own = self.organizations.iter();
+        Policies {
+            by_organization: own
+                .map(|(id, section)| (id.clone(), section.over(&default)))
+                .collect(),
+            default,
         }
     }
 

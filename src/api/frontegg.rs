@@ -16,10 +16,11 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{any, delete, get, post};
-use ringback_core::command::Which;
 use ringback_core::refusal::CodeFailure;
 use ringback_core::rights::{Right, Rights};
-use ringback_core::{Action, Caller, Command, Delivery, Id, Number, Refusal, Reply, Verification};
+use ringback_core::{
+    Action, Caller, Change, Command, Delivery, Guess, Id, Refusal, Reply, Verification, Which,
+};
 use ringback_store::Store;
 
 use crate::api::shared;
@@ -202,17 +203,13 @@ impl Frontegg {
         self.store.execute(command, None).await
     }
 
-    fn number(&self, text: &str) -> Result<Number, ringback_core::number::NumberError> {
-        Number::parse(text, &self.store.rules().policy.numbers)
-    }
-
     /// The token of the challenge that a reply speaks of.
     fn otc_token(&self, purpose: Purpose, reply: &Reply) -> Option<String> {
         let otc = Otc {
             challenge: reply.challenge?,
             phone: reply.phone?,
         };
-        Some(otc.write(&self.store.rules().keys, purpose, &reply.account))
+        Some(otc.write(&self.store.rules().keys, purpose, &reply.account.id))
     }
 
     /// What the token of a submitted code is about. One that was made up, for somebody else or for
@@ -224,9 +221,11 @@ impl Frontegg {
 
     async fn list(&self, request: Request, version: Version) -> Result<NumberPage, Failure> {
         let caller = self.service(request.headers()).await?;
-        let numbers = &self.store.rules().policy.numbers;
+        let policies = &self.store.rules().policies;
+        // As the organisation that is listed reads it.
+        let numbers = &policies.of(&caller.organization).numbers;
         let wish = list::wish(request.uri(), version, caller.scope(None)?, numbers)?;
-        let found = self.store.list_phones(&wish.query).await;
+        let found = self.store.list_phones(&caller, &wish.query).await;
         let found = found.map_err(Failure::Unread)?;
         Ok(wish.page(found))
     }
@@ -235,13 +234,13 @@ impl Frontegg {
 async fn create(State(api): State<Frontegg>, request: Request) -> Answer {
     let user = api.user(request.headers(), Right::Write).await?;
     let members = Members::read(request).await?;
-    let number = api.number(&members.text("phoneNumber")?);
+    let number = members.text("phoneNumber")?.into();
     let verify = members.flag("verify")?.unwrap_or(true);
     let verification = verify.then_some(Verification::Code(Delivery::Send));
-    let action = Action::AddPhone {
+    let action = Action::Change(Change::Add {
         number,
         verification,
-    };
+    });
     let reply = api.execute(user, action).await?;
     let sent = CodeSent {
         otc_token: api.otc_token(Purpose::Verify, &reply),
@@ -252,8 +251,10 @@ async fn create(State(api): State<Frontegg>, request: Request) -> Answer {
 async fn preverify(State(api): State<Frontegg>, request: Request) -> Answer {
     let user = api.user(request.headers(), Right::Write).await?;
     let members = Members::read(request).await?;
-    let number = api.number(&members.text("phoneNumber")?);
-    let reply = api.execute(user, Action::PreverifyPhone { number }).await?;
+    let number = members.text("phoneNumber")?.into();
+    let reply = api
+        .execute(user, Action::Change(Change::Preverify { number }))
+        .await?;
     let sent = CodeSent {
         otc_token: api.otc_token(Purpose::Verify, &reply),
     };
@@ -266,8 +267,14 @@ async fn verify(State(api): State<Frontegg>, request: Request) -> Answer {
     let (token, code) = (members.text("otcToken")?, members.text("code")?);
     let otc = api.otc(Purpose::Verify, &user.user, &token)?;
     let which = Which::Challenge(otc.challenge);
-    api.execute(user, Action::ConfirmPhone { which, code })
-        .await?;
+    api.execute(
+        user,
+        Action::Change(Change::Verify {
+            which,
+            guess: Guess(code),
+        }),
+    )
+    .await?;
     Ok(StatusCode::OK.into_response())
 }
 
@@ -288,7 +295,9 @@ async fn own(State(api): State<Frontegg>, request: Request) -> Answer {
 async fn ask_removal(State(api): State<Frontegg>, id: Named<String>, request: Request) -> Answer {
     let user = api.user(request.headers(), Right::Write).await?;
     let phone = phone(id.ok().map(|Path(id)| id))?;
-    let reply = api.execute(user, Action::RequestRemoval { phone }).await?;
+    let reply = api
+        .execute(user, Action::Change(Change::RequestRemoval { phone }))
+        .await?;
     let asked = RemovalAsked {
         phone_id: phone.to_string(),
         otc_token: api.otc_token(Purpose::Remove, &reply),
@@ -305,11 +314,11 @@ async fn remove(State(api): State<Frontegg>, id: Named<String>, request: Request
     if otc.phone != phone {
         return Err(Refusal::CodeRefused(CodeFailure::Absent).into());
     }
-    let action = Action::ConfirmRemoval {
+    let action = Action::Change(Change::ConfirmRemoval {
         phone,
         challenge: otc.challenge,
-        code,
-    };
+        guess: Guess(code),
+    });
     api.execute(user, action).await?;
     Ok(StatusCode::OK.into_response())
 }
@@ -321,12 +330,12 @@ async fn create_verified(
 ) -> Answer {
     let caller = api.service(request.headers()).await?;
     let members = Members::read(request).await?;
-    let number = api.number(&members.text("phoneNumber")?);
+    let number = members.text("phoneNumber")?.into();
     let Path(user) = user.map_err(|_| Refusal::AccountNotFound)?;
-    let action = Action::AddPhone {
+    let action = Action::Change(Change::Add {
         number,
         verification: Some(Verification::Trusted),
-    };
+    });
     api.execute_on(user, caller, action).await?;
     Ok(StatusCode::CREATED.into_response())
 }
@@ -339,8 +348,14 @@ async fn remove_at_once(
     let caller = api.service(request.headers()).await?;
     let Path((user, id)) = path.map_err(|_| Refusal::PhoneNotFound)?;
     let phone = phone(Some(id))?;
-    api.execute_on(user, caller, Action::DropPhone { phone })
-        .await?;
+    api.execute_on(
+        user,
+        caller,
+        Action::Change(Change::Remove {
+            which: Which::Phone(phone),
+        }),
+    )
+    .await?;
     Ok(StatusCode::OK.into_response())
 }
 

@@ -16,11 +16,11 @@ use axum::middleware::map_response_with_state;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use axum::{Router, body::Body};
-use ringback_core::command::Which;
-use ringback_core::number::NumberError;
 use ringback_core::policy::Registration;
 use ringback_core::rights::Right;
-use ringback_core::{Account, Action, Caller, Command, Number, Refusal, Reply};
+use ringback_core::{
+    Account, Action, Caller, Change, Command, Delivery, Guess, NumberText, Refusal, Reply, Which,
+};
 use ringback_store::Store;
 use serde_json::{Map, Value, json};
 
@@ -157,12 +157,18 @@ impl ReachFive {
         self.execute(caller.clone(), &caller.user, action).await
     }
 
+    /// Whether a user's first token makes an account.
+    fn registers_users(&self, caller: &Caller) -> bool {
+        let policy = self.store.rules().policies.of(&caller.home);
+        policy.accounts.register != Registration::Explicit
+    }
+
     /// The caller's own account. `None` for a user that is not registered and needs not be.
     async fn find_own(&self, caller: &Caller) -> Result<Option<Arc<Account>>, Refusal> {
         match self.store.read(caller, &caller.user).await {
             Ok(account) => Ok(Some(account)),
             Err(Refusal::AccountNotFound | Refusal::PermissionDenied)
-                if self.store.rules().policy.accounts.register != Registration::Explicit =>
+                if self.registers_users(caller) =>
             {
                 Ok(None)
             }
@@ -174,10 +180,6 @@ impl ReachFive {
     /// The caller's account after a change.
     async fn changed(&self, caller: &Caller) -> Result<Arc<Account>, Refusal> {
         self.find_own(caller).await?.ok_or(Refusal::AccountNotFound)
-    }
-
-    fn number(&self, text: &str) -> Result<Number, NumberError> {
-        Number::parse(text, &self.store.rules().policy.numbers)
     }
 }
 
@@ -242,7 +244,7 @@ async fn config(State(api): State<ReachFive>, uri: Uri) -> Response {
         "is_implicit_flow_forbidden": false,
         "login_type_allowed": {"email": false, "phone_number": true, "custom_identifier": false},
     });
-    let region = &api.store.rules().policy.numbers.default_region;
+    let region = &api.store.rules().policies.default.numbers.default_region;
     if !region.is_empty() {
         told["country_code"] = region.to_ascii_uppercase().into();
     }
@@ -281,9 +283,15 @@ async fn verify(State(api): State<ReachFive>, request: Request) -> Told {
     let mut form = Form::read(request).await?;
     let (number, code) = (form.text(PHONE_NUMBER), form.text(VERIFICATION_CODE));
     form.done()?;
-    let which = Which::Number(api.number(&number));
-    api.execute_own(&caller, Action::ConfirmPhone { which, code })
-        .await?;
+    let which = Which::Number(NumberText(number));
+    api.execute_own(
+        &caller,
+        Action::Change(Change::Verify {
+            which,
+            guess: Guess(code),
+        }),
+    )
+    .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -294,18 +302,26 @@ async fn update(State(api): State<ReachFive>, request: Request) -> Told {
     let mut form = Form::read(request).await?;
     let number = form.text(PHONE_NUMBER);
     form.done()?;
-    let number = api.number(&number);
+    let number = NumberText(number);
     let reply = api
-        .execute_own(&caller, Action::ChangePhone { number })
+        .execute_own(&caller, Action::Change(Change::Replace { number }))
         .await?;
-    let told = responses::of(api.changed(&caller).await?.as_ref());
+    let told = responses::of(&reply.account);
     Ok(timed(&reply, Json(told)))
 }
 
 /// Has no body; one that comes along is not looked at.
 async fn send(State(api): State<ReachFive>, headers: HeaderMap) -> Told {
     let caller = api.writer(&headers).await?;
-    let reply = api.execute_own(&caller, Action::ResendChange).await?;
+    let reply = api
+        .execute_own(
+            &caller,
+            Action::Change(Change::Resend {
+                which: Which::Next,
+                delivery: Delivery::Send,
+            }),
+        )
+        .await?;
     Ok(timed(&reply, sent()))
 }
 
@@ -322,7 +338,16 @@ async fn user_send(
     if caller.user == user && !caller.may(Right::Write) {
         return Err(Refusal::PermissionDenied.into());
     }
-    let reply = api.execute(caller, &user, Action::ResendChange).await?;
+    let reply = api
+        .execute(
+            caller,
+            &user,
+            Action::Change(Change::Resend {
+                which: Which::Next,
+                delivery: Delivery::Send,
+            }),
+        )
+        .await?;
     Ok(timed(&reply, sent()))
 }
 

@@ -6,7 +6,6 @@ mod responses;
 mod rules;
 mod search;
 
-use ringback_core::number::NumberRules;
 use ringback_core::{Command, Refusal, Reply};
 use ringback_store::Store;
 use tonic::{Request, Response, Status};
@@ -26,7 +25,6 @@ use crate::proto::ringback::phone::v1::{
     VerifyUserPhoneResponse,
 };
 use errors::{status, status_of_read};
-use requests::Wish;
 use responses::{details, expires_at, found, id, numbers, resend_after};
 use search::{Search, page_token};
 
@@ -54,20 +52,16 @@ impl PhoneApi {
         PhoneApi { store }
     }
 
-    fn rules(&self) -> &NumberRules {
-        &self.store.rules().policy.numbers
-    }
-
     /// Does what the request asks for. The caller comes first, so that no rule of the form is told without one.
     async fn run<T>(
         &self,
         request: Request<T>,
-        wish: impl FnOnce(T) -> Result<Wish, Refusal>,
+        read: impl FnOnce(T) -> Result<requests::Request, Refusal>,
     ) -> Result<Reply, Status> {
         let tell = |refusal| status(&refusal);
         let caller = caller(&request).map_err(tell)?;
         let deadline = request.extensions().get::<Deadline>().map(|d| d.0);
-        let Wish { account, action } = wish(request.into_inner()).map_err(tell)?;
+        let requests::Request { account, action } = read(request.into_inner()).map_err(tell)?;
         let command = Command {
             caller,
             account,
@@ -95,13 +89,8 @@ impl PhoneApi {
     ) -> Result<SearchPhonesResponse, Refusal> {
         let caller = caller(&request)?;
         let rules = self.store.rules();
-        let search = Search::of(
-            request.into_inner(),
-            &caller,
-            &rules.policy.numbers,
-            &rules.keys,
-        )?;
-        let page = self.store.search_phones(&search.query).await?;
+        let search = Search::of(request.into_inner(), &caller, &rules.policies, &rules.keys)?;
+        let page = self.store.search_phones(&caller, &search.query).await?;
         Ok(SearchPhonesResponse {
             next_page_token: page
                 .next
@@ -138,8 +127,7 @@ impl PhoneService for PhoneApi {
         &self,
         request: Request<AddUserPhoneRequest>,
     ) -> Result<Response<AddUserPhoneResponse>, Status> {
-        let wish = |request| requests::add(request, self.rules());
-        let reply = self.run(request, wish).await?;
+        let reply = self.run(request, requests::add).await?;
         Ok(respond(
             reply.times,
             AddUserPhoneResponse {
@@ -157,8 +145,7 @@ impl PhoneService for PhoneApi {
         &self,
         request: Request<PreverifyUserPhoneRequest>,
     ) -> Result<Response<PreverifyUserPhoneResponse>, Status> {
-        let wish = |request| requests::preverify(request, self.rules());
-        let reply = self.run(request, wish).await?;
+        let reply = self.run(request, requests::preverify).await?;
         Ok(respond(
             reply.times,
             PreverifyUserPhoneResponse {
@@ -175,8 +162,7 @@ impl PhoneService for PhoneApi {
         &self,
         request: Request<VerifyUserPhoneRequest>,
     ) -> Result<Response<VerifyUserPhoneResponse>, Status> {
-        let wish = |request| requests::verify(request, self.rules());
-        let reply = self.run(request, wish).await?;
+        let reply = self.run(request, requests::verify).await?;
         Ok(Response::new(VerifyUserPhoneResponse {
             details: Some(details(&reply)),
             phone_id: id(reply.phone),
@@ -223,8 +209,7 @@ impl PhoneService for PhoneApi {
         &self,
         request: Request<ChangeUserPhoneRequest>,
     ) -> Result<Response<ChangeUserPhoneResponse>, Status> {
-        let wish = |request| requests::change(request, self.rules());
-        let reply = self.run(request, wish).await?;
+        let reply = self.run(request, requests::change).await?;
         Ok(respond(
             reply.times,
             ChangeUserPhoneResponse {

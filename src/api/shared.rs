@@ -51,6 +51,9 @@ pub const EXPIRES_AT: &str = "ringback-code-expires-at";
 /// In how many seconds the next code may be asked for, rounded up.
 pub const RESEND_AFTER: &str = "ringback-resend-after";
 
+/// Which parts of a request were left out, where the configuration says so.
+pub const IGNORED: &str = "ringback-ignored";
+
 /// A gRPC reply with the times of the code that it tells of; the other wires make headers of them.
 pub fn respond<T>(times: Option<CodeTimes>, message: T) -> Response<T> {
     let mut response = Response::new(message);

@@ -5,8 +5,8 @@ mod list;
 mod requests;
 mod responses;
 mod rules;
+mod unkept;
 
-use ringback_core::number::NumberRules;
 use ringback_core::{Command, Refusal, Reply};
 use ringback_store::Store;
 use tonic::{Request, Response, Status};
@@ -26,7 +26,7 @@ use crate::proto::zitadel::user::v2::{
     UpdateHumanUserRequest, UpdateHumanUserResponse, UpdateUserRequest, UpdateUserResponse,
     VerifyPhoneRequest, VerifyPhoneResponse,
 };
-use requests::Wish;
+use unkept::Unkept;
 
 /// Zitadel's user service.
 pub fn install(_: &Config) -> Installed {
@@ -52,27 +52,27 @@ impl UserApi {
         UserApi { store }
     }
 
-    fn numbers(&self) -> &NumberRules {
-        &self.store.rules().policy.numbers
-    }
-
     /// Does what the request asks for. The caller comes first, so that no rule of the form is told without one.
     async fn run<T>(
         &self,
         request: Request<T>,
         missing: Missing,
-        wish: impl FnOnce(T) -> Result<Wish, Refusal>,
+        read: impl FnOnce(T) -> Result<requests::Request, Refusal>,
     ) -> Result<Reply, Status> {
         let tell = |refusal| status_of(&refusal, missing);
         let caller = caller(&request).map_err(tell)?;
         let deadline = request.extensions().get::<Deadline>().map(|d| d.0);
-        let Wish { account, action } = wish(request.into_inner()).map_err(tell)?;
+        let requests::Request { account, action } = read(request.into_inner()).map_err(tell)?;
         let command = Command {
             caller,
             account,
             action,
         };
         self.store.execute(command, deadline).await.map_err(tell)
+    }
+
+    fn unkept(&self) -> Unkept {
+        Unkept::new(self.store.rules().policies.default.accounts.unkept)
     }
 
     async fn read(
@@ -90,11 +90,12 @@ impl UserApi {
     }
 
     async fn list(&self, request: Request<ListUsersRequest>) -> Result<ListUsersResponse, Refusal> {
-        let scope = caller(&request)?.scope(None)?;
+        let caller = caller(&request)?;
+        let scope = caller.scope(None)?;
         let request = request.into_inner();
         let sorting_column = request.sorting_column;
         let query = list::query(request, scope)?;
-        let page = self.store.list_accounts(&query).await?;
+        let page = self.store.list_accounts(&caller, &query).await?;
         Ok(ListUsersResponse {
             details: Some(ListDetails {
                 total_result: page.total,
@@ -113,8 +114,9 @@ impl UserService for UserApi {
         &self,
         request: Request<SetPhoneRequest>,
     ) -> Result<Response<SetPhoneResponse>, Status> {
-        let wish = |request| requests::set_phone(request, self.numbers());
-        let reply = self.run(request, Missing::Phone, wish).await?;
+        let reply = self
+            .run(request, Missing::Phone, requests::set_phone)
+            .await?;
         Ok(respond(
             reply.times,
             SetPhoneResponse {
@@ -162,35 +164,36 @@ impl UserService for UserApi {
         &self,
         request: Request<AddHumanUserRequest>,
     ) -> Result<Response<AddHumanUserResponse>, Status> {
-        let wish = |request| requests::add_human(request, self.numbers(), || self.store.fresh_id());
-        let reply = self.run(request, Missing::UserToChange, wish).await?;
-        Ok(respond(
+        let mut unkept = self.unkept();
+        let read = |request| requests::add_human(request, &mut unkept, || self.store.fresh_id());
+        let reply = self.run(request, Missing::UserToChange, read).await?;
+        Ok(unkept.named(respond(
             reply.times,
             AddHumanUserResponse {
                 details: Some(responses::details(&reply)),
                 email_code: None,
                 phone_code: responses::code(&reply),
-                user_id: reply.account,
+                user_id: reply.account.id,
             },
-        ))
+        )))
     }
 
     async fn create_user(
         &self,
         request: Request<CreateUserRequest>,
     ) -> Result<Response<CreateUserResponse>, Status> {
-        let wish =
-            |request| requests::create_user(request, self.numbers(), || self.store.fresh_id());
-        let reply = self.run(request, Missing::UserToChange, wish).await?;
-        Ok(respond(
+        let mut unkept = self.unkept();
+        let read = |request| requests::create_user(request, &mut unkept, || self.store.fresh_id());
+        let reply = self.run(request, Missing::UserToChange, read).await?;
+        Ok(unkept.named(respond(
             reply.times,
             CreateUserResponse {
-                creation_date: Some(responses::timestamp(reply.created_at)),
+                creation_date: Some(responses::timestamp(reply.account.created_at)),
                 email_code: None,
                 phone_code: responses::code(&reply),
-                id: reply.account,
+                id: reply.account.id,
             },
-        ))
+        )))
     }
 
     async fn update_user(
@@ -201,32 +204,34 @@ impl UserService for UserApi {
         if requests::verifies_removal(request.get_ref()) {
             return Err(errors::removal_verified());
         }
-        let wish = |request| requests::update_user(request, self.numbers());
-        let reply = self.run(request, Missing::UserToChange, wish).await?;
-        Ok(respond(
+        let mut unkept = self.unkept();
+        let read = |request| requests::update_user(request, &mut unkept);
+        let reply = self.run(request, Missing::UserToChange, read).await?;
+        Ok(unkept.named(respond(
             reply.times,
             UpdateUserResponse {
-                change_date: Some(responses::timestamp(reply.changed_at)),
+                change_date: Some(responses::timestamp(reply.account.changed_at)),
                 email_code: None,
                 phone_code: responses::code(&reply),
             },
-        ))
+        )))
     }
 
     async fn update_human_user(
         &self,
         request: Request<UpdateHumanUserRequest>,
     ) -> Result<Response<UpdateHumanUserResponse>, Status> {
-        let wish = |request| requests::update_human(request, self.numbers());
-        let reply = self.run(request, Missing::UserToChange, wish).await?;
-        Ok(respond(
+        let mut unkept = self.unkept();
+        let read = |request| requests::update_human(request, &mut unkept);
+        let reply = self.run(request, Missing::UserToChange, read).await?;
+        Ok(unkept.named(respond(
             reply.times,
             UpdateHumanUserResponse {
                 details: Some(responses::details(&reply)),
                 email_code: None,
                 phone_code: responses::code(&reply),
             },
-        ))
+        )))
     }
 
     async fn get_user_by_id(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use ringback_core::rights::Rights;
-use ringback_core::{Action, Caller, Command};
+use ringback_core::{Action, Caller, Change, Command};
 use serde_json::{Value, json};
 
 use super::load;
@@ -77,7 +77,7 @@ async fn change_database(
     let command = Command {
         caller,
         account: user.to_owned(),
-        action: Action::Unlock,
+        action: Action::Change(Change::Unlock),
     };
     let done = store.execute(command, None).await;
     done.with_context(|| format!("user {user}"))?;

@@ -177,8 +177,15 @@ impl Config {
     }
 
     fn judge_policy(&self, error: &mut ConfigError) {
-        if let Err(policy) = self.policy().check() {
+        let policies = self.policies();
+        if let Err(policy) = policies.default.check() {
             error.add(policy.key, policy.reason);
+            return;
+        }
+        for (id, policy) in &policies.by_organization {
+            if let Err(policy) = policy.check() {
+                error.add(format!("organizations.{id}.{}", policy.key), policy.reason);
+            }
         }
     }
 

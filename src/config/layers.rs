@@ -52,6 +52,9 @@ const SHAPES: &str = r#"
     roles_claim = ""
     scopes_grant = false
     audience_required = false
+    [organizations."*".numbers]
+    default_region = ""
+    kinds = [""]
     [vendor.clients."*"]
     client_id = ""
     secret = ""
@@ -144,17 +147,17 @@ impl Layers {
     }
 
     /// The names in `SECTION__KEY` as the layers below spell them: variables are upper case by custom,
-    /// keys are lower case, and an issuer's or a role's name is as somebody wrote it.
+    /// keys are lower case, and the name of an issuer, a role or an organisation is as somebody wrote it.
     fn spelled(&self, name: &str) -> Vec<String> {
         let mut path: Vec<String> = Vec::new();
         let mut below = Some(&self.merged);
         for written in name.split("__") {
             let known =
                 below.and_then(|dict| dict.keys().find(|key| key.eq_ignore_ascii_case(written)));
-            let role = path == ["auth", "roles"];
+            let by_name = path == ["auth", "roles"] || path == ["organizations"];
             let key = match known {
                 Some(key) => key.clone(),
-                None if role => written.to_owned(),
+                None if by_name => written.to_owned(),
                 None => written.to_ascii_lowercase(),
             };
             below = below

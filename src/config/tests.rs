@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use jsonwebtoken::Algorithm;
+use ringback_core::number::NumberKind;
 
 use super::*;
 
@@ -148,6 +149,46 @@ fn names_are_spelled_as_the_file_spells_them() {
     assert_eq!(
         config.auth.roles["HelpDesk"],
         [Permission::Read, Permission::Write]
+    );
+}
+
+#[test]
+fn an_organisation_s_rules_come_over_everybody_s() {
+    let file = file(
+        "[numbers]\nkinds = [\"voip\"]\n\
+         [organizations.\"Acme Ltd\".numbers]\ndefault_region = \"CH\"\n",
+    );
+    let environment = variables(&[("RINGBACK_ORGANIZATIONS__Other__NUMBERS__KINDS", "mobile")]);
+    let config = Config::load(Some(file.path()), environment).unwrap();
+    let policies = config.policies();
+    let numbers = |organization: &str| &policies.of(organization).numbers;
+    assert_eq!(numbers("Acme Ltd").default_region, "CH");
+    assert_eq!(numbers("Acme Ltd").kinds, [NumberKind::Voip]);
+    assert_eq!(numbers("Other").default_region, "");
+    assert_eq!(numbers("Other").kinds, [NumberKind::Mobile]);
+    assert_eq!(policies.of("third"), &policies.default);
+}
+
+#[test]
+fn what_an_organisation_cannot_have_is_named() {
+    let region = [(
+        "RINGBACK_ORGANIZATIONS__acme__NUMBERS__DEFAULT_REGION",
+        "Swiss",
+    )];
+    let mut config = load(&ENOUGH).unwrap();
+    config.organizations = load(&region).unwrap().organizations;
+    let text = config.check().unwrap_err().to_string();
+    assert!(
+        text.contains("organizations.acme.numbers.default_region: is no country code"),
+        "{text}"
+    );
+    let text = problem(load(&[(
+        "RINGBACK_ORGANIZATIONS__acme__CODES__LENGTH",
+        "8",
+    )]));
+    assert!(
+        text.starts_with("organizations.acme.codes: no such key"),
+        "{text}"
     );
 }
 

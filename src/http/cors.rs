@@ -74,7 +74,11 @@ impl Cors {
         let own = allowed.allowed_headers.iter().cloned();
         let headers: BTreeSet<String> = known.chain(own).collect();
         let headers = list(headers.iter().map(String::as_str));
-        let exposed = [&EXPOSED[..], &[shared::EXPIRES_AT, shared::RESEND_AFTER]].concat();
+        let exposed = [
+            &EXPOSED[..],
+            &[shared::EXPIRES_AT, shared::RESEND_AFTER, shared::IGNORED],
+        ]
+        .concat();
         Cors {
             allowed,
             headers,

@@ -11,6 +11,7 @@ mod registration;
 mod rights;
 mod ringback;
 mod times;
+mod unkept;
 mod user;
 
 use http::Method;
@@ -65,9 +66,13 @@ impl Api {
     pub fn claims(self, user: &str, organization: &str, now: i64) -> Value {
         match self {
             Api::Zitadel => {
-                json!({"sub": user, "urn:zitadel:iam:user:resourceowner:id": organization})
+                json!({
+                    "sub": user, "urn:zitadel:iam:user:resourceowner:id": organization, "iat": now,
+                })
             }
-            Api::Frontegg => json!({"sub": user, "tenantId": organization, "type": "userToken"}),
+            Api::Frontegg => {
+                json!({"sub": user, "tenantId": organization, "type": "userToken", "iat": now})
+            }
             Api::ReachFive => {
                 json!({"sub": user, "org_id": organization, "scope": "openid full_write", "iat": now})
             }

@@ -9,5 +9,7 @@ mod load;
 mod pooler;
 mod silence;
 #[cfg(target_os = "linux")]
+mod small_disk;
+#[cfg(target_os = "linux")]
 mod sqlite_faults;
 mod upgrade;

@@ -104,6 +104,7 @@ fn every_refusal_has_a_snapshot() {
         Refusal::RemovalUnconfirmed,
         Refusal::AccountNotFound,
         Refusal::AccountExists,
+        Refusal::AccountAmbiguous,
         Refusal::PhoneNotFound,
         Refusal::PhoneUnchanged,
         Refusal::TooManyNumbers,
@@ -145,7 +146,7 @@ fn every_refusal_has_a_snapshot() {
         let text = std::fs::read_to_string(&file).expect(name);
         harmless(name, &text);
     }
-    assert_eq!(kinds.len(), 31);
+    assert_eq!(kinds.len(), 32);
 }
 
 /// Which row meets a refusal; a new one does not compile until it has one.
@@ -162,6 +163,7 @@ fn row_of(refusal: &Refusal) -> Option<&'static str> {
         Refusal::RemovalUnconfirmed => "removal_unconfirmed",
         Refusal::AccountNotFound => "account_not_found",
         Refusal::AccountExists => "account_exists",
+        Refusal::AccountAmbiguous => "account_ambiguous",
         Refusal::PhoneNotFound => "phone_not_found",
         Refusal::PhoneUnchanged => "phone_unchanged",
         // Through these APIs an account has one number, which the next one replaces.
@@ -325,6 +327,15 @@ async fn whose_account(database: Database) {
         let add = json!({"userId": user});
         wire.ok(app, "AddHumanUser", &admin, add.clone()).await;
         wire.refused(app, "AddHumanUser", &admin, add).await
+    })
+    .await;
+    row("account_ambiguous", async |wire, user| {
+        for organization in ["acme", "other"] {
+            let add = json!({"userId": user, "organization": {"orgId": organization}});
+            wire.ok(app, "AddHumanUser", &admin, add).await;
+        }
+        let set = json!({"userId": user, "phone": app.number()});
+        wire.refused(app, "SetPhone", &admin, set).await
     })
     .await;
     row("permission_denied", async |wire, user| {

@@ -8,6 +8,7 @@ use crate::Number;
 use crate::challenge::{Challenge, Purpose};
 use crate::limit::{CoolDown, Failures, RefusedGuesses, Times};
 use crate::moment::{Id, Time};
+pub use crate::profile::{Profile, ProfileChange};
 
 /// One user, as far as ringback knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,34 +35,41 @@ pub struct Account {
     pub limits: AccountLimits,
 }
 
-/// Who a user is. Kept and given back; nothing is decided by it but the language of messages.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Profile {
-    /// The name to log in with; the user id where none was given.
-    pub username: String,
-    /// First name.
-    pub given_name: String,
-    /// Last name.
-    pub family_name: String,
-    /// Nickname.
-    pub nick_name: String,
-    /// The name to show.
-    pub display_name: String,
-    /// BCP 47 tag of the language that messages are written in.
-    pub preferred_language: String,
-    /// Number of the wire's gender enumeration.
-    pub gender: i32,
-    /// E-mail address.
-    pub email: String,
-    /// Whether whoever registered the user vouched for the address.
-    pub email_verified: bool,
+/// What is kept under one organisation and user id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// The organisation.
+    pub organization: String,
+    /// The account, while there is one.
+    pub account: Option<Account>,
+    /// That there was one.
+    pub deleted: Option<Deleted>,
+}
+
+/// That an account was deleted, remembered for as long as a token from before may still be valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deleted {
+    /// When.
+    pub at: Time,
+    /// From this time on it says nothing any more.
+    pub until: Time,
+}
+
+impl Slot {
+    /// Where nothing is kept.
+    pub fn empty(organization: impl Into<String>) -> Slot {
+        Slot {
+            organization: organization.into(),
+            account: None,
+            deleted: None,
+        }
+    }
 }
 
 /// One number of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phone {
-    /// Its name, which stays while the number stays.
+    /// Its id, which stays while the number stays.
     pub id: Id,
     /// The number.
     pub number: Number,
@@ -164,18 +172,31 @@ impl AccountLimits {
     }
 }
 
+/// The state of the number that is to replace the primary one.
+pub(crate) const NEXT: PhoneState = PhoneState::Pending(Pending::Replaces);
+
+impl AsRef<Account> for Account {
+    fn as_ref(&self) -> &Account {
+        self
+    }
+}
+
 impl Account {
     /// The number that "the phone" means.
     pub fn primary_phone(&self) -> Option<&Phone> {
         self.primary.and_then(|id| self.phone(id))
     }
 
-    /// A number by its name.
+    /// A number by its id.
     pub fn phone(&self, id: Id) -> Option<&Phone> {
         self.phones.iter().find(|phone| phone.id == id)
     }
 
-    /// A challenge by its name.
+    pub(crate) fn phone_of(&self, number: &Number) -> Option<&Phone> {
+        self.phones.iter().find(|phone| phone.number == *number)
+    }
+
+    /// A challenge by its id.
     pub fn challenge(&self, id: Id) -> Option<&Challenge> {
         self.challenges.iter().find(|challenge| challenge.id == id)
     }
@@ -188,17 +209,32 @@ impl Account {
 
     /// Whether a number waits to be proven and can no longer be.
     pub(crate) fn is_stale(&self, phone: &Phone, now: Time) -> bool {
-        let question = self
+        let challenge = self
             .challenges
             .iter()
             .find(|challenge| challenge.phone == phone.id && challenge.purpose == Purpose::Verify);
-        phone.pending() && question.is_none_or(|question| question.expires_at <= now)
+        phone.pending() && challenge.is_none_or(|challenge| challenge.expires_at <= now)
     }
 
     /// Forgets such numbers.
     pub(crate) fn drop_stale(&mut self, now: Time) {
         let stale = self.phones.iter().filter(|phone| self.is_stale(phone, now));
         for phone in stale.map(|phone| phone.id).collect::<Vec<_>>() {
+            self.drop_phone(phone);
+        }
+    }
+
+    /// Forgets the number that was to replace the primary one, unless it is the one to be kept: it has nothing
+    /// left to replace when another number takes that place or the primary one goes.
+    pub(crate) fn drop_next(&mut self, kept: Option<Id>) {
+        let next = |phone: &&Phone| phone.state == NEXT && Some(phone.id) != kept;
+        let next: Vec<Id> = self
+            .phones
+            .iter()
+            .filter(next)
+            .map(|phone| phone.id)
+            .collect();
+        for phone in next {
             self.drop_phone(phone);
         }
     }

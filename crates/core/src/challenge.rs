@@ -1,10 +1,11 @@
-//! A challenge: the standing question «what code did we send you?», kept without its answer.
+//! A challenge: that a code was asked for, kept without the code.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Keys;
 use crate::code::{Code, Shape};
-use crate::moment::{Draw, Id, Moment, Time};
+use crate::moment::{Id, Moment, SeededIds, Time};
+use crate::policy::CodeRules;
 
 /// What a right answer brings about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,11 +26,11 @@ impl Purpose {
     }
 }
 
-/// An open question to one number. Holds what its code is derived from besides the key, so whoever reads
+/// That a code was asked for one number. Holds what its code is derived from besides the key, so whoever reads
 /// it learns no code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Challenge {
-    /// Its name.
+    /// Its id.
     pub id: Id,
     /// What a right answer brings about.
     pub purpose: Purpose,
@@ -52,15 +53,15 @@ impl Challenge {
         phone: Id,
         purpose: Purpose,
         guesses: u8,
+        rules: &CodeRules,
         at: &Moment<'_>,
-        draw: &mut Draw,
+        ids: &mut SeededIds,
     ) -> Challenge {
-        let rules = &at.policy.codes;
         Challenge {
-            id: draw.id(),
+            id: ids.id(),
             purpose,
             phone,
-            nonce: u128::from_be_bytes(draw.bytes()),
+            nonce: u128::from_be_bytes(ids.bytes()),
             key_version: at.keys.current(),
             shape: rules.shape(),
             expires_at: at.now + rules.validity(),

@@ -1,52 +1,44 @@
-//! What a caller may wish for, in terms of no particular door.
+//! What a caller may ask for, in terms of no particular API.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::account::Profile;
+use crate::account::{Profile, ProfileChange};
 use crate::code::Code;
 use crate::moment::{Id, Time};
-use crate::number::NumberError;
-use crate::rights::Rights;
-use crate::{Account, Keys, Number};
+use crate::target::Target;
+use crate::{Account, Caller};
 
-/// Who asks, as proven by a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// The token's subject.
-    pub user: String,
-    /// The organisation that the user belongs to: the caller's own account is nowhere else.
-    pub home: String,
-    /// The organisation that the caller acts in.
-    pub organization: String,
-    /// The rights that hold in every organisation.
-    pub everywhere: Rights,
-    /// The rights that hold in one organisation, besides those that hold in every one.
-    pub local: Arc<[(String, Rights)]>,
-    /// The languages that the caller's client asked for, in the form of an Accept-Language header.
-    pub language: String,
-    /// When the token was issued, if it says so.
-    pub issued_at: Option<Time>,
-    /// The scopes that the token names.
-    pub scopes: Arc<[String]>,
-    /// Whether a service speaks for the user, so that there is no token of the user's.
-    pub spoken_for: bool,
-}
-
-/// One wish of one caller about one account.
+/// One request of one caller about one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
     /// Who asks.
     pub caller: Caller,
-    /// The account's id.
+    /// The account's user id. Its organisation follows from the caller: see [`Command::target`].
     pub account: String,
     /// What to do.
     pub action: Action,
 }
 
-/// What to do with an account. `Debug` does not show a submitted code.
-#[derive(Clone, PartialEq, Eq)]
+impl Command {
+    /// Which account is meant.
+    pub fn target(&self) -> Target<'_> {
+        match &self.action {
+            Action::Register { organization, .. } => {
+                let organization = organization.as_ref().unwrap_or(&self.caller.organization);
+                Target {
+                    id: &self.account,
+                    organization: Some(organization),
+                    otherwise: organization,
+                }
+            }
+            Action::Delete | Action::Change(_) => self.caller.target(&self.account),
+        }
+    }
+}
+
+/// What to do with an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Bring the account into being.
     Register {
@@ -57,7 +49,22 @@ pub enum Action {
         /// Its first number.
         phone: Option<SetPhone>,
     },
-    /// Change what the account says of its user.
+    /// Delete the account.
+    Delete,
+    /// Change it.
+    Change(Change),
+}
+
+impl From<Change> for Action {
+    fn from(change: Change) -> Action {
+        Action::Change(change)
+    }
+}
+
+/// What to change of an account. Numbers are read by the rules of the account's organisation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// What the account says of its user, and the primary number beside it.
     Update {
         /// Only what shall change.
         profile: Box<ProfileChange>,
@@ -65,157 +72,122 @@ pub enum Action {
         phone: PhoneChange,
     },
     /// Set the primary number.
-    SetPhone(SetPhone),
-    /// Send or return the open challenge's code again.
-    ResendCode(Delivery),
-    /// Submit a code for the primary number.
-    VerifyPhone {
-        /// As the user typed it.
-        code: String,
-    },
-    /// Remove the primary number.
-    RemovePhone,
+    Set(SetPhone),
     /// Add a number. The first one becomes the primary one.
-    AddPhone {
+    Add {
         /// The number.
-        number: Result<Number, NumberError>,
+        number: NumberText,
         /// How it shall be proven; `None` for later.
         verification: Option<Verification>,
     },
     /// Send a code to a number that becomes the account's once it is proven, or again to one that is the
     /// account's and not proven.
-    PreverifyPhone {
+    Preverify {
         /// The number.
-        number: Result<Number, NumberError>,
+        number: NumberText,
     },
-    /// Change the primary number: at once while it is not proven, else once the new one is.
-    ChangePhone {
+    /// Put a number in the place of the primary one: at once while that is not proven, else once the new one
+    /// is.
+    Replace {
         /// The number.
-        number: Result<Number, NumberError>,
+        number: NumberText,
     },
-    /// Send the code again that proves the number that [`Action::ChangePhone`] announced, or else the
-    /// primary one.
-    ResendChange,
-    /// Submit a code for a number that is not necessarily the primary one.
-    ConfirmPhone {
+    /// Send or return the code of a number that is not proven again.
+    Resend {
         /// Which number.
         which: Which,
-        /// As the user typed it.
-        code: String,
+        /// Which way the code takes.
+        delivery: Delivery,
+    },
+    /// Submit a code that proves a number.
+    Verify {
+        /// Which number.
+        which: Which,
+        /// The code.
+        guess: Guess,
     },
     /// Send a code to a number whose answer removes it.
     RequestRemoval {
-        /// The number's name.
+        /// The number.
         phone: Id,
     },
     /// Submit the code that removes a number.
     ConfirmRemoval {
-        /// The number's name.
-        phone: Id,
-        /// The challenge that [`Action::RequestRemoval`] opened.
-        challenge: Id,
-        /// As the user typed it.
-        code: String,
-    },
-    /// Remove a number at once.
-    DropPhone {
-        /// The number's name.
-        phone: Id,
-    },
-    /// Remove a proven number at once, whichever of the account's it is.
-    RemoveNumber {
         /// The number.
-        number: Result<Number, NumberError>,
+        phone: Id,
+        /// The challenge that [`Change::RequestRemoval`] opened.
+        challenge: Id,
+        /// The code.
+        guess: Guess,
+    },
+    /// Remove a number at once: by its id any, by its text a proven one.
+    Remove {
+        /// Which number.
+        which: Which,
     },
     /// Make a proven number the primary one.
     MakePrimary {
-        /// The number's name.
+        /// The number.
         phone: Id,
     },
     /// Forget wrong guesses and pauses, for every number.
     Unlock,
-    /// Delete the account.
-    Delete,
 }
 
-impl fmt::Debug for Action {
+/// Which of an account's numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The primary one.
+    Primary,
+    /// The one that is to take the primary one's place, or else the primary one.
+    Next,
+    /// The one of this id.
+    Phone(Id),
+    /// This one.
+    Number(NumberText),
+    /// The one that this challenge is to prove.
+    Challenge(Id),
+    /// The one whose code was asked for last.
+    Latest,
+}
+
+/// A number as somebody wrote it. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NumberText(pub String);
+
+impl fmt::Debug for NumberText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Action::Register {
-                organization,
-                profile,
-                phone,
-            } => f
-                .debug_struct("Register")
-                .field("organization", organization)
-                .field("profile", profile)
-                .field("phone", phone)
-                .finish(),
-            Action::Update { profile, phone } => f
-                .debug_struct("Update")
-                .field("profile", profile)
-                .field("phone", phone)
-                .finish(),
-            Action::SetPhone(set) => f.debug_tuple("SetPhone").field(set).finish(),
-            Action::ResendCode(delivery) => f.debug_tuple("ResendCode").field(delivery).finish(),
-            Action::VerifyPhone { code: _ } => {
-                f.debug_struct("VerifyPhone").finish_non_exhaustive()
-            }
-            Action::RemovePhone => f.write_str("RemovePhone"),
-            Action::AddPhone {
-                number,
-                verification,
-            } => f
-                .debug_struct("AddPhone")
-                .field("number", number)
-                .field("verification", verification)
-                .finish(),
-            Action::PreverifyPhone { number } => {
-                f.debug_tuple("PreverifyPhone").field(number).finish()
-            }
-            Action::ChangePhone { number } => f.debug_tuple("ChangePhone").field(number).finish(),
-            Action::ResendChange => f.write_str("ResendChange"),
-            Action::ConfirmPhone { which, code: _ } => f
-                .debug_struct("ConfirmPhone")
-                .field("which", which)
-                .finish_non_exhaustive(),
-            Action::RequestRemoval { phone } => {
-                f.debug_tuple("RequestRemoval").field(phone).finish()
-            }
-            Action::ConfirmRemoval {
-                phone,
-                challenge,
-                code: _,
-            } => f
-                .debug_struct("ConfirmRemoval")
-                .field("phone", phone)
-                .field("challenge", challenge)
-                .finish_non_exhaustive(),
-            Action::DropPhone { phone } => f.debug_tuple("DropPhone").field(phone).finish(),
-            Action::RemoveNumber { number } => f.debug_tuple("RemoveNumber").field(number).finish(),
-            Action::MakePrimary { phone } => f.debug_tuple("MakePrimary").field(phone).finish(),
-            Action::Unlock => f.write_str("Unlock"),
-            Action::Delete => f.write_str("Delete"),
-        }
+        f.write_str("NumberText(…)")
     }
 }
 
-/// Which number a code is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// The one that this challenge is about.
-    Challenge(Id),
-    /// This one.
-    Number(Result<Number, NumberError>),
-    /// The one that was asked about last.
-    Latest,
+impl From<&str> for NumberText {
+    fn from(text: &str) -> NumberText {
+        NumberText(text.to_owned())
+    }
+}
+
+impl From<String> for NumberText {
+    fn from(text: String) -> NumberText {
+        NumberText(text)
+    }
+}
+
+/// A code as somebody typed it. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Guess(pub String);
+
+impl fmt::Debug for Guess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guess(…)")
+    }
 }
 
 /// A number to be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetPhone {
-    /// The number, or why the text is none: whether the caller may know is decided first.
-    pub number: Result<Number, NumberError>,
+    /// The number.
+    pub number: NumberText,
     /// How it shall be proven.
     pub verification: Verification,
 }
@@ -249,192 +221,17 @@ pub enum PhoneChange {
     Remove,
 }
 
-/// Parts of a profile that shall change.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ProfileChange {
-    /// The name to log in with.
-    pub username: Option<String>,
-    /// First name.
-    pub given_name: Option<String>,
-    /// Last name.
-    pub family_name: Option<String>,
-    /// Nickname.
-    pub nick_name: Option<String>,
-    /// The name to show.
-    pub display_name: Option<String>,
-    /// BCP 47 tag.
-    pub preferred_language: Option<String>,
-    /// Number of the wire's gender enumeration.
-    pub gender: Option<i32>,
-    /// E-mail address and whether the caller vouches for it.
-    pub email: Option<(String, bool)>,
-}
-
-impl ProfileChange {
-    pub(crate) fn apply(&self, profile: &mut Profile) {
-        // Taken apart so that a new part cannot be forgotten here.
-        let ProfileChange {
-            username,
-            given_name,
-            family_name,
-            nick_name,
-            display_name,
-            preferred_language,
-            gender,
-            email,
-        } = self.clone();
-        let texts = [
-            (username, &mut profile.username),
-            (given_name, &mut profile.given_name),
-            (family_name, &mut profile.family_name),
-            (nick_name, &mut profile.nick_name),
-            (display_name, &mut profile.display_name),
-            (preferred_language, &mut profile.preferred_language),
-        ];
-        for (change, part) in texts {
-            if let Some(text) = change {
-                *part = text;
-            }
-        }
-        if let Some(gender) = gender {
-            profile.gender = gender;
-        }
-        if let Some((address, verified)) = email {
-            // The same address again says nothing against it.
-            profile.email_verified =
-                verified || (profile.email_verified && profile.email == address);
-            profile.email = address;
-        }
-    }
-}
-
-impl Command {
-    /// The number that the command itself names.
-    pub fn number(&self) -> Option<&Number> {
-        match &self.action {
-            Action::SetPhone(set)
-            | Action::Register {
-                phone: Some(set), ..
-            }
-            | Action::Update {
-                phone: PhoneChange::Set(set),
-                ..
-            } => set.number.as_ref().ok(),
-            Action::AddPhone { number, .. }
-            | Action::PreverifyPhone { number }
-            | Action::ChangePhone { number } => number.as_ref().ok(),
-            Action::Register { phone: None, .. }
-            | Action::Update {
-                phone: PhoneChange::Keep | PhoneChange::Remove,
-                ..
-            }
-            | Action::ResendCode(_)
-            | Action::ResendChange
-            | Action::VerifyPhone { .. }
-            | Action::ConfirmPhone { .. }
-            | Action::RequestRemoval { .. }
-            | Action::ConfirmRemoval { .. }
-            | Action::DropPhone { .. }
-            | Action::RemoveNumber { .. }
-            | Action::MakePrimary { .. }
-            | Action::RemovePhone
-            | Action::Unlock
-            | Action::Delete => None,
-        }
-    }
-
-    /// Which budgets the command may touch: pseudonyms of numbers. `known` are the numbers that the
-    /// account may hold when the command's turn comes: those that it holds now and those that commands
-    /// decided together with this one name.
-    pub fn budgets<'a>(&self, known: impl Iterator<Item = &'a Number>, keys: &Keys) -> Vec<String> {
-        let sends = Some(Verification::Code(Delivery::Send));
-        let (named, known_too) = match &self.action {
-            // A number that is replaced or removed is told, which counts like a code.
-            Action::SetPhone(set)
-            | Action::Update {
-                phone: PhoneChange::Set(set),
-                ..
-            } => (Some(set.verification) == sends, true),
-            Action::Register {
-                phone: Some(set), ..
-            } => (Some(set.verification) == sends, false),
-            Action::AddPhone { verification, .. } => (*verification == sends, false),
-            Action::PreverifyPhone { .. } => (true, false),
-            Action::ChangePhone { .. } => (true, true),
-            Action::ResendCode(Delivery::Send)
-            | Action::ResendChange
-            | Action::ConfirmPhone { .. }
-            | Action::RequestRemoval { .. }
-            | Action::ConfirmRemoval { .. }
-            | Action::DropPhone { .. }
-            | Action::RemoveNumber { .. }
-            | Action::RemovePhone
-            | Action::Update {
-                phone: PhoneChange::Remove,
-                ..
-            } => (false, true),
-            Action::Register { phone: None, .. }
-            | Action::Update {
-                phone: PhoneChange::Keep,
-                ..
-            }
-            | Action::ResendCode(Delivery::Return)
-            | Action::VerifyPhone { .. }
-            | Action::MakePrimary { .. }
-            | Action::Unlock
-            | Action::Delete => (false, false),
-        };
-        let named = self.number().filter(|_| named);
-        let named = named.map(|number| keys.pseudonym(number));
-        let known = known.filter(|_| known_too);
-        let known = known.map(|number| keys.pseudonym(number));
-        named.into_iter().chain(known).collect()
-    }
-
-    /// The stable name of the action: in metrics, spans and logs.
-    pub fn name(&self) -> &'static str {
-        match &self.action {
-            Action::Register { .. } => "register",
-            Action::Update { .. } => "update",
-            Action::SetPhone(_) => "set",
-            Action::ResendCode(_) => "resend",
-            Action::VerifyPhone { .. } => "verify",
-            Action::RemovePhone => "remove",
-            Action::AddPhone { .. } => "add",
-            Action::PreverifyPhone { .. } => "preverify",
-            Action::ChangePhone { .. } => "change",
-            Action::ResendChange => "resend",
-            Action::ConfirmPhone { .. } => "verify",
-            Action::RequestRemoval { .. } => "request_removal",
-            Action::ConfirmRemoval { .. }
-            | Action::DropPhone { .. }
-            | Action::RemoveNumber { .. } => "remove",
-            Action::MakePrimary { .. } => "make_primary",
-            Action::Unlock => "unlock",
-            Action::Delete => "delete",
-        }
-    }
-}
-
 /// What a caller learns when a command was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// The account's id.
-    pub account: String,
-    /// Its organisation.
-    pub organization: String,
-    /// Its event counter after the command.
-    pub sequence: u64,
-    /// When it was registered.
-    pub created_at: Time,
-    /// When it last changed.
-    pub changed_at: Time,
-    /// The code, for a caller with `user.write` who asked for it.
-    pub code: Option<Code>,
+    /// The account after the command; of a deleted one, before it.
+    pub account: Account,
     /// The number that it was about, where the command did not mean the primary one.
     pub phone: Option<Id>,
     /// The challenge that stands now, where the command opened or repeated one.
     pub challenge: Option<Id>,
+    /// The code, for a caller with `user.write` who asked for it.
+    pub code: Option<Code>,
     /// When its code ends and when the next may be asked for.
     pub times: Option<CodeTimes>,
 }
@@ -446,29 +243,4 @@ pub struct CodeTimes {
     pub expires_at: Time,
     /// How long until the next message with a code may be asked for.
     pub resend_after: Duration,
-}
-
-impl Reply {
-    pub(crate) fn of(account: &Account, told: Told) -> Reply {
-        Reply {
-            account: account.id.clone(),
-            organization: account.organization.clone(),
-            sequence: account.sequence,
-            created_at: account.created_at,
-            changed_at: account.changed_at,
-            code: told.code,
-            phone: told.phone,
-            challenge: told.challenge,
-            times: told.times,
-        }
-    }
-}
-
-/// What a reply says besides the account's state.
-#[derive(Default)]
-pub(crate) struct Told {
-    pub(crate) code: Option<Code>,
-    pub(crate) phone: Option<Id>,
-    pub(crate) challenge: Option<Id>,
-    pub(crate) times: Option<CodeTimes>,
 }

@@ -7,7 +7,7 @@ use crate::{Keys, Number};
 /// Something that happened to an account, for the append-only record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Its name.
+    /// Its id.
     pub id: Id,
     /// The account.
     pub account: String,
@@ -22,23 +22,23 @@ pub struct Event {
     /// What happened.
     pub kind: EventKind,
     /// Which number it was about, in a form that does not tell the number.
-    pub number: Option<Shadow>,
+    pub number: Option<MaskedNumber>,
     /// How often it happened since an event last told of it; 1 unless guesses were refused unseen.
     pub count: u32,
 }
 
-/// A number that is recognised but not told.
+/// A number that can be recognised and not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shadow {
+pub struct MaskedNumber {
     /// [`Keys::pseudonym`].
     pub pseudonym: String,
     /// [`Number::masked`].
     pub mask: String,
 }
 
-impl Shadow {
-    pub(crate) fn of(number: &Number, keys: &Keys) -> Shadow {
-        Shadow {
+impl MaskedNumber {
+    pub(crate) fn of(number: &Number, keys: &Keys) -> MaskedNumber {
+        MaskedNumber {
             pseudonym: keys.pseudonym(number),
             mask: number.masked(),
         }
@@ -119,10 +119,12 @@ impl EventKind {
 /// A text message that shall go out. It holds no code: delivery derives it from the challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Its name, which stays over retries: the provider's idempotency key.
+    /// Its id, which stays over retries: the provider's idempotency key.
     pub id: Id,
     /// The account that it is about.
     pub account: String,
+    /// The account's organisation.
+    pub organization: String,
     /// Where it goes.
     pub number: Number,
     /// What it says.

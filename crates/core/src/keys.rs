@@ -59,6 +59,13 @@ impl Keys {
         mac[..16].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// A stable name for an account that does not tell it: as of a number.
+    pub fn account_pseudonym(&self, organization: &str, account: &str) -> String {
+        let parts: [&[u8]; 3] = [b"deleted", organization.as_bytes(), account.as_bytes()];
+        let mac = keyed(&self.pseudonyms, &parts);
+        mac[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// A short name for an account among those that send to one number: 32 bits of HMAC-SHA-256. It tells
     /// neither the account nor that two numbers know the same one.
     pub(crate) fn account_tag(

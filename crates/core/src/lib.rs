@@ -1,10 +1,11 @@
 //! What ringback decides, as pure functions: no clock, no randomness, no input or output of its own.
 //!
-//! A caller's wish is a [`Command`]. [`decide`] applies it to an [`Account`] and its [`Budgets`] at a
-//! [`Moment`] and says what comes of it. Everything that a rule can depend on is an argument, so every
+//! What a caller asks for is a [`Command`]. [`decide`] applies it to what is kept of the account, a [`Slot`],
+//! and to [`Budgets`] at a [`Moment`] and says what comes of it; [`view`] does so for reads. Everything that a rule can depend on is an argument, so every
 //! rule can be tested without a server, and a decision that has to be repeated repeats exactly.
 
 pub mod account;
+mod caller;
 pub mod challenge;
 pub mod code;
 pub mod command;
@@ -14,20 +15,29 @@ pub mod keys;
 pub mod limit;
 pub mod moment;
 pub mod number;
+mod plan;
 pub mod policy;
+mod profile;
 pub mod refusal;
 pub mod rights;
+mod target;
 mod typed;
+mod view;
 
-pub use account::{Account, Phone, PhoneState, Profile};
+pub use account::{Account, Deleted, Phone, PhoneState, Profile, Slot};
+pub use caller::Caller;
 pub use challenge::Challenge;
 pub use code::Code;
-pub use command::{Action, Caller, CodeTimes, Command, Delivery, Reply, Verification};
+pub use command::{
+    Action, Change, CodeTimes, Command, Delivery, Guess, NumberText, Reply, Verification, Which,
+};
 pub use decide::{Decision, decide};
 pub use event::{Event, Message, MessageKind};
 pub use keys::Keys;
 pub use limit::{Budget, Budgets};
 pub use moment::{Id, Moment, Time};
 pub use number::Number;
-pub use policy::Policy;
+pub use policy::{Policies, Policy};
 pub use refusal::Refusal;
+pub use target::Target;
+pub use view::view;

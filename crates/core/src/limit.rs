@@ -3,12 +3,14 @@
 mod budget;
 mod cool_down;
 mod failures;
+mod rules;
 mod window;
 
 pub(crate) use budget::Sender;
 pub use budget::{Budget, Budgets};
 pub use cool_down::CoolDown;
 pub use failures::{Failures, Guessing, RefusedGuesses};
+pub use rules::LimitRules;
 pub use window::{Times, Window};
 
 /// Which limit a refusal came from.

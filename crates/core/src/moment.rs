@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Keys, Policy};
+use crate::{Keys, Policies};
 
 /// A point in time: whole microseconds since 1970-01-01T00:00:00Z.
 #[derive(
@@ -41,7 +41,7 @@ fn micros(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// The name of a number, a challenge, a message or an event: 128 bits, ordered by time (UUID version 7).
+/// The id of a number, a challenge, a message or an event: 128 bits, ordered by time (UUID version 7).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Id(uuid::Uuid);
@@ -78,21 +78,21 @@ pub struct Moment<'a> {
     /// 32 fresh bytes of a cryptographic generator, never used for two moments.
     pub seed: [u8; 32],
     /// The rules in force.
-    pub policy: &'a Policy,
+    pub policies: &'a Policies,
     /// The secrets that codes and pseudonyms are derived with.
     pub keys: &'a Keys,
 }
 
 /// Fresh bytes, stretched from a moment's seed: block n is SHA-256(seed ‖ n).
-pub(crate) struct Draw {
+pub(crate) struct SeededIds {
     now: Time,
     seed: [u8; 32],
     drawn: u32,
 }
 
-impl Draw {
-    pub(crate) fn new(at: &Moment<'_>) -> Draw {
-        Draw {
+impl SeededIds {
+    pub(crate) fn new(at: &Moment<'_>) -> SeededIds {
+        SeededIds {
             now: at.now,
             seed: at.seed,
             drawn: 0,
@@ -131,16 +131,16 @@ mod tests {
     }
 
     #[test]
-    fn draws_differ_and_repeat_for_the_same_seed() {
-        let policy = Policy::default();
+    fn ids_differ_and_repeat_for_the_same_seed() {
+        let policies = Policies::default();
         let keys = Keys::for_tests();
         let at = Moment {
             now: Time(1_700_000_000_000_000),
             seed: [7; 32],
-            policy: &policy,
+            policies: &policies,
             keys: &keys,
         };
-        let (mut a, mut b) = (Draw::new(&at), Draw::new(&at));
+        let (mut a, mut b) = (SeededIds::new(&at), SeededIds::new(&at));
         let first = a.id();
         assert_eq!(first, b.id());
         assert_ne!(first, a.id());

@@ -46,6 +46,17 @@ pub struct NumberRules {
     pub most_per_account: usize,
 }
 
+impl Default for NumberRules {
+    fn default() -> Self {
+        NumberRules {
+            validation: Validation::Valid,
+            default_region: String::new(),
+            kinds: NumberKind::DEFAULT.to_vec(),
+            most_per_account: 5,
+        }
+    }
+}
+
 /// Why a text is not a number that we take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NumberError {

@@ -1,4 +1,4 @@
-//! Every reason for which a caller can be refused, once; each door says them in its own words.
+//! Every reason for which a caller can be refused, once; each API says them in its own words.
 
 use std::time::Duration;
 
@@ -38,6 +38,12 @@ pub enum Refusal {
     /// An account of this id exists.
     #[error("account exists")]
     AccountExists,
+    /// Several organisations have a user of this id, and none was named.
+    #[error(
+        "users of several organisations have this id; name the organisation, in the header x-zitadel-orgid or \
+         frontegg-tenant-id"
+    )]
+    AccountAmbiguous,
     /// The account has no number to remove.
     #[error("phone not found")]
     PhoneNotFound,
@@ -80,7 +86,7 @@ pub enum Refusal {
     /// A field of the request breaks a rule of its form.
     #[error("invalid field {field}: {rule}")]
     FieldInvalid {
-        /// The field as its door spells it.
+        /// The field as its API spells it.
         field: String,
         /// The rule that it breaks.
         rule: String,
@@ -88,7 +94,7 @@ pub enum Refusal {
     /// The request asks for something that is not kept here.
     #[error("not supported: {what}")]
     Unsupported {
-        /// What was asked for, as its door spells it.
+        /// What was asked for, as its API spells it.
         what: String,
     },
     /// More is waiting than can be done soon.
@@ -148,7 +154,7 @@ impl CodeFailure {
 }
 
 impl Refusal {
-    /// The stable name of the reason: in metrics, in logs and at doors that have room for one.
+    /// The stable name of the reason: in metrics, in logs and at APIs that have room for one.
     pub fn code(&self) -> &'static str {
         match self {
             Refusal::TokenMissing => "token_missing",
@@ -161,6 +167,7 @@ impl Refusal {
             Refusal::ScopeMissing(_) => "scope_missing",
             Refusal::AccountNotFound => "account_not_found",
             Refusal::AccountExists => "account_exists",
+            Refusal::AccountAmbiguous => "account_ambiguous",
             Refusal::PhoneNotFound => "phone_not_found",
             Refusal::PhoneUnchanged => "phone_unchanged",
             Refusal::PhoneUnverified => "phone_unverified",

@@ -1,9 +1,4 @@
-//! Who may do what: the one place where it is decided.
-
-use std::sync::Arc;
-
-use crate::command::Caller;
-use crate::refusal::Refusal;
+//! Rights, and the table of who may do what: one row for each thing that can be asked for.
 
 /// In what capacity a caller acts on an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +80,7 @@ impl Rights {
     }
 
     /// Whether who has them may know which accounts there are.
-    fn may_know(self) -> bool {
+    pub(crate) fn may_know(self) -> bool {
         self.read || self.write
     }
 }
@@ -120,234 +115,95 @@ pub enum Scope {
     Everywhere,
 }
 
-impl Caller {
-    /// A user of an organisation, who acts there and has no rights over others.
-    pub fn new(user: impl Into<String>, organization: impl Into<String>) -> Caller {
-        let home = organization.into();
-        Caller {
-            user: user.into(),
-            organization: home.clone(),
-            home,
-            everywhere: Rights::NONE,
-            local: Arc::default(),
-            language: String::new(),
-            issued_at: None,
-            scopes: Arc::default(),
-            spoken_for: false,
-        }
-    }
-
-    /// The same with these rights, and no others, in the organisation that the caller acts in.
-    #[must_use]
-    pub fn with_rights(mut self, rights: Rights) -> Caller {
-        self.local = Arc::new([(self.organization.clone(), rights)]);
-        self
-    }
-
-    /// The rights that hold in an organisation, for who acts there.
-    pub fn rights_at(&self, organization: &str) -> Rights {
-        let local = self.local.iter().filter(|(name, _)| name == organization);
-        local.fold(self.everywhere, |all, (_, rights)| all.or(*rights))
-    }
-
-    /// The rights over accounts of an organisation that the caller has now: those of one organisation
-    /// count for who acts in it.
-    fn rights_over(&self, organization: &str) -> Rights {
-        if organization == self.organization {
-            self.rights_at(organization)
-        } else {
-            self.everywhere
-        }
-    }
-
-    /// Whether the caller has a right in the organisation that it acts in.
-    pub fn may(&self, right: Right) -> bool {
-        self.rights_at(&self.organization).holds(right)
-    }
-
-    /// Whether the caller acts in the organisation that it belongs to, where its own account is.
-    pub fn is_home(&self) -> bool {
-        self.organization == self.home
-    }
-
-    /// Whether the caller acts on an account of their own.
-    fn owns(&self, account: &str, organization: &str) -> bool {
-        self.user == account && self.home == organization && self.is_home()
-    }
-
-    /// In what capacity the caller acts on an account that exists in `organization`. Whoever may neither
-    /// read nor write there is told the same of it as of one that does not exist.
-    pub fn capacity(
-        &self,
-        account: &str,
-        organization: &str,
-        right: Right,
-    ) -> Result<Capacity, Refusal> {
-        let rights = self.rights_over(organization);
-        if rights.holds(right) {
-            Ok(Capacity::Service)
-        } else if self.owns(account, organization) {
-            Ok(Capacity::Own)
-        } else if rights.may_know() {
-            Err(Refusal::PermissionDenied)
-        } else {
-            Err(Refusal::AccountNotFound)
-        }
-    }
-
-    /// The organisation that the caller acts in when a request names one: the caller's own, or one where
-    /// the caller has a right.
-    pub fn acting_in(mut self, organization: Option<&str>) -> Result<Caller, Refusal> {
-        match organization {
-            None => Ok(self),
-            Some(named) if named == self.organization => Ok(self),
-            Some(named) if named == self.home || self.rights_at(named).any() => {
-                self.organization = named.to_owned();
-                Ok(self)
-            }
-            Some(_) => Err(Refusal::OrganizationDenied),
-        }
-    }
-
-    /// Which accounts a list may show: with `user.read` those of the caller's reach, narrowed to
-    /// `organization` when the request names one; without it the caller's own.
-    pub fn scope(&self, organization: Option<&str>) -> Result<Scope, Refusal> {
-        if organization.is_none() && self.everywhere.read {
-            return Ok(Scope::Everywhere);
-        }
-        let place = organization.unwrap_or(&self.organization);
-        let rights = self.rights_at(place);
-        if rights.read {
-            Ok(Scope::Organization(place.to_owned()))
-        } else if place == self.home {
-            Ok(Scope::Own {
-                account: self.user.clone(),
-                organization: self.home.clone(),
-            })
-        } else if rights.any() {
-            Err(Refusal::PermissionDenied)
-        } else {
-            Err(Refusal::OrganizationDenied)
-        }
-    }
+/// What is asked for, as far as rights are concerned: a row of the table that [`Call::rule`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Read an account.
+    Read,
+    /// Bring an account into being for somebody.
+    Register,
+    /// Change what the account says of its user.
+    ChangeProfile,
+    /// Say that the user's e-mail address is theirs.
+    VouchForEmail,
+    /// Set, add, announce or resend, with the code sent to the number or asked for later.
+    SendCode,
+    /// The same with the code in the reply.
+    ReturnCode,
+    /// Say that a number is the user's.
+    VouchForNumber,
+    /// Submit a code.
+    SubmitCode,
+    /// Make a proven number the primary one.
+    MakePrimary,
+    /// Remove the primary number, or a proven one; at once, or with a code.
+    Remove,
+    /// Remove any number at once. It is for services: whoever holds a stolen token could otherwise take away
+    /// the number that would warn its owner.
+    RemoveAny,
+    /// Forget wrong codes and pauses. It is for services: it would undo what protects the user.
+    Unlock,
+    /// Delete the account. It is for services: it would let a limit be shed with it.
+    Delete,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The right that lets a service do it.
+    pub right: Right,
+    /// Whether users may do it to their own account.
+    pub own: Own,
+}
 
-    const READ: Rights = Rights {
-        read: true,
-        ..Rights::NONE
-    };
-    const WRITE: Rights = Rights {
-        write: true,
-        ..Rights::NONE
-    };
-    const DELETE: Rights = Rights {
-        delete: true,
-        ..Rights::NONE
-    };
+/// Whether users may do something to their own account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// They may.
+    Allowed,
+    /// Never.
+    Denied,
+}
 
-    /// Ann of `acme`, with rights everywhere and in some organisations.
-    fn ann(everywhere: Rights, local: &[(&str, Rights)]) -> Caller {
-        let local = local
-            .iter()
-            .map(|(name, rights)| ((*name).to_owned(), *rights));
-        Caller {
-            everywhere,
-            local: local.collect(),
-            ..Caller::new("ann", "acme")
-        }
-    }
+impl Call {
+    /// Every row.
+    pub const ALL: [Call; 13] = [
+        Call::Read,
+        Call::Register,
+        Call::ChangeProfile,
+        Call::VouchForEmail,
+        Call::SendCode,
+        Call::ReturnCode,
+        Call::VouchForNumber,
+        Call::SubmitCode,
+        Call::MakePrimary,
+        Call::Remove,
+        Call::RemoveAny,
+        Call::Unlock,
+        Call::Delete,
+    ];
 
-    #[test]
-    fn capacity_by_right_and_reach() {
-        let write = |c: Caller, account: &str, org: &str| c.capacity(account, org, Right::Write);
-        let all = [("acme", Rights::ALL)];
-        let (own, served) = (Ok(Capacity::Own), Ok(Capacity::Service));
-        assert_eq!(write(ann(Rights::NONE, &[]), "ann", "acme"), own);
-        assert_eq!(write(ann(Rights::NONE, &all), "ann", "acme"), served);
-        assert_eq!(write(ann(Rights::NONE, &all), "bob", "acme"), served);
-        assert_eq!(write(ann(Rights::ALL, &[]), "bob", "other"), served);
-        let unseen = Err(Refusal::AccountNotFound);
-        assert_eq!(write(ann(Rights::NONE, &[]), "bob", "acme"), unseen);
-        for local in [&[][..], &all] {
-            for account in ["ann", "bob"] {
-                assert_eq!(write(ann(Rights::NONE, local), account, "other"), unseen);
-            }
-        }
-    }
-
-    #[test]
-    fn only_who_may_read_or_write_is_told_that_there_is_an_account() {
-        let capacity =
-            |rights, right| ann(Rights::NONE, &[("acme", rights)]).capacity("bob", "acme", right);
-        let denied = Err(Refusal::PermissionDenied);
-        assert_eq!(capacity(READ, Right::Write), denied);
-        assert_eq!(capacity(WRITE, Right::Read), denied);
-        assert_eq!(capacity(WRITE, Right::Delete), denied);
-        let unseen = Err(Refusal::AccountNotFound);
-        assert_eq!(capacity(DELETE, Right::Read), unseen);
-        assert_eq!(capacity(DELETE, Right::Write), unseen);
-        assert_eq!(capacity(DELETE, Right::Delete), Ok(Capacity::Service));
-    }
-
-    #[test]
-    fn rights_of_one_organisation_count_for_who_acts_there() {
-        let caller = ann(Rights::NONE, &[("acme", READ), ("other", WRITE)]);
-        let unseen = Err(Refusal::AccountNotFound);
-        assert_eq!(caller.capacity("bob", "other", Right::Write), unseen);
-        let there = caller.clone().acting_in(Some("other")).unwrap();
-        let served = Ok(Capacity::Service);
-        assert_eq!(there.capacity("bob", "other", Right::Write), served);
-        let denied = Err(Refusal::PermissionDenied);
-        assert_eq!(there.capacity("bob", "other", Right::Read), denied);
-        assert_eq!(there.capacity("bob", "acme", Right::Read), unseen);
-        // Somebody of the same id in another organisation is somebody else, who may be the own one nowhere.
-        assert_eq!(there.capacity("ann", "other", Right::Read), denied);
-        assert_eq!(there.capacity("ann", "acme", Right::Read), unseen);
-        let back = there.acting_in(Some("acme")).unwrap();
-        assert_eq!(back.capacity("bob", "acme", Right::Read), served);
-        let deleter = ann(DELETE, &[]).acting_in(Some("other")).unwrap();
-        assert_eq!(deleter.capacity("ann", "other", Right::Write), unseen);
-    }
-
-    #[test]
-    fn other_organizations_are_for_those_who_have_a_right_there() {
-        let acting = |caller: Caller, named| caller.acting_in(Some(named)).map(|c| c.organization);
-        assert_eq!(acting(ann(READ, &[]), "other"), Ok("other".into()));
-        let local = ann(Rights::NONE, &[("acme", Rights::ALL), ("other", DELETE)]);
-        assert_eq!(acting(local.clone(), "acme"), Ok("acme".into()));
-        assert_eq!(acting(local.clone(), "other"), Ok("other".into()));
-        assert_eq!(acting(local, "third"), Err(Refusal::OrganizationDenied));
-        let none = ann(Rights::NONE, &[("other", Rights::NONE)]);
-        assert_eq!(acting(none, "other"), Err(Refusal::OrganizationDenied));
-    }
-
-    #[test]
-    fn lists_show_what_the_caller_may_see() {
-        let own = || {
-            Ok(Scope::Own {
-                account: "ann".into(),
-                organization: "acme".into(),
-            })
+    /// The table: which right a service needs, and whether a user may do it alone. A code in the reply and a
+    /// number taken for verified are for services only: users could otherwise prove numbers that are not
+    /// theirs.
+    pub const fn rule(self) -> Rule {
+        use Own::{Allowed, Denied};
+        use Right::{Delete, Read, Write};
+        let (right, own) = match self {
+            Call::Read => (Read, Allowed),
+            Call::Register => (Write, Denied),
+            Call::ChangeProfile => (Write, Allowed),
+            Call::VouchForEmail => (Write, Denied),
+            Call::SendCode => (Write, Allowed),
+            Call::ReturnCode => (Write, Denied),
+            Call::VouchForNumber => (Write, Denied),
+            Call::SubmitCode => (Write, Allowed),
+            Call::MakePrimary => (Write, Allowed),
+            Call::Remove => (Write, Allowed),
+            Call::RemoveAny => (Write, Denied),
+            Call::Unlock => (Write, Denied),
+            Call::Delete => (Delete, Denied),
         };
-        let of = |name: &str| Ok(Scope::Organization(name.into()));
-        let plain = ann(Rights::NONE, &[]);
-        assert_eq!(plain.scope(None), own());
-        assert_eq!(plain.scope(Some("acme")), own());
-        let reader = ann(Rights::NONE, &[("acme", READ), ("third", WRITE)]);
-        assert_eq!(reader.scope(None), of("acme"));
-        let third = reader.clone().acting_in(Some("third")).unwrap();
-        assert_eq!(third.scope(None), Err(Refusal::PermissionDenied));
-        assert_eq!(reader.scope(Some("third")), Err(Refusal::PermissionDenied));
-        let everywhere = ann(Rights::ALL, &[]);
-        assert_eq!(everywhere.scope(None), Ok(Scope::Everywhere));
-        assert_eq!(everywhere.scope(Some("other")), of("other"));
-        for caller in [plain, reader] {
-            let denied = Err(Refusal::OrganizationDenied);
-            assert_eq!(caller.scope(Some("other")), denied);
-        }
+        Rule { right, own }
     }
 }

@@ -166,8 +166,8 @@ impl Base {
         );
         if names {
             sql.push_str(&format!(
-                "INSERT INTO account_names (user_id, username, given_name, family_name, nick_name, display_name, email)
-                SELECT {id_of_user}, {id_of_user}, 'ann', 'example', '', 'ann example', {id_of_user} || '@example.com'
+                "INSERT INTO account_names (user_id, organization_id, username, given_name, family_name, nick_name, display_name, email)
+                SELECT {id_of_user}, 'default', {id_of_user}, 'ann', 'example', '', 'ann example', {id_of_user} || '@example.com'
                 FROM {series} WHERE true ON CONFLICT DO NOTHING;"
             ));
         }

@@ -20,7 +20,7 @@ use crate::server::{Server, Setup};
 use crate::supply::{self, Supply};
 
 /// Operations a second that a machine may reach before the fresh users run out.
-const FASTEST: u64 = 12_000;
+const FASTEST: u64 = 20_000;
 /// How long the worker may take after the end to deliver what is left.
 const DRAIN: Duration = Duration::from_secs(60);
 /// How many of the last numbers are looked up in the inbox, which forgets older ones.

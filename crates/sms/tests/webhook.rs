@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use ringback_core::command::SetPhone;
 use ringback_core::rights::Rights;
 use ringback_core::{
-    Action, Budgets, Caller, Code, Command, Delivery, Keys, Moment, Number, Policy, Time,
+    Action, Budgets, Caller, Code, Command, Delivery, Keys, Moment, Number, Policies, Slot, Time,
     Verification, decide,
 };
 use ringback_sms::{Route, RouteError, Sent, Sms, Webhook, WebhookSettings};
@@ -51,7 +51,7 @@ fn sms(code: Option<Code>) -> Sms {
 
 /// A real code: there is no other way to have one than to ask for it.
 fn code() -> Code {
-    let (policy, keys) = (Policy::default(), Keys::for_tests());
+    let (policies, keys) = (Policies::default(), Keys::for_tests());
     let caller = Caller::new("service", "acme").with_rights(Rights::ALL);
     let command = Command {
         caller,
@@ -60,7 +60,7 @@ fn code() -> Code {
             organization: None,
             profile: Box::default(),
             phone: Some(SetPhone {
-                number: Ok(Number::from_stored("+41791234567")),
+                number: "+41791234567".into(),
                 verification: Verification::Code(Delivery::Return),
             }),
         },
@@ -68,14 +68,19 @@ fn code() -> Code {
     let at = Moment {
         now: NOW,
         seed: [7; 32],
-        policy: &policy,
+        policies: &policies,
         keys: &keys,
     };
-    decide(&mut None, &mut Budgets::default(), &command, &at)
-        .result
-        .expect("the command is allowed")
-        .code
-        .expect("the code is returned")
+    decide(
+        &mut Slot::empty("acme"),
+        &mut Budgets::default(),
+        &command,
+        &at,
+    )
+    .result
+    .expect("the command is allowed")
+    .code
+    .expect("the code is returned")
 }
 
 /// HMAC-SHA-256 by the letter of RFC 2104, so that the code under test does not judge itself.

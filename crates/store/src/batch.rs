@@ -10,7 +10,7 @@ use crate::Shared;
 use crate::changes::Changes;
 use crate::fault::Fault;
 use crate::line::Line;
-use crate::load::{Held, World};
+use crate::load::{Held, Key, World};
 use crate::rows;
 use crate::session::Session;
 
@@ -104,8 +104,8 @@ async fn exclusive(
         }
     };
     let (epoch, done) = (taken.epoch, taken.within(transaction).await);
-    if let (Err(Fault::Unavailable(_)), Some(log)) = (&done, &shared.log) {
-        log.full();
+    if let Err(fault) = &done {
+        shared.failed(fault);
     }
     let (outcomes, touched, tells) = line.done(taken, done)?;
     if touched > 0 {
@@ -158,6 +158,7 @@ async fn decide_and_write(
 fn decide_all(shared: &Shared, commands: &[&Command], world: World) -> Result<Decided, Fault> {
     let World {
         mut accounts,
+        meant,
         budgets: loaded,
     } = world;
     let mut budgets: Budgets = loaded
@@ -170,19 +171,26 @@ fn decide_all(shared: &Shared, commands: &[&Command], world: World) -> Result<De
     let mut changes = Changes::default();
     let mut last = Time::default();
     let mut outcomes = Vec::with_capacity(commands.len());
-    for command in commands {
+    for (command, key) in commands.iter().zip(meant) {
+        let key = match key {
+            Ok(key) => key,
+            Err(refusal) => {
+                outcomes.push(Err(refusal));
+                continue;
+            }
+        };
         let held = accounts
-            .get_mut(command.account.as_str())
+            .get_mut(&key)
             .ok_or_else(|| Fault::Failed("a command's account was not loaded".into()))?;
         let decided = catch_unwind(AssertUnwindSafe(|| {
             let at = Moment {
                 now: (shared.source.now)(),
                 seed: (shared.source.seed)(),
-                policy: &shared.rules.policy,
+                policies: &shared.rules.policies,
                 keys: &shared.rules.keys,
             };
             last = at.now;
-            decide(&mut held.now, &mut budgets, command, &at)
+            decide(&mut held.slot, &mut budgets, command, &at)
         }));
         // The panic hook has logged it.
         let Decision {
@@ -198,7 +206,8 @@ fn decide_all(shared: &Shared, commands: &[&Command], world: World) -> Result<De
         changes.messages.added.extend(messages);
         outcomes.push(result);
     }
-    for held in accounts.into_values() {
+    for (key, held) in accounts {
+        note_deleted(shared, &key, &held, &mut changes);
         note_account(shared, held, &mut changes)?;
     }
     for (pseudonym, budget) in &budgets {
@@ -208,9 +217,28 @@ fn decide_all(shared: &Shared, commands: &[&Command], world: World) -> Result<De
     Ok(Decided { outcomes, changes })
 }
 
+fn note_deleted(shared: &Shared, key: &Key, held: &Held, changes: &mut Changes) {
+    let (before, now) = (held.deleted_before, held.slot.deleted);
+    if before == now {
+        return;
+    }
+    let keys = &shared.rules.keys;
+    let row = |deleted| {
+        let pseudonym = keys.account_pseudonym(&key.organization, &key.id);
+        rows::deleted_row(pseudonym, deleted)
+    };
+    match (before, now) {
+        (None, Some(now)) => changes.deleted.added.push(row(now)),
+        (Some(_), Some(now)) => changes.deleted.changed.push(row(now)),
+        (Some(before), None) => changes.deleted.removed.push(row(before)),
+        (None, None) => {}
+    }
+}
+
 fn note_account(shared: &Shared, held: Held, changes: &mut Changes) -> Result<(), Fault> {
     let keys = &shared.rules.keys;
-    let Held { before, now } = held;
+    let Held { before, slot, .. } = held;
+    let now = slot.account;
     let phones_before = match &before {
         Some(before) => before.phones.as_slice(),
         None => &[],
@@ -233,7 +261,6 @@ fn note_account(shared: &Shared, held: Held, changes: &mut Changes) -> Result<()
         (Some(before), Some(now)) => {
             let row = rows::account_row(now, before.version + 1)?;
             let same_person = before.account.profile == now.profile
-                && before.account.organization == now.organization
                 && before.account.created_at == now.created_at;
             if same_person {
                 changes.states.changed.push(row.into());

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::entity::{account_names, accounts, budgets, events, outbox, phone_numbers};
+use crate::entity::{
+    account_names, accounts, budgets, deleted_accounts, events, outbox, phone_numbers,
+};
 use crate::fault::Fault;
 
 /// Rows of one table. Those in `added` must not exist, those in `changed` and `removed` must, and where rows
@@ -27,6 +29,7 @@ impl<R> Default for TableChange<R> {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct AccountState {
     pub(crate) user_id: String,
+    pub(crate) organization_id: String,
     pub(crate) version: i64,
     pub(crate) sequence: i64,
     pub(crate) changed_at: i64,
@@ -36,8 +39,9 @@ pub(crate) struct AccountState {
 
 impl AccountState {
     /// The columns of `accounts` that this holds.
-    pub(crate) const COLUMNS: [&'static str; 6] = [
+    pub(crate) const COLUMNS: [&'static str; 7] = [
         "user_id",
+        "organization_id",
         "version",
         "sequence",
         "changed_at",
@@ -50,6 +54,7 @@ impl From<accounts::Model> for AccountState {
     fn from(row: accounts::Model) -> AccountState {
         AccountState {
             user_id: row.user_id,
+            organization_id: row.organization_id,
             version: row.version,
             sequence: row.sequence,
             changed_at: row.changed_at,
@@ -67,6 +72,7 @@ pub(crate) struct Changes {
     pub(crate) names: TableChange<account_names::Model>,
     pub(crate) phones: TableChange<phone_numbers::Model>,
     pub(crate) budgets: TableChange<budgets::Model>,
+    pub(crate) deleted: TableChange<deleted_accounts::Model>,
     pub(crate) messages: TableChange<outbox::Model>,
     pub(crate) events: TableChange<events::Model>,
 }
@@ -80,6 +86,7 @@ pub(crate) enum Target {
     Names,
     Phones,
     Budgets,
+    Deleted,
     Messages,
     Events,
 }
@@ -120,6 +127,7 @@ impl Changes {
             names,
             phones,
             budgets,
+            deleted,
             messages,
             events,
         } = self;
@@ -128,6 +136,7 @@ impl Changes {
             && names.is_empty()
             && phones.is_empty()
             && budgets.is_empty()
+            && deleted.is_empty()
             && messages.is_empty()
             && events.is_empty()
     }
@@ -140,6 +149,7 @@ impl Changes {
         self.names.collect(Target::Names, &mut all)?;
         self.phones.collect(Target::Phones, &mut all)?;
         self.budgets.collect(Target::Budgets, &mut all)?;
+        self.deleted.collect(Target::Deleted, &mut all)?;
         self.messages.collect(Target::Messages, &mut all)?;
         self.events.collect(Target::Events, &mut all)?;
         Ok(all)

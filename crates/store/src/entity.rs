@@ -3,6 +3,7 @@
 pub(crate) mod account_names;
 pub(crate) mod accounts;
 pub(crate) mod budgets;
+pub(crate) mod deleted_accounts;
 pub(crate) mod events;
 pub(crate) mod outbox;
 pub(crate) mod phone_numbers;
@@ -78,6 +79,10 @@ mod tests {
             ),
             ("accounts", expected::<super::accounts::Entity>(backend)),
             ("budgets", expected::<super::budgets::Entity>(backend)),
+            (
+                "deleted_accounts",
+                expected::<super::deleted_accounts::Entity>(backend),
+            ),
             ("events", expected::<super::events::Entity>(backend)),
             ("outbox", expected::<super::outbox::Entity>(backend)),
             (

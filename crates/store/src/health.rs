@@ -53,6 +53,11 @@ impl Health {
         self.epoch.load(Ordering::SeqCst)
     }
 
+    /// Whether nothing was found to be away since this epoch.
+    pub(crate) fn is_well_since(&self, epoch: u64) -> bool {
+        self.epoch() == epoch && self.outage().is_none()
+    }
+
     /// A connection of this epoch failed in a way that its contemporaries may share: a server that was shut
     /// down, that became a standby, that fell silent. Ends the epoch, unless it has ended already.
     pub(crate) fn lost(&self, epoch: u64) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringback_core::{Command, Refusal};
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::ConnectionTrait;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::Shared;
@@ -23,7 +23,7 @@ pub(crate) struct Job {
     pub(crate) reply: oneshot::Sender<Outcome>,
 }
 
-/// Somebody who asks whether this lane can write.
+/// Somebody who asks whether this lane's connection answers.
 pub(crate) type Ping = oneshot::Sender<Result<(), Refusal>>;
 
 /// The line of a lane. On SQLite whatever else writes has the same, because a second writing connection
@@ -46,7 +46,7 @@ pub(crate) async fn run(
         tokio::select! {
             ping = pings.recv() => match ping {
                 Some(ping) => {
-                    let _ = ping.send(touch(&shared, &line).await);
+                    let _ = ping.send(answers(&shared, &line).await);
                 }
                 None => return,
             },
@@ -149,37 +149,23 @@ async fn one_by_one(shared: &Shared, line: &mut Line, commands: &[&Command]) -> 
     outcomes
 }
 
-/// Writes something through the lane's own line.
-async fn touch(shared: &Shared, line: &LaneLine) -> Result<(), Refusal> {
+/// Asks something through the lane's own line, which no lock of anybody can hold up.
+async fn answers(shared: &Shared, line: &LaneLine) -> Result<(), Refusal> {
     let mut line = line.lock().await;
-    let touched = loop {
+    let answered = loop {
         let taken = match line.take().await {
             Ok(taken) => taken,
             Err(fault) => break Err(fault),
         };
-        let touch = async {
-            let statement = shared.sql.touch((shared.source.now)().0);
-            let touched = taken.session.execute_raw(statement).await?;
-            match touched.rows_affected() {
-                1 => Ok(()),
-                rows => Err(Fault::Failed(format!("liveness has {rows} rows"))),
-            }
+        let asking = async {
+            taken.session.execute_unprepared("SELECT 1").await?;
+            Ok(())
         };
-        let (epoch, touched) = (taken.epoch, taken.within(touch).await);
-        if let Some(touched) = line.read(taken, touched) {
-            break touched.map(|()| epoch);
+        let answered = taken.within(asking).await;
+        if let Some(answered) = line.read(taken, answered) {
+            break answered;
         }
     };
-    match touched {
-        Ok(epoch) => {
-            shared.wrote(epoch, 1, false);
-            Ok(())
-        }
-        // Somebody else touches it, which proves as much; but on SQLite it is the whole file that they hold.
-        Err(Fault::Conflict(_)) if shared.sql.backend == DbBackend::Postgres => Ok(()),
-        Err(fault) => Err(shared
-            .dialer
-            .health
-            .report(&fault, "looking for the database")),
-    }
+    let health = &shared.dialer.health;
+    answered.map_err(|fault| health.report(&fault, "looking for the database"))
 }

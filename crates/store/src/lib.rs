@@ -8,10 +8,11 @@
 //! | --- | --- |
 //! | connections: made, bounded in time, thrown away | `dial`, `session`, `line`, `health`, `pooler` |
 //! | commands | `queues`, `lane`, `share`, `batch`, `load`, `changes` |
+//! | whether all this works | `readiness` |
 //! | statements | `sql`, `writes`, `table`, `rows`, `entity` |
-//! | one account, lists | `lookup`, `lists`, `matching`, `fold` |
+//! | one account, lists | `lookup`, `lists`, `turns`, `matching`, `fold` |
 //! | messages | `outbox` |
-//! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint` |
+//! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint`, `reserve` |
 
 mod address;
 mod backup;
@@ -38,6 +39,8 @@ mod query;
 #[cfg(test)]
 mod query_plans;
 mod queues;
+mod readiness;
+mod reserve;
 mod rows;
 mod schema;
 mod session;
@@ -45,16 +48,20 @@ mod share;
 mod sql;
 mod store;
 mod table;
+mod turns;
 mod writes;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringback_core::{Keys, Policy, Time};
+use ringback_core::{Keys, Policies, Time};
 use tokio::sync::Notify;
+
+use crate::fault::Fault;
 
 pub use backup::{BackupError, backup};
 pub use inspect::{Inspection, describe, inspect};
+pub use migration::{LaterStep, take_later_steps};
 pub use outbox::{Claimed, Settled, Settlement};
 pub use query::{
     AccountFilter, AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery,
@@ -66,7 +73,7 @@ pub use store::{Store, migrate};
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// The rules and limits.
-    pub policy: Policy,
+    pub policies: Policies,
     /// The secrets.
     pub keys: Keys,
 }
@@ -98,7 +105,7 @@ pub struct Settings {
     pub timeout: Duration,
     /// How long one list may take.
     pub list_timeout: Duration,
-    /// Lists of one organisation that run at once; others wait.
+    /// Lists of one organisation that run at once, and half as many of one caller; others wait.
     pub lists_per_organization: usize,
 }
 
@@ -165,6 +172,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// A write failed over a connection. Whatever the log holds may be what takes up the room.
+    fn failed(&self, fault: &Fault) {
+        if let (Fault::Unavailable(_), Some(log)) = (fault, &self.log) {
+            log.full();
+        }
+    }
+
     /// Something was committed over a connection of this epoch: so many rows, and perhaps a message.
     fn wrote(&self, epoch: u64, rows: u64, message: bool) {
         self.dialer.health.wrote(epoch);

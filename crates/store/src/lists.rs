@@ -1,145 +1,41 @@
 //! Lists: accounts and numbers that a condition describes. They join no lane, and few run at once.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use ringback_core::rights::Scope;
-use ringback_core::{Id, Refusal};
+use ringback_core::{Caller, Id, Refusal};
 use sea_orm::sea_query::{Condition, Order};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, JoinType, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, Select,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::dial::{Purpose, SharedDialer};
 use crate::entity::{account_names, accounts, phone_numbers};
 use crate::fault::Fault;
-use crate::line::Line;
+use crate::load::Key;
 use crate::matching::{account_condition, needs_names, never, within, without_nul};
 use crate::query::{
     AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery, PhonePage, PhoneQuery,
     PhoneRow, PhoneSort,
 };
 use crate::session::Session;
+use crate::sql::Wanted;
 use crate::{Shared, Store, rows};
 
-/// Who may run a list now, and over which connection.
-pub(crate) struct Lists {
-    dialer: SharedDialer,
-    idle: Mutex<Vec<Line>>,
-    all: Arc<Semaphore>,
-    each: usize,
-    organizations: Mutex<HashMap<String, Arc<Semaphore>>>,
-}
-
-/// A list that may run: its connection, and what it takes up of what may run at once.
-struct Turn<'a> {
-    lists: &'a Lists,
-    line: Option<Line>,
-    _organization: OwnedSemaphorePermit,
-    _connection: OwnedSemaphorePermit,
-}
-
-impl Turn<'_> {
-    fn line(&mut self) -> &mut Line {
-        let lists = self.lists;
-        self.line.get_or_insert_with(|| {
-            let idle = lists.idle().pop();
-            idle.unwrap_or_else(|| Line::new(lists.dialer.clone(), Purpose::Lists))
-        })
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.lists.idle().extend(self.line.take());
-    }
-}
-
-/// How many may wait for each one that runs.
-const WAITING: usize = 16;
-
-impl Lists {
-    /// `most` at once, and of one organisation `each`.
-    pub(crate) fn new(dialer: SharedDialer, most: usize, each: usize) -> Lists {
-        Lists {
-            dialer,
-            idle: Mutex::default(),
-            all: Arc::new(Semaphore::new(most.max(1))),
-            each: each.max(1),
-            organizations: Mutex::default(),
-        }
-    }
-
-    /// Waits until the list's organisation, and the database, have room for one more. A list whose caller
-    /// goes away is ended, and its connection with it.
-    async fn enter(&self, scope: &Scope) -> Result<Turn<'_>, Fault> {
-        // The list itself may take as long as it may take.
-        let patience = self.dialer.limits.list / 2;
-        let room = tokio::time::timeout(patience, self.room(scope)).await;
-        room.ok()
-            .flatten()
-            .ok_or_else(|| Fault::Busy("more lists are asked for than can run at once".to_owned()))
-    }
-
-    /// Waiting, making a connection and asking once more: all of it together has a limit, too.
-    async fn bounded<T>(&self, list: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-        let limit = self.dialer.limits.list * 3 / 2;
-        match tokio::time::timeout(limit, list).await {
-            Ok(done) => done,
-            Err(_) => Err(Fault::TooSlow(format!("not done within {limit:?}"))),
-        }
-    }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Line>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for room; none when too many wait already.
-    async fn room(&self, scope: &Scope) -> Option<Turn<'_>> {
-        let organization = match scope {
-            Scope::Everywhere => "everywhere".to_owned(),
-            Scope::Organization(organization) => format!("of {organization}"),
-            // A user's own numbers take up nothing of what the organisation's services may ask for.
-            Scope::Own {
-                account,
-                organization,
-            } => format!("own {organization} {account}"),
-        };
-        let places = {
-            let organizations = self.organizations.lock();
-            let mut organizations = organizations.unwrap_or_else(PoisonError::into_inner);
-            // Whoever has no list running or waiting needs no entry.
-            organizations.retain(|_, places| Arc::strong_count(places) > 1);
-            let places = organizations.entry(organization);
-            places
-                .or_insert_with(|| Arc::new(Semaphore::new(self.each)))
-                .clone()
-        };
-        // Those who run or wait hold one each, beside the table's and this one.
-        if Arc::strong_count(&places) > self.each * (WAITING + 1) + 2 {
-            return None;
-        }
-        Some(Turn {
-            lists: self,
-            line: None,
-            _organization: places.acquire_owned().await.ok()?,
-            _connection: self.all.clone().acquire_owned().await.ok()?,
-        })
-    }
-}
-
 impl Store {
-    /// Accounts that a filter describes, with their number in all.
+    /// Accounts that a filter describes, with their number in all, in this caller's share of what may run at
+    /// once.
     ///
     /// # Errors
     /// [`Refusal::Overloaded`] when too many lists run, [`Refusal::DeadlineExceeded`] for one that takes too
     /// long, [`Refusal::Unavailable`] while the database is away.
-    pub async fn list_accounts(&self, query: &AccountQuery) -> Result<AccountPage, Refusal> {
+    pub async fn list_accounts(
+        &self,
+        caller: &Caller,
+        query: &AccountQuery,
+    ) -> Result<AccountPage, Refusal> {
         let health = &self.shared.dialer.health;
         let page = async {
-            let mut turn = self.lists.enter(&query.scope).await?;
+            let mut turn = self.lists.enter(caller, &query.scope).await?;
             loop {
                 let taken = turn.line().take().await?;
                 let page = accounts_page(&self.shared, &taken.session, query);
@@ -156,10 +52,14 @@ impl Store {
     }
 
     /// A page of numbers. Errors as of [`Store::list_accounts`].
-    pub async fn search_phones(&self, query: &PhoneQuery) -> Result<PhonePage, Refusal> {
+    pub async fn search_phones(
+        &self,
+        caller: &Caller,
+        query: &PhoneQuery,
+    ) -> Result<PhonePage, Refusal> {
         let health = &self.shared.dialer.health;
         let page = async {
-            let mut turn = self.lists.enter(&query.scope).await?;
+            let mut turn = self.lists.enter(caller, &query.scope).await?;
             loop {
                 let taken = turn.line().take().await?;
                 let page = taken.within(phones_found(&taken.session, query)).await;
@@ -175,10 +75,14 @@ impl Store {
     }
 
     /// Numbers, with their number in all. Errors as of [`Store::list_accounts`].
-    pub async fn list_phones(&self, query: &PhoneListQuery) -> Result<PhoneListPage, Refusal> {
+    pub async fn list_phones(
+        &self,
+        caller: &Caller,
+        query: &PhoneListQuery,
+    ) -> Result<PhoneListPage, Refusal> {
         let health = &self.shared.dialer.health;
         let page = async {
-            let mut turn = self.lists.enter(&query.scope).await?;
+            let mut turn = self.lists.enter(caller, &query.scope).await?;
             loop {
                 let taken = turn.line().take().await?;
                 let page = taken.within(phones_page(&taken.session, query)).await;
@@ -217,8 +121,11 @@ fn sorted_by(sort: AccountSort) -> Option<account_names::Column> {
 /// Puts the folded names beside the accounts.
 fn with_names(accounts: Select<accounts::Entity>) -> Select<accounts::Entity> {
     let same = accounts::Entity::belongs_to(account_names::Entity)
-        .from(accounts::Column::UserId)
-        .to(account_names::Column::UserId)
+        .from((accounts::Column::UserId, accounts::Column::OrganizationId))
+        .to((
+            account_names::Column::UserId,
+            account_names::Column::OrganizationId,
+        ))
         .into();
     accounts.join(JoinType::InnerJoin, same)
 }
@@ -252,21 +159,36 @@ async fn accounts_page(
     };
     let found = listed
         .order_by(accounts::Column::UserId, order(query.ascending))
+        .order_by(accounts::Column::OrganizationId, order(query.ascending))
         .offset(query.offset)
         .limit(u64::from(query.limit))
         .all(session)
         .await?;
-    let ids = found.iter().map(|row| row.user_id.as_str());
-    let mut phones: HashMap<String, Vec<phone_numbers::Model>> = HashMap::new();
-    for row in session.query_all_raw(shared.sql.phones(ids)?).await? {
+    let keys = found
+        .iter()
+        .map(|row| (row.organization_id.as_str(), row.user_id.as_str()));
+    let wanted = Wanted {
+        exact: keys.collect(),
+        ..Wanted::default()
+    };
+    let mut phones: HashMap<Key, Vec<phone_numbers::Model>> = HashMap::new();
+    for row in session.query_all_raw(shared.sql.phones(&wanted)?).await? {
         let phone =
             <phone_numbers::Model as sea_orm::FromQueryResult>::from_query_result(&row, "")?;
-        phones.entry(phone.user_id.clone()).or_default().push(phone);
+        let key = Key {
+            organization: phone.organization_id.clone(),
+            id: phone.user_id.clone(),
+        };
+        phones.entry(key).or_default().push(phone);
     }
     let accounts = found
         .into_iter()
         .map(|row| {
-            let phones = phones.remove(&row.user_id).unwrap_or_default();
+            let key = Key {
+                organization: row.organization_id.clone(),
+                id: row.user_id.clone(),
+            };
+            let phones = phones.remove(&key).unwrap_or_default();
             rows::account(row, phones)
         })
         .collect::<Result<_, _>>()?;

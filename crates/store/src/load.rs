@@ -1,26 +1,36 @@
-//! What decisions read: accounts with their numbers, and budgets, in one question.
+//! What decisions read: accounts with their numbers, budgets and deletions, in one question.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ringback_core::{Account, Budget, Command, Number};
+use ringback_core::number::NumberRules;
+use ringback_core::{Account, Action, Budget, Command, Deleted, Number, Refusal, Slot};
 use sea_orm::ConnectionTrait;
 
 use crate::Shared;
-use crate::entity::{accounts, budgets, phone_numbers};
+use crate::entity::{accounts, budgets, deleted_accounts, phone_numbers};
 use crate::fault::Fault;
 use crate::rows;
 use crate::session::Session;
+use crate::sql::Wanted;
 
 /// An account's row beside those of its numbers.
 pub(crate) type Found = (accounts::Model, Vec<phone_numbers::Model>);
 
-/// An account as it was loaded and as it is by now.
-#[derive(Default)]
+/// What tells accounts apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    pub(crate) organization: String,
+    pub(crate) id: String,
+}
+
+/// What is kept under a key, as it was loaded and as it is by now.
 pub(crate) struct Held {
-    /// As it was read, none when it was not there.
+    /// The account as it was read, none when it was not there.
     pub(crate) before: Option<Loaded>,
+    /// What was remembered of its deletion.
+    pub(crate) deleted_before: Option<Deleted>,
     /// As the commands so far have left it.
-    pub(crate) now: Option<Account>,
+    pub(crate) slot: Slot,
 }
 
 /// An account as it was read.
@@ -31,40 +41,47 @@ pub(crate) struct Loaded {
 }
 
 /// What a batch of commands reads and then changes.
-pub(crate) struct World<'a> {
-    /// By user id: one for each account that a command names.
-    pub(crate) accounts: BTreeMap<&'a str, Held>,
+pub(crate) struct World {
+    /// One for each account that a command means.
+    pub(crate) accounts: BTreeMap<Key, Held>,
+    /// For each command in turn: the account that it means, or why there is none.
+    pub(crate) meant: Vec<Result<Key, Refusal>>,
     /// By pseudonym: one for each budget that a command may touch, with its version when it has a row.
     pub(crate) budgets: BTreeMap<String, Option<(Budget, i64)>>,
 }
 
-impl<'a> World<'a> {
+impl World {
     /// Reads what the commands need.
     pub(crate) async fn load(
         shared: &Shared,
         session: &Session,
-        commands: &[&'a Command],
-    ) -> Result<World<'a>, Fault> {
-        let ids: BTreeSet<&str> = commands
-            .iter()
-            .map(|command| command.account.as_str())
-            .collect();
-        let mut named: BTreeSet<String> = wanted(shared, commands, &BTreeMap::new());
+        commands: &[&Command],
+    ) -> Result<World, Fault> {
+        let wanted = wanted_accounts(commands);
+        let deletions = wanted_deletions(shared, commands);
+        let mut named = named_budgets(shared, commands);
         loop {
-            let statement = shared
-                .sql
-                .accounts_and_budgets(ids.iter().copied(), named.iter().map(String::as_str))?;
-            let (found, budgets): (Vec<Found>, Vec<budgets::Model>) =
-                one_text(session, statement).await?;
+            let statement = shared.sql.what_decides(
+                &wanted,
+                named.iter().map(String::as_str),
+                deletions.iter().map(String::as_str),
+            )?;
+            let (found, budgets, deleted): (
+                Vec<Found>,
+                Vec<budgets::Model>,
+                Vec<deleted_accounts::Model>,
+            ) = one_text(session, statement).await?;
+            let meant = meant(commands, &found);
             let read: BTreeSet<&str> = found
                 .iter()
                 .flat_map(|(_, phones)| phones)
                 .map(|phone| phone.pseudonym.as_str())
                 .chain(named.iter().map(String::as_str))
                 .collect();
-            let held = hold(&ids, &found)?;
-            let wanted = wanted(shared, commands, &held);
-            // Numbers that an older version wrote have no pseudonym beside them: asked for by name.
+            let held = hold(shared, &meant, &found, &deleted)?;
+            let wanted = wanted_budgets(shared, commands, &meant, &held);
+            // Numbers that an older version wrote have no pseudonym beside them, and an organisation's own
+            // rules may read a number otherwise: asked for by name.
             let missing: Vec<_> = wanted
                 .iter()
                 .filter(|pseudonym| !read.contains(pseudonym.as_str()))
@@ -86,23 +103,101 @@ impl<'a> World<'a> {
             return Ok(World {
                 budgets: budgets.collect::<Result<_, Fault>>()?,
                 accounts: held,
+                meant,
             });
         }
     }
 }
 
-/// One account for each id.
-fn hold<'a>(ids: &BTreeSet<&'a str>, found: &[Found]) -> Result<BTreeMap<&'a str, Held>, Fault> {
-    let mut held: BTreeMap<&str, Held> = ids.iter().map(|id| (*id, Held::default())).collect();
+fn wanted_accounts<'a>(commands: &[&'a Command]) -> Wanted<'a> {
+    let mut wanted = Wanted::default();
+    for command in commands {
+        let target = command.target();
+        match target.organization {
+            Some(organization) => wanted.exact.insert((organization, target.id)),
+            None => wanted.anywhere.insert(target.id),
+        };
+    }
+    wanted
+}
+
+/// Whom a command would bring into being, where nobody is found, and whom it may delete.
+fn wanted_deletions(shared: &Shared, commands: &[&Command]) -> BTreeSet<String> {
+    let keys = &shared.rules.keys;
+    let matters =
+        |command: &&&Command| command.registers() || matches!(command.action, Action::Delete);
+    let pseudonym = |command: &&Command| {
+        let target = command.target();
+        keys.account_pseudonym(target.first_guess(), target.id)
+    };
+    commands.iter().filter(matters).map(pseudonym).collect()
+}
+
+/// The budgets of the numbers that the commands themselves name, as far as can be told before it is known
+/// which account is meant.
+fn named_budgets(shared: &Shared, commands: &[&Command]) -> BTreeSet<String> {
+    let of = |command: &&Command| {
+        let rules = rules(shared, command.target().first_guess());
+        command.budgets(std::iter::empty(), rules, &shared.rules.keys)
+    };
+    commands.iter().flat_map(of).collect()
+}
+
+fn rules<'a>(shared: &'a Shared, organization: &str) -> &'a NumberRules {
+    &shared.rules.policies.of(organization).numbers
+}
+
+/// Which account each command means, by what was found.
+fn meant(commands: &[&Command], found: &[Found]) -> Vec<Result<Key, Refusal>> {
+    let of = |command: &&Command| {
+        let target = command.target();
+        let same_id = found.iter().filter(|(row, _)| row.user_id == target.id);
+        let organizations = same_id.map(|(row, _)| row.organization_id.as_str());
+        let organization = target.resolve(organizations)?;
+        Ok(Key {
+            organization: organization.to_owned(),
+            id: target.id.to_owned(),
+        })
+    };
+    commands.iter().map(of).collect()
+}
+
+/// What is kept under each key that is meant.
+fn hold(
+    shared: &Shared,
+    meant: &[Result<Key, Refusal>],
+    found: &[Found],
+    deleted: &[deleted_accounts::Model],
+) -> Result<BTreeMap<Key, Held>, Fault> {
+    let mut held = BTreeMap::new();
+    for key in meant.iter().flatten() {
+        let mut slot = Slot::empty(&key.organization);
+        if !deleted.is_empty() {
+            let keys = &shared.rules.keys;
+            let pseudonym = keys.account_pseudonym(&key.organization, &key.id);
+            let row = deleted.iter().find(|row| row.pseudonym == pseudonym);
+            slot.deleted = row.map(rows::deleted);
+        }
+        let empty = Held {
+            before: None,
+            deleted_before: slot.deleted,
+            slot,
+        };
+        held.insert(key.clone(), empty);
+    }
     for (row, phones) in found {
-        let Some(place) = held.get_mut(row.user_id.as_str()) else {
+        let key = Key {
+            organization: row.organization_id.clone(),
+            id: row.user_id.clone(),
+        };
+        let Some(place) = held.get_mut(&key) else {
             continue;
         };
         let mut phones = phones.clone();
         // As the database would, at less cost than if it did.
         phones.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         let account = rows::account(row.clone(), phones.clone())?;
-        place.now = Some(account.clone());
+        place.slot.account = Some(account.clone());
         place.before = Some(Loaded {
             account,
             version: row.version,
@@ -113,47 +208,47 @@ fn hold<'a>(ids: &BTreeSet<&'a str>, found: &[Found]) -> Result<BTreeMap<&'a str
 }
 
 /// The budgets that the commands may touch: those of the numbers that an account holds now and of those that
-/// it may hold once the commands before have had their turn.
-fn wanted(
+/// it may hold once the commands before have been decided.
+fn wanted_budgets(
     shared: &Shared,
     commands: &[&Command],
-    accounts: &BTreeMap<&str, Held>,
+    meant: &[Result<Key, Refusal>],
+    accounts: &BTreeMap<Key, Held>,
 ) -> BTreeSet<String> {
-    let mut known: HashMap<&str, Vec<&Number>> = HashMap::new();
-    for (id, held) in accounts {
-        let phones = held.now.iter().flat_map(|account| &account.phones);
-        known.insert(id, phones.map(|phone| &phone.number).collect());
+    let commands = commands
+        .iter()
+        .zip(meant)
+        .filter_map(|(command, key)| Some((command, key.as_ref().ok()?)));
+    let mut known: HashMap<&Key, Vec<Number>> = HashMap::new();
+    for (key, held) in accounts {
+        let phones = held.slot.account.iter().flat_map(|account| &account.phones);
+        known.insert(key, phones.map(|phone| phone.number.clone()).collect());
     }
-    for command in commands {
-        if let Some(number) = command.number() {
-            known.entry(&command.account).or_default().push(number);
-        }
+    for (command, key) in commands.clone() {
+        let number = command.number(rules(shared, &key.organization));
+        known.entry(key).or_default().extend(number);
     }
     let mut wanted = BTreeSet::new();
-    for command in commands {
-        let numbers = known
-            .get(command.account.as_str())
-            .into_iter()
-            .flatten()
-            .copied();
-        wanted.extend(command.budgets(numbers, &shared.rules.keys));
+    for (command, key) in commands {
+        let numbers = known.get(key).into_iter().flatten();
+        let rules = rules(shared, &key.organization);
+        wanted.extend(command.budgets(numbers, rules, &shared.rules.keys));
     }
     wanted
 }
 
-/// Some accounts with their numbers, by user id, as they were at one moment.
+/// Some accounts with their numbers, as they were at one moment, by user id.
 pub(crate) async fn accounts(
     shared: &Shared,
     session: &Session,
-    ids: impl Iterator<Item = &str>,
-) -> Result<HashMap<String, Account>, Fault> {
-    let found: Vec<Found> = one_text(session, shared.sql.accounts(ids)?).await?;
+    wanted: &Wanted<'_>,
+) -> Result<Vec<Account>, Fault> {
+    let found: Vec<Found> = one_text(session, shared.sql.accounts(wanted)?).await?;
     found
         .into_iter()
         .map(|(account, mut phones)| {
             phones.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-            let id = account.user_id.clone();
-            Ok((id, rows::account(account, phones)?))
+            rows::account(account, phones)
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! Reads of one account: what is asked for while a question is under way is asked together in the next.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,6 +11,7 @@ use crate::fault::Fault;
 use crate::lane::{QUIET, bounded};
 use crate::line::Line;
 use crate::share::Place;
+use crate::sql::Wanted;
 use crate::{Shared, load};
 
 /// Accounts in one question at most.
@@ -19,10 +20,12 @@ const MOST: usize = 256;
 /// Somebody who waits for an account.
 pub(crate) struct Lookup {
     pub(crate) id: String,
+    /// None for whichever have a user of the id: two of them at most.
+    pub(crate) organization: Option<String>,
     pub(crate) queued_at: Instant,
     /// What its account and its caller take up of the queue, until it is answered.
     pub(crate) place: Option<Place>,
-    pub(crate) reply: oneshot::Sender<Result<Option<Arc<Account>>, Refusal>>,
+    pub(crate) reply: oneshot::Sender<Result<Vec<Arc<Account>>, Refusal>>,
 }
 
 /// Answers one queue of lookups until every sender is gone. Like a lane, it takes what waits and never waits
@@ -51,42 +54,68 @@ async fn answer(shared: &Shared, line: &mut Line, waiting: &mut Vec<Lookup>) {
         let _ = late.reply.send(Err(Refusal::Unavailable));
     }
     waiting.retain(|lookup: &Lookup| !lookup.reply.is_closed());
-    let ids: BTreeSet<&str> = waiting.iter().map(|lookup| lookup.id.as_str()).collect();
-    if ids.is_empty() {
+    if waiting.is_empty() {
         return;
     }
+    let wanted = wanted(waiting);
     let health = &shared.dialer.health;
-    let found = match bounded(shared, find(shared, line, &ids)).await {
+    let found = match bounded(shared, find(shared, line, &wanted)).await {
         Ok(found) => Ok(found),
         // One account that cannot be read must not hide the others.
-        Err(Fault::Failed(_)) if ids.len() > 1 => {
-            for lookup in waiting.drain(..) {
-                let Lookup {
-                    id, place, reply, ..
-                } = lookup;
-                let only = BTreeSet::from([id.as_str()]);
-                let alone = find(shared, line, &only);
-                let alone = bounded(shared, alone).await;
-                let alone = alone.map(|mut found| found.remove(&id));
-                drop(place);
-                let _ =
-                    reply.send(alone.map_err(|fault| health.report(&fault, "reading an account")));
-            }
+        Err(Fault::Failed(_)) if wanted.exact.len() + wanted.anywhere.len() > 1 => {
+            one_by_one(shared, line, waiting).await;
             return;
         }
         Err(fault) => Err(health.report(&fault, "reading accounts")),
     };
     for lookup in waiting.drain(..) {
-        let Lookup {
-            id, place, reply, ..
-        } = lookup;
         let answer = match &found {
-            Ok(found) => Ok(found.get(&id).cloned()),
+            Ok(found) => Ok(lookup.of(found)),
             Err(refusal) => Err(refusal.clone()),
         };
-        drop(place);
-        // Somebody who has gone meanwhile does not want to know.
-        let _ = reply.send(answer);
+        lookup.answer(answer);
+    }
+}
+
+async fn one_by_one(shared: &Shared, line: &mut Line, waiting: &mut Vec<Lookup>) {
+    for lookup in waiting.drain(..) {
+        let wanted = wanted(std::slice::from_ref(&lookup));
+        let found = bounded(shared, find(shared, line, &wanted)).await;
+        let health = &shared.dialer.health;
+        let answer = match found {
+            Ok(found) => Ok(lookup.of(&found)),
+            Err(fault) => Err(health.report(&fault, "reading an account")),
+        };
+        lookup.answer(answer);
+    }
+}
+
+fn wanted(lookups: &[Lookup]) -> Wanted<'_> {
+    let mut wanted = Wanted::default();
+    for lookup in lookups {
+        match &lookup.organization {
+            Some(organization) => wanted.exact.insert((organization, &lookup.id)),
+            None => wanted.anywhere.insert(&lookup.id),
+        };
+    }
+    wanted
+}
+
+impl Lookup {
+    /// What was looked for, among what was found for all.
+    fn of(&self, found: &HashMap<String, Vec<Arc<Account>>>) -> Vec<Arc<Account>> {
+        let same_id = found.get(&self.id).into_iter().flatten();
+        let meant = same_id.filter(|account| match &self.organization {
+            Some(organization) => account.organization == *organization,
+            None => true,
+        });
+        meant.cloned().collect()
+    }
+
+    /// Somebody who has gone meanwhile does not want to know.
+    fn answer(self, answer: Result<Vec<Arc<Account>>, Refusal>) {
+        drop(self.place);
+        let _ = self.reply.send(answer);
     }
 }
 
@@ -94,18 +123,20 @@ async fn answer(shared: &Shared, line: &mut Line, waiting: &mut Vec<Lookup>) {
 async fn find(
     shared: &Shared,
     line: &mut Line,
-    ids: &BTreeSet<&str>,
-) -> Result<HashMap<String, Arc<Account>>, Fault> {
+    wanted: &Wanted<'_>,
+) -> Result<HashMap<String, Vec<Arc<Account>>>, Fault> {
     let found = loop {
         let taken = line.take().await?;
-        let found = load::accounts(shared, &taken.session, ids.iter().copied());
+        let found = load::accounts(shared, &taken.session, wanted);
         let found = taken.within(found).await;
         if let Some(found) = line.read(taken, found) {
             break found?;
         }
     };
-    Ok(found
-        .into_iter()
-        .map(|(id, account)| (id, Arc::new(account)))
-        .collect())
+    let mut by_id: HashMap<String, Vec<Arc<Account>>> = HashMap::new();
+    for account in found {
+        let same_id = by_id.entry(account.id.clone()).or_default();
+        same_id.push(Arc::new(account));
+    }
+    Ok(by_id)
 }

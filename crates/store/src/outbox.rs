@@ -9,7 +9,9 @@ use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
 
 use crate::entity::outbox;
 use crate::fault::Fault;
+use crate::load::Key;
 use crate::session::Session;
+use crate::sql::Wanted;
 use crate::{Shared, Store, rows};
 
 /// A message that this process shall send before its lease ends.
@@ -89,10 +91,16 @@ impl Store {
                 .iter()
                 .map(|row| outbox::Model::from_query_result(row, ""))
                 .collect::<Result<Vec<_>, _>>()?;
-            let ids = claimed.iter().map(|row| row.user_id.as_str());
+            let keys = claimed
+                .iter()
+                .map(|row| (row.organization_id.as_str(), row.user_id.as_str()));
+            let wanted = Wanted {
+                exact: keys.collect(),
+                ..Wanted::default()
+            };
             let challenges = match claimed.is_empty() {
                 true => HashMap::new(),
-                false => open_challenges(shared, session, ids).await?,
+                false => open_challenges(shared, session, &wanted).await?,
             };
             Ok((claimed, challenges))
         };
@@ -118,10 +126,14 @@ impl Store {
             let Ok(message) = rows::message(row).inspect_err(noted) else {
                 continue;
             };
+            let key = Key {
+                organization: message.organization.clone(),
+                id: message.account.clone(),
+            };
             let code = match message.kind {
                 MessageKind::Replaced | MessageKind::Removed => None,
                 MessageKind::Code { challenge } | MessageKind::RemovalCode { challenge } => {
-                    let open = match challenges.get(&message.account) {
+                    let open = match challenges.get(&key) {
                         Some(None) => continue,
                         Some(Some(open)) => open.as_slice(),
                         None => &[],
@@ -201,12 +213,16 @@ impl Store {
         self.shared.messages.notified().await;
     }
 
-    /// Deletes some of the budgets that say nothing any more, and says how many.
+    /// Deletes some of the budgets and of the deletions that say nothing any more, and says how many.
     pub async fn purge(&self) -> Result<u64, Refusal> {
-        let statement = self.shared.sql.purge_budgets(self.now().0, PURGE);
-        let purged = self.change(statement).await;
-        let health = &self.shared.dialer.health;
-        purged.map_err(|fault| health.report(&fault, "purging budgets"))
+        let (sql, now) = (&self.shared.sql, self.now().0);
+        let mut purged = 0;
+        for statement in [sql.purge_budgets(now, PURGE), sql.purge_deleted(now, PURGE)] {
+            let health = &self.shared.dialer.health;
+            let rows = self.change(statement).await;
+            purged += rows.map_err(|fault| health.report(&fault, "purging"))?;
+        }
+        Ok(purged)
     }
 
     /// A change that is a transaction of its own; says how many rows it touched.
@@ -218,6 +234,9 @@ impl Store {
             Ok(changed.rows_affected())
         };
         let (epoch, changed) = (taken.epoch, taken.within(changing).await);
+        if let Err(fault) = &changed {
+            self.shared.failed(fault);
+        }
         let changed = line.done(taken, changed)?;
         if changed > 0 {
             self.shared.wrote(epoch, changed, false);
@@ -234,17 +253,19 @@ struct Postponed {
     attempts: u32,
 }
 
-/// The challenges of some accounts, by user id; none for an account that this version cannot read.
+/// The challenges of some accounts; none for an account that this version cannot read.
 async fn open_challenges(
     shared: &Shared,
     session: &Session,
-    ids: impl Iterator<Item = &str>,
-) -> Result<HashMap<String, Option<Vec<Challenge>>>, Fault> {
-    let rows = session.query_all_raw(shared.sql.challenges(ids)?).await?;
+    wanted: &Wanted<'_>,
+) -> Result<HashMap<Key, Option<Vec<Challenge>>>, Fault> {
+    let statement = shared.sql.challenges(wanted)?;
+    let rows = session.query_all_raw(statement).await?;
     let read = rows.iter().map(|row| {
-        let (id, challenges): (String, String) = row.try_get_many_by_index()?;
+        let (id, organization, challenges): (String, String, String) =
+            row.try_get_many_by_index()?;
         let challenges = serde_json::from_str(&challenges).map_err(Fault::from);
-        Ok((id, challenges.inspect_err(noted).ok()))
+        Ok((Key { organization, id }, challenges.inspect_err(noted).ok()))
     });
     read.collect()
 }

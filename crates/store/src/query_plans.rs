@@ -9,18 +9,21 @@ use sea_orm_migration::MigratorTrait;
 use crate::Settings;
 use crate::changes::{Changes, TableChange};
 use crate::dial::{Dialer, Purpose};
-use crate::entity::{account_names, accounts, budgets, events, outbox, phone_numbers};
+use crate::entity::{
+    account_names, accounts, budgets, deleted_accounts, events, outbox, phone_numbers,
+};
 use crate::migration::Migrator;
-use crate::sql::Sql;
+use crate::sql::{Sql, Wanted};
 
 /// Rows in each table: enough for a planner to prefer an index.
 const ROWS: u32 = 20_000;
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     "accounts",
     "account_names",
     "phone_numbers",
     "budgets",
+    "deleted_accounts",
     "outbox",
     "events",
 ];
@@ -60,7 +63,7 @@ async fn filled(database: &impl ConnectionTrait) {
         ]
         .map(text)
         .join("; ");
-    let names = "user_id = 'u' || n; ".to_owned()
+    let names = "user_id = 'u' || n; organization_id = 'o'; ".to_owned()
         + &[
             "username",
             "given_name",
@@ -87,8 +90,13 @@ async fn filled(database: &impl ConnectionTrait) {
         ),
         fill(
             backend,
+            "deleted_accounts",
+            "pseudonym = 'd' || n; deleted_at = n; until_at = n",
+        ),
+        fill(
+            backend,
             "outbox",
-            "id = 'm' || n; user_id = 'u' || n; number = '+' || n; kind = 'code'; \
+            "id = 'm' || n; user_id = 'u' || n; organization_id = 'o'; number = '+' || n; kind = 'code'; \
              language = ''; created_at = n; expires_at = n; due_at = n; attempts = 0",
         ),
         fill(
@@ -106,7 +114,14 @@ async fn filled(database: &impl ConnectionTrait) {
 
 /// Every statement that serves a request or a message, about one row of each table.
 fn statements(sql: &Sql) -> Vec<Statement> {
-    let one = || std::iter::once("u1");
+    let exactly = Wanted {
+        exact: [("o", "u1")].into(),
+        ..Wanted::default()
+    };
+    let anywhere = Wanted {
+        anywhere: ["u1"].into(),
+        ..Wanted::default()
+    };
     let changes = Changes {
         accounts: TableChange {
             added: vec![account("u0")],
@@ -132,6 +147,11 @@ fn statements(sql: &Sql) -> Vec<Statement> {
             changed: vec![budget("b1")],
             ..TableChange::default()
         },
+        deleted: TableChange {
+            added: vec![deleted("d0")],
+            changed: vec![deleted("d1")],
+            removed: vec![deleted("d2")],
+        },
         messages: TableChange {
             added: vec![message("m0")],
             ..TableChange::default()
@@ -143,15 +163,19 @@ fn statements(sql: &Sql) -> Vec<Statement> {
     };
     let ids = |n: &'static str| std::iter::once(n);
     let mut all = vec![
-        sql.accounts(one()).expect("must be built"),
-        sql.accounts_and_budgets(one(), ids("b1"))
+        sql.accounts(&exactly).expect("must be built"),
+        sql.accounts(&anywhere).expect("must be built"),
+        sql.what_decides(&exactly, ids("b1"), ids("d1"))
             .expect("must be built"),
-        sql.challenges(one()).expect("must be built"),
-        sql.phones(one()).expect("must be built"),
+        sql.what_decides(&anywhere, ids("b1"), ids("d1"))
+            .expect("must be built"),
+        sql.challenges(&exactly).expect("must be built"),
+        sql.phones(&exactly).expect("must be built"),
         sql.claim(10, 20, 100),
         sql.remove_messages(ids("m1")).expect("must be built"),
         sql.postpone_messages(r#"[{"id":"m1","due_at":20,"attempts":1}]"#.into()),
         sql.purge_budgets(10, 500),
+        sql.purge_deleted(10, 500),
     ];
     let writes = || changes.writes().expect("must be built");
     match sql.backend {
@@ -323,12 +347,21 @@ fn phone(id: &str) -> phone_numbers::Model {
 fn names(id: &str) -> account_names::Model {
     account_names::Model {
         user_id: id.into(),
+        organization_id: "o".into(),
         username: String::new(),
         given_name: String::new(),
         family_name: String::new(),
         nick_name: String::new(),
         display_name: String::new(),
         email: String::new(),
+    }
+}
+
+fn deleted(pseudonym: &str) -> deleted_accounts::Model {
+    deleted_accounts::Model {
+        pseudonym: pseudonym.into(),
+        deleted_at: 1,
+        until_at: 2,
     }
 }
 
@@ -346,6 +379,7 @@ fn message(id: &str) -> outbox::Model {
     outbox::Model {
         id: id.into(),
         user_id: "u1".into(),
+        organization_id: "o".into(),
         number: "+1".into(),
         kind: "code".into(),
         challenge_id: None,

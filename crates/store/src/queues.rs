@@ -11,9 +11,9 @@ use crate::Shared;
 use crate::lane::{self, Job, LaneLine, Ping};
 use crate::line::Line;
 use crate::lookup::{self, Lookup};
-use crate::share::{Place, Shares};
+use crate::share::{Place, Shares, who};
 
-/// Commands wait here, and whoever asks whether they could be written.
+/// Commands wait here, and whoever asks whether the lane's connection answers.
 pub(crate) struct Lane {
     queue: mpsc::Sender<Job>,
     shares: Arc<Shares>,
@@ -63,10 +63,9 @@ impl Lane {
         command: Command,
         deadline: Option<Instant>,
     ) -> Result<Reply, Refusal> {
-        let caller = [command.caller.user.as_str(), &command.caller.organization];
         let place = self
             .shares
-            .enter(&command.account, caller)
+            .enter(&command.account, who(&command.caller))
             .ok_or(Refusal::Overloaded)?;
         let (reply, answer) = oneshot::channel();
         let job = Job {
@@ -99,27 +98,30 @@ impl Lookups {
         }
     }
 
-    /// Finds an account in this caller's share of the queue.
+    /// Finds the accounts that this caller may mean by a user id, in the caller's share of the queue.
     pub(crate) async fn find_for(
         &self,
         caller: &Caller,
         id: &str,
-    ) -> Result<Option<Arc<Account>>, Refusal> {
+    ) -> Result<Vec<Arc<Account>>, Refusal> {
         let place = self
             .shares
-            .enter(id, [&caller.user, &caller.organization])
+            .enter(id, who(caller))
             .ok_or(Refusal::Overloaded)?;
-        self.find(id, Some(place)).await
+        let organization = caller.target(id).organization;
+        self.find(organization, id, Some(place)).await
     }
 
     pub(crate) async fn find(
         &self,
+        organization: Option<&str>,
         id: &str,
         place: Option<Place>,
-    ) -> Result<Option<Arc<Account>>, Refusal> {
+    ) -> Result<Vec<Arc<Account>>, Refusal> {
         let (reply, answer) = oneshot::channel();
         let lookup = Lookup {
             id: id.to_owned(),
+            organization: organization.map(str::to_owned),
             queued_at: Instant::now(),
             place,
             reply,
@@ -129,7 +131,8 @@ impl Lookups {
     }
 }
 
-fn sent<T>(sent: Result<(), mpsc::error::TrySendError<T>>) -> Result<(), Refusal> {
+/// What is refused when a queue is full, or its task has ended.
+pub(crate) fn sent<T>(sent: Result<(), mpsc::error::TrySendError<T>>) -> Result<(), Refusal> {
     sent.map_err(|error| match error {
         mpsc::error::TrySendError::Full(_) => Refusal::Overloaded,
         mpsc::error::TrySendError::Closed(_) => Refusal::Unavailable,

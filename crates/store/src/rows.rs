@@ -2,9 +2,13 @@
 
 use ringback_core::account::Pending;
 use ringback_core::event::{Message, MessageKind};
-use ringback_core::{Account, Budget, Event, Id, Keys, Number, Phone, PhoneState, Profile, Time};
+use ringback_core::{
+    Account, Budget, Deleted, Event, Id, Keys, Number, Phone, PhoneState, Profile, Time,
+};
 
-use crate::entity::{account_names, accounts, budgets, events, outbox, phone_numbers};
+use crate::entity::{
+    account_names, accounts, budgets, deleted_accounts, events, outbox, phone_numbers,
+};
 use crate::fault::Fault;
 use crate::fold::fold;
 
@@ -64,6 +68,7 @@ pub(crate) fn names_row(account: &Account) -> account_names::Model {
     let profile = &account.profile;
     account_names::Model {
         user_id: account.id.clone(),
+        organization_id: account.organization.clone(),
         username: fold(&profile.username),
         given_name: fold(&profile.given_name),
         family_name: fold(&profile.family_name),
@@ -164,6 +169,21 @@ pub(crate) fn budget_row(
     })
 }
 
+pub(crate) fn deleted(row: &deleted_accounts::Model) -> Deleted {
+    Deleted {
+        at: Time(row.deleted_at),
+        until: Time(row.until_at),
+    }
+}
+
+pub(crate) fn deleted_row(pseudonym: String, deleted: Deleted) -> deleted_accounts::Model {
+    deleted_accounts::Model {
+        pseudonym,
+        deleted_at: deleted.at.0,
+        until_at: deleted.until.0,
+    }
+}
+
 pub(crate) fn event_row(event: &Event) -> events::Model {
     events::Model {
         id: event.id.to_string(),
@@ -184,6 +204,7 @@ pub(crate) fn outbox_row(message: &Message) -> outbox::Model {
     outbox::Model {
         id: message.id.to_string(),
         user_id: message.account.clone(),
+        organization_id: message.organization.clone(),
         number: message.number.as_str().to_owned(),
         kind: message.kind.code().to_owned(),
         challenge_id: match message.kind {
@@ -217,6 +238,7 @@ pub(crate) fn message(row: outbox::Model) -> Result<Message, Fault> {
     Ok(Message {
         id: id(&row.id)?,
         account: row.user_id,
+        organization: row.organization_id,
         number: Number::from_stored(row.number),
         kind,
         language: row.language,

@@ -1,6 +1,8 @@
 //! The statements that read, and those for messages. How many rows one touches is a matter of its parameters:
 //! arrays of keys, and rows as a JSON text. So there are few texts, and each is prepared once.
 
+use std::collections::BTreeSet;
+
 use sea_orm::sea_query::ArrayType;
 use sea_orm::{DbBackend, Statement, Value};
 
@@ -11,14 +13,15 @@ use crate::writes::{Tables, Writes};
 /// The statements for one kind of database.
 pub(crate) struct Sql {
     pub(crate) backend: DbBackend,
-    accounts: String,
-    accounts_and_budgets: String,
-    challenges: String,
-    phones: String,
+    accounts: About,
+    what_decides: About,
+    challenges: About,
+    phones: About,
     claim: String,
     remove_messages: String,
     postpone_messages: String,
     purge_budgets: String,
+    purge_deleted: String,
     pub(crate) writes: Writes,
 }
 
@@ -39,16 +42,25 @@ impl Sql {
         let messages = &tables.messages;
         Sql {
             backend,
-            accounts: format!("SELECT CAST({} AS text)", whole_accounts(backend, tables)),
-            accounts_and_budgets: accounts_and_budgets(backend, tables),
-            challenges: format!(
-                "SELECT user_id, challenges FROM accounts WHERE {}",
-                among(backend, "user_id", 1)
+            accounts: About::new(
+                backend,
+                &format!("SELECT CAST({} AS text)", whole_accounts(backend, tables)),
             ),
-            phones: format!(
-                "SELECT {} FROM phone_numbers WHERE {} ORDER BY id",
-                tables.phones.names(""),
-                among(backend, "user_id", 1)
+            what_decides: About::new(backend, &what_decides(backend, tables)),
+            challenges: About::new(
+                backend,
+                &format!(
+                    "SELECT accounts.user_id, accounts.organization_id, accounts.challenges FROM {}",
+                    of_accounts(backend, "accounts")
+                ),
+            ),
+            phones: About::new(
+                backend,
+                &format!(
+                    "SELECT {} FROM {} ORDER BY phone_numbers.id",
+                    tables.phones.names("phone_numbers."),
+                    of_accounts(backend, "phone_numbers")
+                ),
             ),
             claim: format!(
                 "UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id {} RETURNING {}",
@@ -65,6 +77,12 @@ impl Sql {
                     "SELECT pseudonym FROM budgets WHERE idle_at <= $1 LIMIT $2{skip}"
                 ))
             ),
+            purge_deleted: format!(
+                "DELETE FROM deleted_accounts WHERE pseudonym {} AND until_at <= $1",
+                once(&format!(
+                    "SELECT pseudonym FROM deleted_accounts WHERE until_at <= $1 LIMIT $2{skip}"
+                ))
+            ),
             writes,
         }
     }
@@ -75,36 +93,34 @@ impl Sql {
 
     /// One text, because handing over a row costs more than reading it: a JSON array of accounts, each an
     /// array of its row and the list of its numbers' rows, in any order.
-    pub(crate) fn accounts<'a>(
-        &self,
-        ids: impl Iterator<Item = &'a str>,
-    ) -> Result<Statement, Fault> {
-        Ok(self.statement(&self.accounts, vec![keys(self.backend, ids)?]))
+    pub(crate) fn accounts(&self, wanted: &Wanted<'_>) -> Result<Statement, Fault> {
+        let text = self.accounts.of(wanted);
+        Ok(self.statement(text, wanted.values(self.backend)?))
     }
 
-    /// The same beside the budgets of these pseudonyms and of every number that the accounts hold, all as
-    /// they were at one moment: an array of the two lists.
-    pub(crate) fn accounts_and_budgets<'a>(
+    /// The same beside the budgets of these pseudonyms and of every number that the accounts hold, and what
+    /// is remembered of deleted accounts of these pseudonyms, all as they were at one moment: an array of the
+    /// three lists.
+    pub(crate) fn what_decides<'a>(
         &self,
-        ids: impl Iterator<Item = &'a str>,
-        pseudonyms: impl Iterator<Item = &'a str>,
+        wanted: &Wanted<'_>,
+        budgets: impl Iterator<Item = &'a str>,
+        deleted: impl Iterator<Item = &'a str>,
     ) -> Result<Statement, Fault> {
-        let values = vec![keys(self.backend, ids)?, keys(self.backend, pseudonyms)?];
-        Ok(self.statement(&self.accounts_and_budgets, values))
+        let mut values = wanted.values(self.backend)?;
+        values.push(keys(self.backend, budgets)?);
+        values.push(keys(self.backend, deleted)?);
+        Ok(self.statement(self.what_decides.of(wanted), values))
     }
 
-    pub(crate) fn challenges<'a>(
-        &self,
-        ids: impl Iterator<Item = &'a str>,
-    ) -> Result<Statement, Fault> {
-        Ok(self.statement(&self.challenges, vec![keys(self.backend, ids)?]))
+    pub(crate) fn challenges(&self, wanted: &Wanted<'_>) -> Result<Statement, Fault> {
+        let text = self.challenges.of(wanted);
+        Ok(self.statement(text, wanted.values(self.backend)?))
     }
 
-    pub(crate) fn phones<'a>(
-        &self,
-        ids: impl Iterator<Item = &'a str>,
-    ) -> Result<Statement, Fault> {
-        Ok(self.statement(&self.phones, vec![keys(self.backend, ids)?]))
+    pub(crate) fn phones(&self, wanted: &Wanted<'_>) -> Result<Statement, Fault> {
+        let text = self.phones.of(wanted);
+        Ok(self.statement(text, wanted.values(self.backend)?))
     }
 
     /// Claims messages that are due at `now` until `lease_end`.
@@ -135,19 +151,117 @@ impl Sql {
         )
     }
 
-    /// Writes something small that hurts nobody, to know whether writing works.
-    pub(crate) fn touch(&self, now: i64) -> Statement {
+    pub(crate) fn purge_deleted(&self, now: i64, most: u32) -> Statement {
         self.statement(
-            "UPDATE liveness SET touched_at = $1 WHERE id = 1",
-            vec![now.into()],
+            &self.purge_deleted,
+            vec![now.into(), i64::from(most).into()],
         )
+    }
+
+    /// Writes something small that hurts nobody, to know whether writing works. On PostgreSQL a row that
+    /// somebody else holds is passed over: a server that takes no writes refuses to ask for it as well.
+    pub(crate) fn touch(&self, now: i64) -> Statement {
+        let sql = match self.backend {
+            DbBackend::Postgres => {
+                "UPDATE liveness SET touched_at = $1 \
+                 WHERE id = (SELECT id FROM liveness WHERE id = 1 FOR UPDATE SKIP LOCKED)"
+            }
+            _ => "UPDATE liveness SET touched_at = $1 WHERE id = 1",
+        };
+        self.statement(sql, vec![now.into()])
     }
 }
 
-/// Every account among the keys in parameter 1, with its numbers, as one JSON array.
+/// Which accounts a statement is about.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted<'a> {
+    /// Organisations and user ids, each pair once.
+    pub(crate) exact: BTreeSet<(&'a str, &'a str)>,
+    /// User ids in whichever organisations have them, of two at most.
+    pub(crate) anywhere: BTreeSet<&'a str>,
+}
+
+impl Wanted<'_> {
+    /// The first three parameters.
+    fn values(&self, backend: DbBackend) -> Result<Vec<Value>, Fault> {
+        let exact = || self.exact.iter().copied();
+        let [pairs, ids] = match backend {
+            DbBackend::Postgres => [
+                keys(backend, exact().map(|(organization, _)| organization))?,
+                keys(backend, exact().map(|(_, id)| id))?,
+            ],
+            // It would look the second list through for each key of the first.
+            _ => [serde_json::to_string(&self.exact)?.into(), "".into()],
+        };
+        Ok(vec![
+            pairs,
+            ids,
+            keys(backend, self.anywhere.iter().copied())?,
+        ])
+    }
+}
+
+/// A statement about some accounts: nearly always it is known of each where it is.
+struct About {
+    exactly: String,
+    anywhere: String,
+}
+
+impl About {
+    /// `text` reads the table expression `k` of keys.
+    fn new(backend: DbBackend, text: &str) -> About {
+        let exact = match backend {
+            DbBackend::Postgres => "SELECT * FROM unnest($2::text[], $1::text[])".to_owned(),
+            _ => "SELECT value ->> 1, value ->> 0 FROM json_each($1)".to_owned(),
+        };
+        let named = match backend {
+            DbBackend::Postgres => "unnest($3::text[]) AS w(value)",
+            _ => "json_each($3) AS w",
+        };
+        let anywhere = format!(
+            "SELECT a.user_id, a.organization_id FROM {named} \
+             JOIN accounts AS a ON a.user_id = w.value WHERE a.organization_id IN \
+             (SELECT b.organization_id FROM accounts AS b WHERE b.user_id = w.value \
+             ORDER BY b.organization_id LIMIT 2)"
+        );
+        // Every parameter has a place in both texts, so that both take the same ones.
+        let unused = match backend {
+            DbBackend::Postgres => "cardinality($3::text[]) < 0",
+            _ => "($2 IS NULL OR $3 IS NULL)",
+        };
+        let with = |keys: &str| format!("WITH k(user_id, organization_id) AS ({keys}) {text}");
+        About {
+            exactly: with(&format!("{exact} WHERE NOT {unused}")),
+            anywhere: with(&format!("{exact} WHERE NOT {unused} UNION {anywhere}")),
+        }
+    }
+
+    fn of(&self, wanted: &Wanted<'_>) -> &str {
+        match wanted.anywhere.is_empty() {
+            true => &self.exactly,
+            false => &self.anywhere,
+        }
+    }
+}
+
+/// This table's rows of the accounts in `k`. The keys are few, so they come first.
+fn of_accounts(backend: DbBackend, table: &str) -> String {
+    let join = match backend {
+        DbBackend::Postgres => "JOIN",
+        // Which is how SQLite is told the order.
+        _ => "CROSS JOIN",
+    };
+    format!(
+        "k {join} {table} ON {table}.user_id = k.user_id \
+         AND {table}.organization_id = k.organization_id"
+    )
+}
+
+/// Every account in `k`, with its numbers, as one JSON array.
 fn whole_accounts(backend: DbBackend, tables: &Tables) -> String {
     let phones = format!(
-        "(SELECT {} FROM phone_numbers WHERE phone_numbers.user_id = accounts.user_id)",
+        "(SELECT {} FROM phone_numbers WHERE phone_numbers.user_id = accounts.user_id \
+         AND phone_numbers.organization_id = accounts.organization_id)",
         json_list(backend, &tables.phones.as_json(backend))
     );
     let whole = json_array(
@@ -155,32 +269,40 @@ fn whole_accounts(backend: DbBackend, tables: &Tables) -> String {
         &format!("{}, {phones}", tables.accounts.as_json(backend)),
     );
     format!(
-        "(SELECT {} FROM accounts WHERE {})",
+        "(SELECT {} FROM {})",
         json_list(backend, &whole),
-        among(backend, "accounts.user_id", 1),
+        of_accounts(backend, "accounts"),
     )
 }
 
-fn accounts_and_budgets(backend: DbBackend, tables: &Tables) -> String {
+fn what_decides(backend: DbBackend, tables: &Tables) -> String {
     let held = format!(
-        "SELECT pseudonym FROM phone_numbers WHERE {}",
-        among(backend, "user_id", 1)
+        "SELECT phone_numbers.pseudonym FROM {}",
+        of_accounts(backend, "phone_numbers")
     );
     let wanted = match backend {
-        DbBackend::Postgres => format!("pseudonym = ANY($2 || ARRAY({held}))"),
-        _ => format!("pseudonym IN (SELECT value FROM json_each($2) UNION ALL {held})"),
+        DbBackend::Postgres => format!("pseudonym = ANY($4 || ARRAY({held}))"),
+        _ => format!("pseudonym IN (SELECT value FROM json_each($4) UNION ALL {held})"),
     };
     let budgets = format!(
         "(SELECT {} FROM budgets WHERE {wanted})",
         json_list(backend, &tables.budgets.as_json(backend))
     );
+    let deleted = format!(
+        "(SELECT {} FROM deleted_accounts WHERE {})",
+        json_list(backend, &tables.deleted.as_json(backend)),
+        among(backend, "pseudonym", 5)
+    );
     let accounts = whole_accounts(backend, tables);
-    let both = match backend {
-        DbBackend::Postgres => json_array(backend, &format!("{accounts}, {budgets}")),
+    let all = match backend {
+        DbBackend::Postgres => json_array(backend, &format!("{accounts}, {budgets}, {deleted}")),
         // A subquery's text would otherwise be a text within the array.
-        _ => json_array(backend, &format!("json({accounts}), json({budgets})")),
+        _ => json_array(
+            backend,
+            &format!("json({accounts}), json({budgets}), json({deleted})"),
+        ),
     };
-    format!("SELECT CAST({both} AS text)")
+    format!("SELECT CAST({all} AS text)")
 }
 
 fn postpone(backend: DbBackend, messages: &Table) -> String {
@@ -220,18 +342,24 @@ mod tests {
     fn the_text_of_a_statement_does_not_depend_on_its_rows() {
         for backend in [DbBackend::Sqlite, DbBackend::Postgres] {
             let sql = Sql::new(backend);
-            let text = |ids: &[&str]| {
+            let text = |ids: &[&'static str], anywhere: &[&'static str]| {
+                let wanted = Wanted {
+                    exact: ids.iter().map(|id| ("o", *id)).collect(),
+                    anywhere: anywhere.iter().copied().collect(),
+                };
                 let ids = || ids.iter().copied();
                 let all = [
-                    sql.accounts(ids()),
-                    sql.accounts_and_budgets(ids(), ids()),
-                    sql.challenges(ids()),
-                    sql.phones(ids()),
+                    sql.accounts(&wanted),
+                    sql.what_decides(&wanted, ids(), ids()),
+                    sql.challenges(&wanted),
+                    sql.phones(&wanted),
                     sql.remove_messages(ids()),
                 ];
                 all.map(|statement| statement.expect("must be made").sql)
             };
-            assert_eq!(text(&["a"]), text(&["a", "'; DROP TABLE accounts", "c"]));
+            let injected = "'; DROP TABLE accounts";
+            assert_eq!(text(&["a"], &[]), text(&["a", injected, "c"], &[]));
+            assert_eq!(text(&[], &["a"]), text(&["a"], &[injected, "c"]));
         }
     }
 

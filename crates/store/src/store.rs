@@ -1,11 +1,9 @@
 //! The store: opened once, shared by everything that serves requests.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use futures::future::join_all;
-use ringback_core::rights::Right;
-use ringback_core::{Account, Caller, Command, Refusal, Reply, Time};
+use ringback_core::{Account, Caller, Command, Refusal, Reply, Time, view};
 use sea_orm::DbBackend;
 use tokio::sync::Mutex;
 
@@ -13,9 +11,11 @@ use crate::dial::{Dialer, Purpose, SharedDialer, other_encoding};
 use crate::fault::Fault;
 use crate::lane::LaneLine;
 use crate::line::Line;
-use crate::lists::Lists;
 use crate::pooler::{self, Between};
 use crate::queues::{Lane, Lookups, metric, queue_of, start};
+use crate::readiness::Readiness;
+use crate::reserve::Reserve;
+use crate::turns::Lists;
 use crate::{OpenError, Rules, Settings, Shared, Source, checkpoint, schema, sql};
 
 /// The memory of one installation. Clones share it.
@@ -28,18 +28,12 @@ pub struct Store {
     settings: Arc<Settings>,
     lanes: Arc<[Lane]>,
     lookups: Arc<[Lookups]>,
-    readiness: Arc<Mutex<Option<Readiness>>>,
+    readiness: Arc<Readiness>,
 }
-
-/// What was found when it was last looked, and when that was.
-type Readiness = (Instant, Result<(), Refusal>);
 
 /// Queues for reads of one account, each with a connection: while one waits for the database, the other has
 /// work for the processor.
 const LOOKUPS: usize = 2;
-
-/// For so long the last answer to "can you write?" stands, however often it is asked.
-const READINESS_HOLDS: Duration = Duration::from_millis(50);
 
 impl Store {
     /// Connects and starts the lanes. [`Store::migrate`] makes the tables.
@@ -59,13 +53,14 @@ impl Store {
             (0, _) => 1,
             (lanes, _) => lanes,
         };
-        let (log, due) = match backend {
-            DbBackend::Sqlite => {
-                let (log, due) = checkpoint::Log::new();
-                (Some(log), Some(due))
-            }
-            _ => (None, None),
-        };
+        let line =
+            || -> LaneLine { Arc::new(Mutex::new(Line::new(dialer.clone(), Purpose::Keys))) };
+        let jobs = line();
+        let copied = dialer.file().map(|database| {
+            let line = Line::new(dialer.clone(), Purpose::Keys);
+            checkpoint::Log::new(line, jobs.clone(), database)
+        });
+        let (log, copying) = copied.unzip();
         let shared = Arc::new(Shared {
             dialer: dialer.clone(),
             sql: sql::Sql::new(backend),
@@ -75,13 +70,9 @@ impl Store {
             messages: Default::default(),
             log,
         });
-        if let Some((log, due)) = shared.log.as_ref().zip(due) {
-            let line = Line::new(dialer.clone(), Purpose::Keys);
-            start(checkpoint::run(line, log.rows.clone(), due));
+        if let Some(copying) = copying {
+            start(copying.run());
         }
-        let line =
-            || -> LaneLine { Arc::new(Mutex::new(Line::new(dialer.clone(), Purpose::Keys))) };
-        let jobs = line();
         let bound = settings.lane_bound.max(1);
         let lanes = (0..lanes).map(|_| {
             // SQLite has one writer, so all that writes shares its line and waits there in order.
@@ -91,22 +82,31 @@ impl Store {
             };
             Lane::start(shared.clone(), line, bound)
         });
+        let lanes: Arc<[Lane]> = lanes.collect();
         let lookups = (0..LOOKUPS).map(|_| {
             let line = Line::new(dialer.clone(), Purpose::Keys);
             Lookups::start(shared.clone(), line, bound)
         });
+        let lookups: Arc<[Lookups]> = lookups.collect();
+        let readiness = {
+            let line = match backend {
+                DbBackend::Sqlite => jobs.clone(),
+                _ => line(),
+            };
+            Readiness::start(shared.clone(), line, lanes.clone(), lookups.clone())
+        };
         Ok(Store {
             lists: Arc::new(Lists::new(
                 dialer.clone(),
                 settings.readers.try_into().unwrap_or(usize::MAX >> 4),
                 settings.lists_per_organization,
             )),
-            lanes: lanes.collect(),
-            lookups: lookups.collect(),
+            lanes,
+            lookups,
             jobs,
             settings: Arc::new(settings.clone()),
             shared,
-            readiness: Arc::default(),
+            readiness: Arc::new(readiness),
         })
     }
 
@@ -159,8 +159,7 @@ impl Store {
     /// the same one.
     ///
     /// # Errors
-    /// [`Refusal::AccountNotFound`] also for an account that the caller must not tell from none;
-    /// [`Refusal::PermissionDenied`]; [`Refusal::Overloaded`]; [`Refusal::Unavailable`].
+    /// What [`ringback_core::view`] refuses; [`Refusal::Overloaded`]; [`Refusal::Unavailable`].
     pub async fn read(&self, caller: &Caller, id: &str) -> Result<Arc<Account>, Refusal> {
         // PostgreSQL cannot even be asked for such a text, so no account has it.
         if id.contains('\0') {
@@ -168,46 +167,25 @@ impl Store {
         }
         let lookups = &self.lookups[queue_of(id, self.lookups.len())];
         let found = lookups.find_for(caller, id).await?;
-        let account = found.ok_or(Refusal::AccountNotFound)?;
-        caller.capacity(&account.id, &account.organization, Right::Read)?;
-        Ok(account)
+        view(caller, id, found)
     }
 
-    /// Whether the database takes writes and answers reads, through the connections that requests use. Those
-    /// who ask at the same time are told by one look.
+    /// Whether the database takes writes and answers reads, and the connections that requests use answer. Those
+    /// who ask at the same time are told by one look, and a good answer stands for a second unless something
+    /// fails meanwhile.
     ///
     /// # Errors
     /// [`Refusal::Unavailable`].
     pub async fn ping(&self) -> Result<(), Refusal> {
-        let asked = Instant::now();
-        let mut last = self.readiness.lock().await;
-        let started = Instant::now();
-        match last.as_ref() {
-            // Looked after it was asked, or just before.
-            Some((at, result)) if *at + READINESS_HOLDS >= asked => return result.clone(),
-            Some(_) | None => {}
-        }
-        let writes = join_all(self.lanes.iter().map(Lane::ping));
-        let reads = join_all(self.lookups.iter().map(|lookups| lookups.find("", None)));
-        let looks = async { tokio::join!(writes, reads) };
-        let limit = self.shared.dialer.limits.statement;
-        let all: Result<(), Refusal> = match tokio::time::timeout(limit, looks).await {
-            Ok((writes, reads)) => {
-                let reads = reads.into_iter().map(|read| read.map(|_| ()));
-                writes.into_iter().chain(reads).collect()
-            }
-            // Whoever is on the way says why.
-            Err(_) => Err(Refusal::Unavailable),
-        };
-        *last = Some((started, all.clone()));
-        all
+        self.readiness.ask().await
     }
 
     /// Copies what was committed into an SQLite file, so that nothing is left beside it. For the end, when
     /// nothing is written any more; what cannot be copied stays in the log, where the next start finds it.
     pub async fn close(&self) {
-        if self.shared.sql.backend == DbBackend::Sqlite {
-            checkpoint::copy(&mut *self.jobs.lock().await, checkpoint::TO_ITS_END).await;
+        if let Some(file) = self.shared.dialer.file() {
+            Reserve::beside(file).give_up();
+            let _ = checkpoint::copy(&mut *self.jobs.lock().await, checkpoint::TO_ITS_END).await;
         }
     }
 

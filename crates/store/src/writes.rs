@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sea_orm::{DbBackend, Statement, Value};
 
 use crate::changes::{AccountState, Kind, Target, Write};
-use crate::entity::{account_names, accounts, budgets, events, outbox, phone_numbers};
+use crate::entity::{
+    account_names, accounts, budgets, deleted_accounts, events, outbox, phone_numbers,
+};
 use crate::table::{Table, VERSION};
 
 /// The writes for one kind of database.
@@ -24,6 +26,7 @@ pub(crate) struct Tables {
     names: Table,
     pub(crate) phones: Table,
     pub(crate) budgets: Table,
+    pub(crate) deleted: Table,
     pub(crate) messages: Table,
     events: Table,
 }
@@ -35,6 +38,7 @@ impl Tables {
             Target::Names => &self.names,
             Target::Phones => &self.phones,
             Target::Budgets => &self.budgets,
+            Target::Deleted => &self.deleted,
             Target::Messages => &self.messages,
             Target::Events => &self.events,
         }
@@ -50,6 +54,7 @@ impl Writes {
                 names: Table::of(account_names::Entity),
                 phones: Table::of(phone_numbers::Entity),
                 budgets: Table::of(budgets::Entity),
+                deleted: Table::of(deleted_accounts::Entity),
                 messages: Table::of(outbox::Entity),
                 events: Table::of(events::Entity),
             },

@@ -126,6 +126,11 @@ pub(super) fn reply(refusal: &Refusal) -> Response {
         ),
         Refusal::AccountNotFound => error(StatusCode::NOT_FOUND, none, ["user not found"]),
         Refusal::AccountExists => error(StatusCode::CONFLICT, none, ["the user exists already"]),
+        Refusal::AccountAmbiguous => error(
+            StatusCode::CONFLICT,
+            none,
+            ["users of several tenants have this id; name the tenant in frontegg-tenant-id"],
+        ),
         Refusal::PhoneNotFound => error(StatusCode::NOT_FOUND, none, ["phone number not found"]),
         Refusal::PhoneUnchanged => {
             let text = ["the user has this phone number already, and it is verified"];
@@ -281,6 +286,7 @@ mod tests {
             Refusal::PermissionDenied,
             Refusal::AccountNotFound,
             Refusal::AccountExists,
+            Refusal::AccountAmbiguous,
             Refusal::PhoneNotFound,
             Refusal::PhoneUnchanged,
             Refusal::PhoneUnverified,

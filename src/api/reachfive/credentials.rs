@@ -3,8 +3,7 @@
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Json};
-use ringback_core::command::Which;
-use ringback_core::{Action, Phone, Refusal};
+use ringback_core::{Action, Change, Guess, Number, NumberText, Phone, Refusal, Which};
 use serde_json::json;
 
 use super::errors::Problem;
@@ -27,16 +26,18 @@ pub(super) async fn start(State(api): State<ReachFive>, request: Request) -> Tol
     let mut form = Form::read(request).await?;
     let number = form.text(PHONE_NUMBER);
     form.done()?;
-    let number = api.number(&number);
-    let action = Action::PreverifyPhone {
+    let number = NumberText(number);
+    let action = Action::Change(Change::Preverify {
         number: number.clone(),
-    };
-    let told = match (api.execute_own(&caller, action).await, number) {
-        (Ok(reply), _) => {
+    });
+    let told = match api.execute_own(&caller, action).await {
+        Ok(reply) => {
             return Ok(timed(&reply, Json(json!({"status": "sms_sent"}))));
         }
-        (Err(Refusal::PhoneUnchanged), Ok(number)) => {
+        Err(Refusal::PhoneUnchanged) => {
             let account = api.changed(&caller).await?;
+            let policy = api.store.rules().policies.of(&account.organization);
+            let number = Number::parse(&number.0, &policy.numbers).map_err(Refusal::from)?;
             let own = |phone: &&Phone| phone.number == number;
             let credential = account
                 .phones
@@ -46,7 +47,7 @@ pub(super) async fn start(State(api): State<ReachFive>, request: Request) -> Tol
             let credential = credential.ok_or(Refusal::PhoneUnchanged)?;
             json!({"status": "enabled", "credential": credential})
         }
-        (Err(refusal), _) => return Err(refusal.into()),
+        Err(refusal) => return Err(refusal.into()),
     };
     Ok(Json(told).into_response())
 }
@@ -59,10 +60,15 @@ pub(super) async fn verify(State(api): State<ReachFive>, request: Request) -> To
     form.done()?;
     let which = Which::Latest;
     let reply = api
-        .execute_own(&caller, Action::ConfirmPhone { which, code })
+        .execute_own(
+            &caller,
+            Action::Change(Change::Verify {
+                which,
+                guess: Guess(code),
+            }),
+        )
         .await?;
-    let account = api.changed(&caller).await?;
-    let phone = reply.phone.and_then(|id| account.phone(id));
+    let phone = reply.phone.and_then(|id| reply.account.phone(id));
     let credential = phone
         .and_then(responses::credential)
         .ok_or(Refusal::PhoneNotFound)?;
@@ -76,8 +82,13 @@ pub(super) async fn delete(State(api): State<ReachFive>, request: Request) -> To
     let mut form = Form::read(request).await?;
     let number = form.text(PHONE_NUMBER);
     form.done()?;
-    let number = api.number(&number);
-    api.execute_own(&caller, Action::RemoveNumber { number })
-        .await?;
+    let number = NumberText(number);
+    api.execute_own(
+        &caller,
+        Action::Change(Change::Remove {
+            which: Which::Number(number),
+        }),
+    )
+    .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

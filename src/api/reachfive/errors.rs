@@ -277,6 +277,10 @@ fn reply(refusal: &Refusal) -> Problem {
             let text = "there is such a user already";
             Problem::new(StatusCode::CONFLICT, "invalid_state", text, WRONG)
         }
+        Refusal::AccountAmbiguous => {
+            let (status, text) = (StatusCode::CONFLICT, refusal.to_string());
+            Problem::new(status, "invalid_state", text, WRONG)
+        }
         Refusal::PhoneNotFound => {
             let text = "the user has no such verified phone number";
             Problem::new(StatusCode::NOT_FOUND, "resource_not_found", text, NUMBER)

@@ -31,7 +31,8 @@ pub(super) fn status(refusal: &Refusal) -> Status {
         | Refusal::PhoneUnverified
         | Refusal::RemovalUnconfirmed
         | Refusal::TooManyNumbers
-        | Refusal::CodeAbsent => (Code::FailedPrecondition, None),
+        | Refusal::CodeAbsent
+        | Refusal::AccountAmbiguous => (Code::FailedPrecondition, None),
         Refusal::NumberInvalid(_)
         | Refusal::NumberKindNotServed(_)
         | Refusal::CodeRefused(_)

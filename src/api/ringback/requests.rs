@@ -1,9 +1,7 @@
 //! Requests that change numbers, as commands: which account, what to do with it.
 
-use ringback_core::command::Which;
 use ringback_core::moment::Id;
-use ringback_core::number::NumberRules;
-use ringback_core::{Action, Delivery, Number, Refusal, Verification};
+use ringback_core::{Action, Change, Delivery, Guess, Refusal, Verification, Which};
 
 use super::rules::{invalid, length};
 use crate::proto::ringback::phone::v1::{
@@ -16,19 +14,19 @@ use crate::proto::ringback::phone::v1::{
 
 /// What a request asks for.
 #[derive(Debug, PartialEq)]
-pub(super) struct Wish {
+pub(super) struct Request {
     pub(super) account: String,
     pub(super) action: Action,
 }
 
-impl Wish {
-    fn new(account: String, action: Action) -> Result<Wish, Refusal> {
+impl Request {
+    fn new(account: String, action: Action) -> Result<Request, Refusal> {
         length("user_id", &account, 1)?;
-        Ok(Wish { account, action })
+        Ok(Request { account, action })
     }
 }
 
-pub(super) fn add(request: AddUserPhoneRequest, rules: &NumberRules) -> Result<Wish, Refusal> {
+pub(super) fn add(request: AddUserPhoneRequest) -> Result<Request, Refusal> {
     length("phone", &request.phone, 1)?;
     let verification = match request.verification {
         None | Some(Arm::SendCode(_)) => Some(Verification::Code(Delivery::Send)),
@@ -40,77 +38,94 @@ pub(super) fn add(request: AddUserPhoneRequest, rules: &NumberRules) -> Result<W
         }
         Some(Arm::Later(_)) => None,
     };
-    let action = Action::AddPhone {
-        number: Number::parse(&request.phone, rules),
+    let action = Action::Change(Change::Add {
+        number: request.phone.into(),
         verification,
-    };
-    Wish::new(request.user_id, action)
+    });
+    Request::new(request.user_id, action)
 }
 
-pub(super) fn preverify(
-    request: PreverifyUserPhoneRequest,
-    rules: &NumberRules,
-) -> Result<Wish, Refusal> {
+pub(super) fn preverify(request: PreverifyUserPhoneRequest) -> Result<Request, Refusal> {
     length("phone", &request.phone, 1)?;
-    let number = Number::parse(&request.phone, rules);
-    Wish::new(request.user_id, Action::PreverifyPhone { number })
+    let number = request.phone.into();
+    Request::new(
+        request.user_id,
+        Action::Change(Change::Preverify { number }),
+    )
 }
 
-pub(super) fn verify(
-    request: VerifyUserPhoneRequest,
-    rules: &NumberRules,
-) -> Result<Wish, Refusal> {
+pub(super) fn verify(request: VerifyUserPhoneRequest) -> Result<Request, Refusal> {
     let which = match request.subject {
         None => return Err(invalid("challenge_id", "is missing; give it, or phone")),
         Some(Subject::ChallengeId(text)) => Which::Challenge(id("challenge_id", &text)?),
         Some(Subject::Phone(text)) => {
             length("phone", &text, 1)?;
-            Which::Number(Number::parse(&text, rules))
+            Which::Number(text.into())
         }
     };
     let code = code(request.verification_code)?;
-    Wish::new(request.user_id, Action::ConfirmPhone { which, code })
+    Request::new(
+        request.user_id,
+        Action::Change(Change::Verify {
+            which,
+            guess: Guess(code),
+        }),
+    )
 }
 
-pub(super) fn request_removal(request: RequestUserPhoneRemovalRequest) -> Result<Wish, Refusal> {
+pub(super) fn request_removal(request: RequestUserPhoneRemovalRequest) -> Result<Request, Refusal> {
     let phone = id("phone_id", &request.phone_id)?;
-    Wish::new(request.user_id, Action::RequestRemoval { phone })
+    Request::new(
+        request.user_id,
+        Action::Change(Change::RequestRemoval { phone }),
+    )
 }
 
-pub(super) fn confirm_removal(request: ConfirmUserPhoneRemovalRequest) -> Result<Wish, Refusal> {
-    let action = Action::ConfirmRemoval {
+pub(super) fn confirm_removal(request: ConfirmUserPhoneRemovalRequest) -> Result<Request, Refusal> {
+    let action = Action::Change(Change::ConfirmRemoval {
         phone: id("phone_id", &request.phone_id)?,
         challenge: id("challenge_id", &request.challenge_id)?,
-        code: code(request.verification_code)?,
-    };
-    Wish::new(request.user_id, action)
+        guess: Guess(code(request.verification_code)?),
+    });
+    Request::new(request.user_id, action)
 }
 
-pub(super) fn remove(request: RemoveUserPhoneRequest) -> Result<Wish, Refusal> {
+pub(super) fn remove(request: RemoveUserPhoneRequest) -> Result<Request, Refusal> {
     let phone = id("phone_id", &request.phone_id)?;
-    Wish::new(request.user_id, Action::DropPhone { phone })
+    Request::new(
+        request.user_id,
+        Action::Change(Change::Remove {
+            which: Which::Phone(phone),
+        }),
+    )
 }
 
-pub(super) fn change(
-    request: ChangeUserPhoneRequest,
-    rules: &NumberRules,
-) -> Result<Wish, Refusal> {
+pub(super) fn change(request: ChangeUserPhoneRequest) -> Result<Request, Refusal> {
     length("phone", &request.phone, 1)?;
-    let number = Number::parse(&request.phone, rules);
-    Wish::new(request.user_id, Action::ChangePhone { number })
+    let number = request.phone.into();
+    Request::new(request.user_id, Action::Change(Change::Replace { number }))
 }
 
-pub(super) fn resend_change(request: ResendUserPhoneChangeRequest) -> Result<Wish, Refusal> {
-    Wish::new(request.user_id, Action::ResendChange)
+pub(super) fn resend_change(request: ResendUserPhoneChangeRequest) -> Result<Request, Refusal> {
+    Request::new(
+        request.user_id,
+        Action::Change(Change::Resend {
+            which: Which::Next,
+            delivery: Delivery::Send,
+        }),
+    )
 }
 
-pub(super) fn make_primary(request: SetPrimaryUserPhoneRequest) -> Result<Wish, Refusal> {
+pub(super) fn make_primary(request: SetPrimaryUserPhoneRequest) -> Result<Request, Refusal> {
     let phone = id("phone_id", &request.phone_id)?;
-    Wish::new(request.user_id, Action::MakePrimary { phone })
+    Request::new(
+        request.user_id,
+        Action::Change(Change::MakePrimary { phone }),
+    )
 }
 
-pub(super) fn unlock(request: UnlockUserRequest) -> Result<Wish, Refusal> {
-    Wish::new(request.user_id, Action::Unlock)
+pub(super) fn unlock(request: UnlockUserRequest) -> Result<Request, Refusal> {
+    Request::new(request.user_id, Action::Change(Change::Unlock))
 }
 
 fn id(field: &str, text: &str) -> Result<Id, Refusal> {

@@ -42,10 +42,10 @@ fn number(account: &str, organization: &str, phone: &Phone, primary: bool) -> Ph
 
 pub(super) fn details(reply: &Reply) -> Details {
     Details {
-        sequence: reply.sequence,
-        change_date: Some(timestamp(reply.changed_at)),
-        organization_id: reply.organization.clone(),
-        creation_date: Some(timestamp(reply.created_at)),
+        sequence: reply.account.sequence,
+        change_date: Some(timestamp(reply.account.changed_at)),
+        organization_id: reply.account.organization.clone(),
+        creation_date: Some(timestamp(reply.account.created_at)),
     }
 }
 

@@ -2,9 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ringback_core::number::NumberRules;
 use ringback_core::rights::Scope;
-use ringback_core::{Caller, Id, Keys, Number, Refusal};
+use ringback_core::{Caller, Id, Keys, Number, Policies, Refusal};
 use ringback_store::PhoneQuery;
 use subtle::ConstantTimeEq;
 
@@ -27,7 +26,7 @@ impl Search {
     pub(super) fn of(
         request: SearchPhonesRequest,
         caller: &Caller,
-        rules: &NumberRules,
+        policies: &Policies,
         keys: &Keys,
     ) -> Result<Search, Refusal> {
         if request.user_ids.len() > MOST_USERS {
@@ -46,6 +45,9 @@ impl Search {
         }
         let organization = given(request.organization_id);
         let scope = caller.scope(organization.as_deref())?;
+        // As the organisation that is searched reads it.
+        let place = organization.as_deref().unwrap_or(&caller.organization);
+        let rules = &policies.of(place).numbers;
         let number = given(request.phone)
             .map(|text| Number::parse(&text, rules))
             .transpose()?;

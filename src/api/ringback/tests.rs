@@ -10,7 +10,7 @@ use ringback_core::limit::Limit;
 use ringback_core::number::{NumberError, NumberKind};
 use ringback_core::refusal::CodeFailure;
 use ringback_core::rights::{Rights, Scope};
-use ringback_core::{Account, Caller, Id, Keys, Number, Phone, PhoneState, Time};
+use ringback_core::{Account, Caller, Id, Keys, Number, Phone, PhoneState, Policies, Time};
 use tonic::Code;
 
 use super::search::last_of;
@@ -35,7 +35,7 @@ fn caller(user: &str, everywhere: bool, may_read: bool) -> Caller {
 }
 
 fn search(request: SearchPhonesRequest, caller: &Caller) -> Result<Search, Refusal> {
-    Search::of(request, caller, &NumberRules::default(), &Keys::for_tests())
+    Search::of(request, caller, &Policies::default(), &Keys::for_tests())
 }
 
 fn field_of(refusal: Refusal) -> String {
@@ -236,6 +236,7 @@ fn every_refusal_has_its_code_and_its_stable_name() {
         (Refusal::PermissionDenied, Code::PermissionDenied),
         (Refusal::AccountNotFound, Code::NotFound),
         (Refusal::AccountExists, Code::AlreadyExists),
+        (Refusal::AccountAmbiguous, Code::FailedPrecondition),
         (Refusal::PhoneNotFound, Code::FailedPrecondition),
         (Refusal::PhoneUnchanged, Code::FailedPrecondition),
         (Refusal::TooManyNumbers, Code::FailedPrecondition),

@@ -17,10 +17,10 @@ pub(super) fn timestamp(time: Time) -> prost_types::Timestamp {
 
 pub(super) fn details(reply: &Reply) -> Details {
     Details {
-        sequence: reply.sequence,
-        change_date: Some(timestamp(reply.changed_at)),
-        resource_owner: reply.organization.clone(),
-        creation_date: Some(timestamp(reply.created_at)),
+        sequence: reply.account.sequence,
+        change_date: Some(timestamp(reply.account.changed_at)),
+        resource_owner: reply.account.organization.clone(),
+        creation_date: Some(timestamp(reply.account.created_at)),
     }
 }
 

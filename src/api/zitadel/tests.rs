@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ringback_core::rights::Rights;
-use ringback_core::{Keys, Policy, Time};
+use ringback_core::{Keys, Policies, Time};
 use ringback_store::{Rules, Settings, Source};
 use tempfile::TempDir;
 use tonic::Code;
@@ -33,7 +33,7 @@ async fn api() -> (UserApi, TempDir) {
         lists_per_organization: 2,
     };
     let rules = Rules {
-        policy: Policy::default(),
+        policies: Policies::default(),
         keys: Keys::for_tests(),
     };
     let draws = AtomicU64::new(0);

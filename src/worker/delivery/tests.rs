@@ -24,6 +24,7 @@ fn claimed(kind: MessageKind) -> Claimed {
         message: Message {
             id: id(1),
             account: "ann".into(),
+            organization: "acme".into(),
             number: Number::from_stored("+41791234567"),
             kind,
             language: String::new(),

@@ -1,5 +1,6 @@
 //! Numbers: many spellings of one.
 
+use ringback::config::{OrganizationSection, OwnNumbers};
 use ringback_core::number::NumberKind;
 
 use super::{Api, Kind, User};
@@ -10,6 +11,7 @@ use crate::flows::SPELLINGS;
 crate::at_each_api! {
     spellings_of_a_number_are_one_number,
     a_national_number_needs_a_region,
+    an_organisation_has_a_region_and_kinds_of_its_own,
     a_code_is_read_in_every_script,
     no_code_goes_to_a_kind_of_number_that_is_not_served,
 }
@@ -69,6 +71,37 @@ async fn a_national_number_needs_a_region(api: Api, database: Database) {
     ann.submit(&question, &code).await.expect("verified");
     let held = ann.held().await.expect("read");
     assert_eq!(held, [(NUMBER.to_owned(), true)]);
+}
+
+async fn an_organisation_has_a_region_and_kinds_of_its_own(api: Api, database: Database) {
+    let app = TestApp::start_with(database, |config| {
+        let own = OrganizationSection {
+            numbers: OwnNumbers {
+                default_region: Some("CH".into()),
+                kinds: Some(vec![NumberKind::FixedLine]),
+            },
+        };
+        config.organizations.insert("acme".into(), own);
+    });
+    let app = app.await;
+    let (ann, other) = (
+        User::new(&app, api, "ann"),
+        User::new(&app, api, "ann").of("other"),
+    );
+    let question = ann.set("021 234 56 78").await.expect("set");
+    let code = app.code("+41212345678").await;
+    ann.submit(&question, &code).await.expect("verified");
+    let refused = ann.set(NUMBER).await.expect_err("not served here");
+    assert_eq!(refused.kind, Kind::NumberInvalid);
+    // Everybody else has the usual ones.
+    let refused = other
+        .set("021 234 56 78")
+        .await
+        .expect_err("which country?");
+    assert_eq!(refused.kind, Kind::NumberInvalid);
+    let question = other.set(NUMBER).await.expect("set");
+    let code = app.code(NUMBER).await;
+    other.submit(&question, &code).await.expect("verified");
 }
 
 async fn a_code_is_read_in_every_script(api: Api, database: Database) {

@@ -54,9 +54,11 @@ async fn the_first_token_registers(api: Api, database: Database) {
     // In the organisation of the token: elsewhere that id is somebody else.
     let other = User::new(&app, api, "ann").of("other");
     holds_nothing(&other).await;
-    let refused = other.set(&app.number()).await.expect_err("not her");
-    assert_eq!(refused.kind, Kind::NoUser);
+    let number = app.number();
+    other.set(&number).await.expect("set");
+    assert_eq!(other.held().await.expect("read"), [(number, false)]);
     assert_eq!(ann.held().await.expect("read"), held);
+    assert_eq!(app.database.count("accounts").await, 2);
 }
 
 async fn only_services_register_when_told_so(api: Api, database: Database) {
@@ -84,6 +86,7 @@ async fn a_deleted_user_is_gone(api: Api, database: Database) {
     let (ann, number) = (User::new(&app, api, "ann"), app.number());
     let question = ann.set(&number).await.expect("set");
     let code = app.code(&number).await;
+    let (old, set) = (ann.token(), api.set("ann", &number));
     let me = json!({"userId": "ann"});
     Wire::Json.ok(&app, "DeleteUser", &app.admin(), me).await;
 
@@ -95,6 +98,11 @@ async fn a_deleted_user_is_gone(api: Api, database: Database) {
         assert_eq!(refused.expect_err("nobody").kind, Kind::NoUser);
     }
     assert_eq!(app.database.count("phone_numbers").await, 0);
+    // A token from before does not bring the user back; one from after it does.
+    app.seconds(31);
+    let refused = send(&app, &set, &old).await.expect_err("nobody");
+    assert_eq!(refused.kind, Kind::NoUser);
+    assert_eq!(app.database.count("accounts").await, 0);
     // The id is free again and remembers nothing, no pause either.
     let anew = ann.set(&number).await.expect("set");
     ann.refused(&anew, &code).await;

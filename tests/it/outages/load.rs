@@ -151,9 +151,10 @@ impl Calls {
         }
     }
 
-    /// Users whose registration was acknowledged.
+    /// Users that were registered or read with success.
     pub fn acknowledged(&self) -> impl Iterator<Item = &str> {
-        let served = self.0.iter().filter(|call| call.served());
+        let of_one = |call: &&Call| call.served() && !call.user.is_empty();
+        let served = self.0.iter().filter(of_one);
         served.map(|call| call.user.as_str())
     }
 

@@ -1,6 +1,7 @@
 //! A database that is newer, older, empty or not ours to change: the program serves it or says what to do.
 
 use std::path::Path;
+use std::time::Instant;
 
 use sea_orm::{ConnectionTrait, Database as Connection, Statement};
 
@@ -9,39 +10,66 @@ use super::load::{Ask, Load};
 use crate::database::Database;
 use crate::process::harness::{Program, Server, Setup, admin, number, until};
 
-/// What a newer version does to the tables, as its migrations would.
-const NEWER: [&str; 4] = [
-    "ALTER TABLE accounts ADD COLUMN later text NOT NULL DEFAULT ''",
-    "ALTER TABLE phone_numbers ADD COLUMN later bigint NOT NULL DEFAULT 0",
-    "ALTER TABLE outbox ADD COLUMN later text",
-    "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_later', 0)",
-];
-
 /// Calls of each kind that are served before and after something changes.
 const CALLS: usize = 100;
 
-async fn a_newer_schema_is_served(database: Database) {
+/// The older and the newer program over one database, under load, from one to the other and back.
+async fn a_newer_program_comes_and_goes(database: Database) {
     let setup = Setup::new(&database.url);
-    let running = Server::start(&setup).await;
-    let load = |ask| Load::start(&running.base, ask, 3, 0);
-    let loads = [load(Ask::Register), load(Ask::Read), load(Ask::List)];
-    served_more(&loads).await;
-    for sql in NEWER {
-        database.execute(sql).await;
-    }
-    served_more(&loads).await;
+    let old = Server::start(&setup).await;
+    let on = |server: &Server, round| {
+        let load = |ask, round| Load::start(&server.base, ask, 3, round);
+        [
+            load(Ask::Register, round),
+            load(Ask::Read, 0),
+            load(Ask::List, 0),
+        ]
+    };
+    let on_old = on(&old, 0);
+    served_more(&on_old).await;
+    let steps = count(&database, "seaql_migrations").await;
 
-    // One that was there goes on, and one of the same version can still be started.
-    let started = Server::start(&setup).await;
-    let more = [Load::start(&started.base, Ask::Register, 3, 1)];
-    served_more(&more).await;
-    for load in loads.into_iter().chain(more) {
-        for call in &load.end().await.0 {
-            // What is read may not be registered yet.
-            let early = call.user == "load-0" && call.status == Some(404);
-            assert!(call.served() || early, "{call:?}");
-        }
+    // It migrates beside the old one, and serves beside it.
+    let migrated = Program::start_newer(&["migrate"], &setup).end().await;
+    assert!(migrated.status.success(), "{}", migrated.errors);
+    assert_eq!(count(&database, "seaql_migrations").await, steps + 1);
+    assert_eq!(count(&database, "later").await, 0);
+    served_more(&on_old).await;
+    let arguments = ["serve", "--no-migrate"];
+    let mut new = Server::serving(Program::start_newer(&arguments, &setup)).await;
+    let on_new = on(&new, 1);
+    served_more(&on_new).await;
+    served_more(&on_old).await;
+
+    // It is rolled back while it serves, and the old one is started again.
+    let stopped = Instant::now();
+    new.program.signal("TERM");
+    assert_eq!(new.program.exit().await.code(), Some(0));
+    served_more(&on_old).await;
+    assert!(setup.run("migrate").await.status.success());
+    let again = Server::start(&setup).await;
+    let on_again = on(&again, 2);
+    served_more(&on_again).await;
+
+    for load in on_old.into_iter().chain(on_again) {
+        all_served(load, None, &database).await;
     }
+    for load in on_new {
+        all_served(load, Some(stopped), &database).await;
+    }
+}
+
+/// Asserts that a load's calls were served and what they wrote is kept; what was in flight when a server was
+/// stopped, or came later, may have failed.
+async fn all_served(load: Load, until: Option<Instant>, database: &Database) {
+    let calls = load.end().await;
+    for call in &calls.0 {
+        // What is read may not be registered yet.
+        let early = call.user == "load-0" && call.status == Some(404);
+        let late = until.is_some_and(|stopped| call.ended() >= stopped);
+        assert!(call.served() || early || late, "{call:?}");
+    }
+    calls.are_kept(&database.url).await;
 }
 
 /// Waits until more of each kind of call was served.
@@ -118,7 +146,7 @@ async fn count(database: &Database, table: &str) -> i64 {
 }
 
 crate::on_both!(
-    a_newer_schema_is_served,
+    a_newer_program_comes_and_goes,
     a_schema_that_is_too_new_is_refused,
     an_empty_database_is_not_touched,
     check_tells_of_the_schema,

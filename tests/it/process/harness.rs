@@ -170,6 +170,20 @@ impl Program {
     pub fn start_through(launcher: &[&str], arguments: &[&str], setup: Option<&Setup>) -> Program {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let words = [launcher, &[env!("CARGO_BIN_EXE_ringback")], arguments].concat();
+        Program::start_command(&words, directory, setup)
+    }
+
+    /// The newer program that is made for tests of upgrades, with one more step of the tables.
+    pub fn start_newer(arguments: &[&str], setup: &Setup) -> Program {
+        let ringback = Path::new(env!("CARGO_BIN_EXE_ringback"));
+        let newer = ringback.with_file_name("examples").join("newer");
+        assert!(newer.exists(), "cargo build --example newer makes it");
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let words = [&[newer.to_str().expect("a path in UTF-8")], arguments].concat();
+        Program::start_command(&words, directory, Some(setup))
+    }
+
+    fn start_command(words: &[&str], directory: TempDir, setup: Option<&Setup>) -> Program {
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
         // What whoever runs the tests has set for their own ringback is not meant here.

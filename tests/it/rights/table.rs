@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tonic::Code;
 
 use super::issuers::{SECOND, second};
+use super::state_in;
 use crate::api::{Api, Call, answer};
 use crate::app::TestApp;
 use crate::database::Database;
@@ -31,6 +32,8 @@ enum Who {
     Deletes,
     /// With a role of another organisation.
     Elsewhere,
+    /// Of another organisation, with the same id.
+    Same,
     /// Of another issuer, with the same subject.
     Second,
     /// A back end with an environment token.
@@ -51,7 +54,7 @@ enum Meets {
 }
 
 use Meets::{Denied, Done, Token, Unseen};
-use Who::{Deletes, Elsewhere, Nobody, Other, Own, Reads, Second, Stale, Vendor, Writes};
+use Who::{Deletes, Elsewhere, Nobody, Other, Own, Reads, Same, Second, Stale, Vendor, Writes};
 
 /// What a call does with an account that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,39 +63,51 @@ enum Kind {
     Look,
     /// Changes it in a way that is the user's own, too.
     Change,
+    /// The same, and makes an account of a user who has none.
+    Set,
     /// Takes the caller's word for the number, or tells the code.
     Vouch,
+    /// Is for services, also where there is such an account.
+    Unlock,
     /// Is for services, whoever's account it is.
     Serve,
     /// Deletes it.
     Delete,
+    /// Brings one into being in the organisation, for a user who has none.
+    Register,
 }
 
-const CALLERS: [Who; 10] = [
-    Nobody, Own, Stale, Other, Reads, Writes, Deletes, Elsewhere, Second, Vendor,
+const CALLERS: [Who; 11] = [
+    Nobody, Own, Stale, Other, Reads, Writes, Deletes, Elsewhere, Same, Second, Vendor,
 ];
 
 /// One row for each kind of call, one column for each of [`CALLERS`].
 #[rustfmt::skip]
-const TABLE: [(Kind, [Meets; 10]); 5] = [
-    // Whoever names the own id asks for himself, whether there is such a user or not: Second at Serve.
-    //              Nobody Own     Stale   Other   Reads   Writes  Deletes Elsewhere Second  Vendor
-    (Kind::Look,   [Token, Done,   Done,   Unseen, Done,   Denied, Unseen, Unseen,   Unseen, Done]),
-    (Kind::Change, [Token, Done,   Token,  Unseen, Denied, Done,   Unseen, Unseen,   Unseen, Done]),
-    (Kind::Vouch,  [Token, Denied, Token,  Unseen, Denied, Done,   Unseen, Unseen,   Unseen, Done]),
-    (Kind::Serve,  [Token, Denied, Denied, Unseen, Denied, Done,   Unseen, Unseen,   Denied, Done]),
-    (Kind::Delete, [Token, Denied, Denied, Unseen, Denied, Denied, Done,   Unseen,   Unseen, Done]),
+const TABLE: [(Kind, [Meets; 11]); 8] = [
+    // Same and Second have the same id in another organisation, and may do there what users may.
+    //                Nobody Own     Stale   Other   Reads   Writes  Deletes Elsewhere Same    Second  Vendor
+    (Kind::Look,     [Token, Done,   Done,   Unseen, Done,   Denied, Unseen, Unseen,   Unseen, Unseen, Done]),
+    (Kind::Change,   [Token, Done,   Token,  Unseen, Denied, Done,   Unseen, Unseen,   Unseen, Unseen, Done]),
+    (Kind::Set,      [Token, Done,   Token,  Unseen, Denied, Done,   Unseen, Unseen,   Done,   Done,   Done]),
+    (Kind::Vouch,    [Token, Denied, Denied, Unseen, Denied, Done,   Unseen, Unseen,   Denied, Denied, Done]),
+    (Kind::Unlock,   [Token, Denied, Denied, Unseen, Denied, Done,   Unseen, Unseen,   Unseen, Unseen, Done]),
+    (Kind::Serve,    [Token, Denied, Denied, Unseen, Denied, Done,   Unseen, Unseen,   Denied, Denied, Done]),
+    (Kind::Delete,   [Token, Denied, Denied, Unseen, Denied, Denied, Done,   Unseen,   Unseen, Unseen, Done]),
+    // Names nobody who is there.
+    (Kind::Register, [Token, Denied, Denied, Denied, Denied, Done,   Denied, Denied,   Denied, Denied, Done]),
 ];
 
 /// The calls of Zitadel's and of ringback's own service, of which each goes over every wire.
-fn rpcs(number: &str) -> Vec<(Kind, &'static str, Value)> {
+/// `id` is that of a number that the user has.
+fn rpcs(number: &str, id: &str) -> Vec<(Kind, &'static str, Value)> {
     let (phone, code) = (json!({"phone": number}), "000000");
+    let held = json!({"phoneId": id});
     let returned = json!({"phone": number, "returnCode": {}});
     let verified = json!({"phone": number, "isVerified": true});
     vec![
         (Kind::Look, "GetUserByID", json!({})),
         (Kind::Look, "ListUserPhones", json!({})),
-        (Kind::Change, "SetPhone", phone.clone()),
+        (Kind::Set, "SetPhone", phone.clone()),
         (Kind::Change, "ResendPhoneCode", json!({"sendCode": {}})),
         (
             Kind::Change,
@@ -100,20 +115,42 @@ fn rpcs(number: &str) -> Vec<(Kind, &'static str, Value)> {
             json!({"verificationCode": code}),
         ),
         (Kind::Change, "RemovePhone", json!({})),
+        (Kind::Set, "UpdateUser", json!({"human": {"phone": phone}})),
+        (Kind::Change, "UpdateUser", json!({"username": "x"})),
+        (Kind::Change, "UpdateUser", json!({"human": {"phone": {}}})),
+        (Kind::Set, "AddUserPhone", phone.clone()),
+        (Kind::Set, "PreverifyUserPhone", phone.clone()),
         (
             Kind::Change,
-            "UpdateUser",
-            json!({"human": {"phone": phone}}),
+            "VerifyUserPhone",
+            json!({"phone": number, "verificationCode": code}),
         ),
-        (Kind::Change, "UpdateUser", json!({"human": {"phone": {}}})),
-        (Kind::Change, "AddUserPhone", phone.clone()),
-        (Kind::Change, "PreverifyUserPhone", phone.clone()),
-        (Kind::Change, "ChangeUserPhone", phone),
+        (Kind::Set, "ChangeUserPhone", phone),
+        (Kind::Change, "ResendUserPhoneChange", json!({})),
+        (Kind::Change, "SetPrimaryUserPhone", held.clone()),
+        (Kind::Change, "RequestUserPhoneRemoval", held.clone()),
+        (
+            Kind::Change,
+            "ConfirmUserPhoneRemoval",
+            json!({"phoneId": id, "challengeId": id, "verificationCode": code}),
+        ),
+        (Kind::Unlock, "RemoveUserPhone", held),
+        (Kind::Unlock, "UnlockUser", json!({})),
         (Kind::Vouch, "SetPhone", returned),
         (Kind::Vouch, "SetPhone", verified.clone()),
         (Kind::Vouch, "UpdateHumanUser", json!({"phone": verified})),
         (Kind::Vouch, "AddUserPhone", verified),
         (Kind::Delete, "DeleteUser", json!({})),
+        (
+            Kind::Register,
+            "AddHumanUser",
+            json!({"organization": {"orgId": "acme"}}),
+        ),
+        (
+            Kind::Register,
+            "CreateUser",
+            json!({"organizationId": "acme", "human": {}}),
+        ),
     ]
 }
 
@@ -122,12 +159,16 @@ fn rpcs(number: &str) -> Vec<(Kind, &'static str, Value)> {
 /// `id` and `held` are those of a number that the user has.
 fn calls(api: Api, user: &str, number: &str, (id, held): (&str, &str)) -> Vec<(Kind, bool, Call)> {
     let naming = api.naming(user, number, id).into_iter();
-    let kind = match api {
-        Api::Zitadel => Kind::Change,
-        Api::Frontegg => Kind::Vouch,
-        Api::ReachFive => Kind::Serve,
+    let kinds = match api {
+        // Sent again in one way, set, submitted, removed.
+        Api::Zitadel => &[Kind::Change, Kind::Set, Kind::Change, Kind::Change][..],
+        Api::Frontegg => &[Kind::Vouch, Kind::Unlock],
+        Api::ReachFive => &[Kind::Serve],
     };
-    let naming = naming.map(move |call| (kind, true, call));
+    let naming = kinds
+        .iter()
+        .zip(naming)
+        .map(|(kind, call)| (*kind, true, call));
     let own = match api {
         // Its own calls name the user, too.
         Api::Zitadel => Vec::new(),
@@ -180,6 +221,7 @@ async fn token(app: &TestApp, who: Who, user: &str) -> Option<String> {
         Writes => claims("svc", json!({"permissions": ["user.write"]})),
         Deletes => claims("svc", json!({"permissions": ["user.delete"]})),
         Elsewhere => claims("eve", elsewhere),
+        Same => claims(user, json!({"org_id": "other"})),
         Second => claims(user, json!({"iss": SECOND, "permissions": ["user.write"]})),
         Vendor => {
             let body = json!({"clientId": "backend", "secret": SECRET});
@@ -252,13 +294,17 @@ async fn everybody_meets_what_the_table_says(database: Database) {
         _ => token(&app, who, user).await,
     };
     for who in CALLERS {
-        for (kind, rpc, body) in rpcs(&app.number()) {
+        for (row, _) in rpcs("", "").iter().enumerate() {
             let user = fresh();
-            registered(&app, &user).await;
+            let (id, _) = registered(&app, &user).await;
+            let (kind, rpc, body) = rpcs(&app.number(), &id).swap_remove(row);
             let token = token(who, &user).await;
             let mut body = body;
             body["userId"] = user.as_str().into();
             for wire in Wire::ALL {
+                if kind == Kind::Register {
+                    body["userId"] = fresh().into();
+                }
                 if kind == Kind::Delete && expected(kind, who) == Done && wire != Wire::Grpc {
                     registered(&app, &user).await;
                 }
@@ -266,12 +312,18 @@ async fn everybody_meets_what_the_table_says(database: Database) {
                 let meant = expected(kind, who);
                 assert_eq!(met, meant, "{who:?} {wire:?} {rpc} {body}");
             }
+            if [Same, Second].contains(&who) {
+                let shown = state_in(&app, "acme", &user).await;
+                assert_eq!(shown["user"]["details"]["sequence"], "3", "{rpc}: {shown}");
+            }
         }
         for api in Api::ALL {
-            let user = fresh();
-            let (id, held) = registered(&app, &user).await;
-            let token = token(who, &user).await;
-            for (kind, names, call) in calls(api, &user, &app.number(), (&id, &held)) {
+            for row in 0..calls(api, "", "", ("", "")).len() {
+                let user = fresh();
+                let (id, held) = registered(&app, &user).await;
+                let token = token(who, &user).await;
+                let mut all = calls(api, &user, &app.number(), (&id, &held));
+                let (kind, names, call) = all.swap_remove(row);
                 if !names && ![Nobody, Own, Stale].contains(&who) {
                     continue;
                 }

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use super::Turn;
+use super::Decider;
+use super::outcome::Outcome;
 use crate::Number;
 use crate::account::Account;
-use crate::command::Told;
+use crate::command::Change;
 use crate::event::EventKind;
 use crate::keys::AccountTag;
 use crate::limit::{Budget, Limit, Sender};
-use crate::moment::Draw;
 use crate::refusal::Refusal;
 use crate::rights::Capacity;
 
-impl Turn<'_> {
+impl Decider<'_> {
     /// What a code sent to the number has to wait for. Refuses a kind of number that is not served. Spends
     /// nothing.
     pub(super) fn send_waits(
@@ -22,10 +22,10 @@ impl Turn<'_> {
         number: &Number,
     ) -> Result<Vec<(Limit, Duration)>, Refusal> {
         let kind = number.kind();
-        if !self.at.policy.numbers.kinds.contains(&kind) {
+        if !self.policy.numbers.kinds.contains(&kind) {
             return Err(Refusal::NumberKindNotServed(kind));
         }
-        let (now, limits) = (self.at.now, &self.at.policy.limits);
+        let (now, limits) = (self.at.now, &self.policy.limits);
         let pseudonym = self.at.keys.pseudonym(number);
         let budget = self.budgets.get(&pseudonym).ok_or(Refusal::Internal)?;
         let mut held = account.phones.iter();
@@ -48,7 +48,7 @@ impl Turn<'_> {
         account: &mut Account,
         number: &Number,
     ) -> Result<(), Refusal> {
-        let (now, limits) = (self.at.now, &self.at.policy.limits);
+        let (now, limits) = (self.at.now, &self.policy.limits);
         let tag = self.tag(account, number);
         let pseudonym = self.at.keys.pseudonym(number);
         let budget: &mut Budget = self.budgets.get_mut(&pseudonym).ok_or(Refusal::Internal)?;
@@ -70,41 +70,35 @@ impl Turn<'_> {
         account: &Account,
         capacity: Capacity,
     ) -> Option<(Limit, Duration)> {
-        let windows = &self.at.policy.limits.sets_per_account;
+        let windows = &self.policy.limits.sets_per_account;
         let wait = account.limits.set.wait(windows, self.at.now)?;
         (capacity == Capacity::Own).then_some((Limit::AccountSets, wait))
     }
 
     pub(super) fn take_set(&self, account: &mut Account, capacity: Capacity) {
         if capacity == Capacity::Own {
-            let windows = &self.at.policy.limits.sets_per_account;
+            let windows = &self.policy.limits.sets_per_account;
             account.limits.set.take(windows, self.at.now);
         }
     }
 
     /// Whether self-service may change anything now. Whoever waits as told shall meet no other limit then,
     /// so the change is tried on copies.
-    pub(super) fn may_change(
-        &mut self,
+    pub(super) fn check_changes(
+        &self,
         account: &Account,
         capacity: Capacity,
+        change: &Change,
     ) -> Result<(), Refusal> {
-        let windows = &self.at.policy.limits.changes_per_account;
+        let windows = &self.policy.limits.changes_per_account;
         let wait = match capacity {
             Capacity::Own => account.limits.changed.wait(windows, self.at.now),
             Capacity::Service => None,
         };
         let Some(wait) = wait else { return Ok(()) };
         let mut budgets = self.budgets.clone();
-        let mut trial = Turn {
-            command: self.command,
-            at: self.at,
-            budgets: &mut budgets,
-            draw: Draw::new(self.at),
-            events: Vec::new(),
-            messages: Vec::new(),
-        };
-        let other = match trial.change(&mut account.clone(), capacity) {
+        let mut trial = Decider::new(self.command, self.policy, self.at, &mut budgets);
+        let other = match trial.change(&mut account.clone(), capacity, change) {
             Err(Refusal::Limited { limit, retry_after }) => Some((limit, retry_after)),
             Ok(_) | Err(_) => None,
         };
@@ -117,28 +111,22 @@ impl Turn<'_> {
         &mut self,
         account: &mut Account,
         capacity: Capacity,
-    ) -> Result<Told, Refusal> {
+        change: &Change,
+    ) -> Result<Outcome, Refusal> {
         let before = account.sequence;
-        let told = self.change(account, capacity)?;
+        let outcome = self.change(account, capacity, change)?;
         if capacity == Capacity::Own && account.sequence > before {
-            let windows = &self.at.policy.limits.changes_per_account;
+            let windows = &self.policy.limits.changes_per_account;
             account.limits.changed.take(windows, self.at.now);
         }
-        Ok(told)
+        Ok(outcome)
     }
 
-    /// Forgets wrong guesses and pauses. Is for services: it would undo what protects the user.
-    pub(super) fn unlock(
-        &mut self,
-        account: &mut Account,
-        capacity: Capacity,
-    ) -> Result<Told, Refusal> {
-        if capacity == Capacity::Own {
-            return Err(Refusal::PermissionDenied);
-        }
+    /// Forgets wrong guesses and pauses.
+    pub(super) fn unlock(&mut self, account: &mut Account) -> Outcome {
         account.limits.numbers.clear();
         self.record(account, EventKind::Unlocked, None);
-        Ok(Told::default())
+        Outcome::default()
     }
 }
 

@@ -2,24 +2,24 @@
 
 use std::time::Duration;
 
-use super::Turn;
+use super::Decider;
 use crate::Number;
 use crate::account::{Account, Phone};
-use crate::event::{Event, EventKind, Message, MessageKind, Shadow};
+use crate::event::{Event, EventKind, MaskedNumber, Message, MessageKind};
 use crate::moment::Time;
 use crate::refusal::CodeFailure;
 
 /// How long a notice to an old number is worth sending.
 const NOTICE_LIFE: Duration = Duration::from_secs(86_400);
 
-impl Turn<'_> {
+impl Decider<'_> {
     /// Tells a verified number what became of it. A notice counts like a code: it goes out once there is
     /// room for it, and not at all where that would be too late.
     pub(super) fn notify(&mut self, account: &Account, phone: &Phone, kind: MessageKind) {
-        if !phone.verified() || !self.at.policy.notify.old_number {
+        if !phone.verified() || !self.policy.notify.old_number {
             return;
         }
-        let (now, limits) = (self.at.now, &self.at.policy.limits);
+        let (now, limits) = (self.at.now, &self.policy.limits);
         let pseudonym = self.at.keys.pseudonym(&phone.number);
         let mut due_at = now;
         if let Some(budget) = self.budgets.get_mut(&pseudonym) {
@@ -51,8 +51,9 @@ impl Turn<'_> {
             .filter(|text| !text.is_empty())
             .collect();
         self.messages.push(Message {
-            id: self.draw.id(),
+            id: self.ids.id(),
             account: account.id.clone(),
+            organization: account.organization.clone(),
             number: number.clone(),
             kind,
             language: language.join(","),
@@ -70,7 +71,7 @@ impl Turn<'_> {
         failure: CodeFailure,
         number: Option<&Number>,
     ) {
-        let limits = &self.at.policy.limits;
+        let limits = &self.policy.limits;
         let count = match failure {
             CodeFailure::Shape => None,
             CodeFailure::Wrong => Some(1),
@@ -109,14 +110,14 @@ impl Turn<'_> {
         account.sequence += 1;
         account.changed_at = self.at.now;
         self.events.push(Event {
-            id: self.draw.id(),
+            id: self.ids.id(),
             account: account.id.clone(),
             organization: account.organization.clone(),
             sequence: account.sequence,
             at: self.at.now,
             actor: self.command.caller.user.clone(),
             kind,
-            number: number.map(|number| Shadow::of(number, self.at.keys)),
+            number: number.map(|number| MaskedNumber::of(number, self.at.keys)),
             count,
         });
     }

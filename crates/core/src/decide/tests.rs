@@ -2,6 +2,7 @@
 
 mod accounts;
 mod codes;
+mod identity;
 mod limits;
 mod numbers;
 mod rights;
@@ -13,17 +14,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Decision, decide};
-use crate::account::{Account, Phone, PhoneState, Profile};
+use crate::account::{Account, Deleted, Phone, PhoneState, Profile, ProfileChange, Slot};
 use crate::challenge::Challenge;
 use crate::command::{
-    Action, Caller, Command, Delivery, PhoneChange, ProfileChange, Reply, SetPhone, Verification,
+    Action, Change, Command, Delivery, Guess, PhoneChange, Reply, SetPhone, Verification, Which,
 };
 use crate::event::EventKind;
 use crate::limit::{Budget, Budgets, Failures, Limit};
 use crate::moment::{Moment, Time};
 use crate::refusal::{CodeFailure, Refusal};
 use crate::rights::Rights;
-use crate::{Keys, Number, Policy};
+use crate::{Caller, Keys, Number, Policies, Policy};
 
 const ONE: &str = "+41791234567";
 const TWO: &str = "+41791234568";
@@ -35,9 +36,12 @@ const MICROSECOND: Duration = Duration::from_micros(1);
 #[derive(Clone)]
 struct World {
     policy: Policy,
+    /// Of organisations that have rules of their own.
+    own_policies: BTreeMap<String, Policy>,
     keys: Keys,
     now: Time,
     accounts: BTreeMap<String, Account>,
+    deleted: BTreeMap<String, Deleted>,
     budgets: Budgets,
     turns: u64,
 }
@@ -46,9 +50,11 @@ impl World {
     fn new() -> World {
         World {
             policy: Policy::default(),
+            own_policies: BTreeMap::new(),
             keys: Keys::for_tests(),
             now: Time(1_700_000_000_000_000),
             accounts: BTreeMap::new(),
+            deleted: BTreeMap::new(),
             budgets: Budgets::new(),
             turns: 0,
         }
@@ -65,16 +71,35 @@ impl World {
         world
     }
 
-    /// Decides with exactly the budgets that the command asks for, as the store does.
+    /// Decides with exactly what the command asks for, as the store does.
     fn act(&mut self, caller: &Caller, user: &str, action: Action) -> Decision {
         let command = Command {
             caller: caller.clone(),
             account: user.into(),
             action,
         };
-        let mut account = self.accounts.remove(user);
-        let phones = account.iter().flat_map(|account| &account.phones);
-        let names = command.budgets(phones.map(|phone| &phone.number), &self.keys);
+        let same_id = self.accounts.values().filter(|account| account.id == user);
+        let organizations = same_id.map(|account| account.organization.as_str());
+        let organization = match command.target().resolve(organizations) {
+            Ok(organization) => organization.to_owned(),
+            Err(refusal) => {
+                return Decision {
+                    result: Err(refusal),
+                    events: Vec::new(),
+                    messages: Vec::new(),
+                };
+            }
+        };
+        let key = key(&organization, user);
+        let mut slot = Slot {
+            account: self.accounts.remove(&key),
+            deleted: self.deleted.remove(&key),
+            organization,
+        };
+        let policies = self.policies();
+        let rules = &policies.of(&slot.organization).numbers;
+        let phones = slot.account.iter().flat_map(|account| &account.phones);
+        let names = command.budgets(phones.map(|phone| &phone.number), rules, &self.keys);
         let mut budgets: Budgets = names
             .into_iter()
             .map(|name| {
@@ -88,16 +113,25 @@ impl World {
         let at = Moment {
             now: self.now,
             seed,
-            policy: &self.policy,
+            policies: &policies,
             keys: &self.keys,
         };
-        let decision = decide(&mut account, &mut budgets, &command, &at);
+        let decision = decide(&mut slot, &mut budgets, &command, &at);
         self.budgets.extend(budgets);
         self.budgets
             .retain(|_, budget| *budget != Budget::default());
         self.accounts
-            .extend(account.map(|account| (user.to_owned(), account)));
+            .extend(slot.account.map(|account| (key.clone(), account)));
+        self.deleted
+            .extend(slot.deleted.map(|deleted| (key, deleted)));
         decision
+    }
+
+    fn policies(&self) -> Policies {
+        Policies {
+            default: self.policy.clone(),
+            by_organization: self.own_policies.clone(),
+        }
     }
 
     /// For what must succeed.
@@ -201,7 +235,7 @@ impl World {
         self
     }
 
-    /// Adds a number that is not primary, as other doors can.
+    /// Adds a number that is not primary, as other APIs can.
     fn add_secondary(&mut self, user: &str, number: &str, state: PhoneState) {
         self.turns += 1;
         let (now, count) = (self.now, self.turns);
@@ -213,6 +247,14 @@ impl World {
             created_at: now,
             changed_at: now,
         });
+    }
+}
+
+/// An account of `acme` by its user id alone, one of another organisation by both.
+fn key(organization: &str, user: &str) -> String {
+    match organization {
+        "acme" => user.to_owned(),
+        other => format!("{user} of {other}"),
     }
 }
 
@@ -250,7 +292,7 @@ fn elsewhere(caller: Caller) -> Caller {
 
 fn phone(number: &str, verification: Verification) -> SetPhone {
     SetPhone {
-        number: Ok(Number::from_stored(number)),
+        number: number.into(),
         verification,
     }
 }
@@ -260,7 +302,7 @@ fn set(number: &str) -> Action {
 }
 
 fn set_by(number: &str, verification: Verification) -> Action {
-    Action::SetPhone(phone(number, verification))
+    Action::Change(Change::Set(phone(number, verification)))
 }
 
 fn register(phone: Option<SetPhone>) -> Action {
@@ -272,10 +314,10 @@ fn register(phone: Option<SetPhone>) -> Action {
 }
 
 fn update(phone: PhoneChange) -> Action {
-    Action::Update {
+    Action::Change(Change::Update {
         profile: Box::default(),
         phone,
-    }
+    })
 }
 
 fn update_by(number: &str, verification: Verification) -> Action {
@@ -290,15 +332,24 @@ fn rename(name: &str) -> Box<ProfileChange> {
 }
 
 fn guess(code: &str) -> Action {
-    Action::VerifyPhone { code: code.into() }
+    Action::Change(Change::Verify {
+        which: Which::Primary,
+        guess: Guess(code.into()),
+    })
 }
 
 fn resend() -> Action {
-    Action::ResendCode(Delivery::Send)
+    Action::Change(Change::Resend {
+        which: Which::Primary,
+        delivery: Delivery::Send,
+    })
 }
 
 fn resend_returned() -> Action {
-    Action::ResendCode(Delivery::Return)
+    Action::Change(Change::Resend {
+        which: Which::Primary,
+        delivery: Delivery::Return,
+    })
 }
 
 fn kinds(decision: &Decision) -> Vec<EventKind> {

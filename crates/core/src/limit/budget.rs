@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Limit;
+use super::rules::LimitRules;
 use super::window::{Room, Window, steps, summed, wait};
 use crate::keys::AccountTag;
 use crate::moment::Time;
-use crate::policy::LimitRules;
 
 /// What one number has used up, over all accounts that send to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::rules::LimitRules;
 use crate::moment::Time;
-use crate::policy::LimitRules;
 
 /// The pause between two messages, which grows with each.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::rules::LimitRules;
 use crate::moment::Time;
-use crate::policy::LimitRules;
 
 /// Consecutive wrong guesses of one account for one number. Time alone forgets none of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,8 +16,8 @@ use ringback_core::event::EventKind;
 use ringback_core::limit::{Limit, Window};
 use ringback_core::refusal::CodeFailure;
 use ringback_core::{
-    Account, Action, Budgets, Challenge, Id, MessageKind, Moment, Number, Refusal, Time,
-    Verification, decide,
+    Account, Action, Budgets, Challenge, Change, Delivery, Id, MessageKind, Moment, Number,
+    Refusal, Time, Verification, Which, decide,
 };
 
 use story::{NUMBERS, Turn, code_of, primary, story};
@@ -55,7 +55,7 @@ impl Diary {
     }
 
     fn ended(&self, challenge: &Challenge, at: &Moment<'_>) -> bool {
-        at.now.since(self.0[&challenge.id]) >= at.policy.codes.validity()
+        at.now.since(self.0[&challenge.id]) >= at.policies.default.codes.validity()
     }
 }
 
@@ -89,7 +89,13 @@ fn a_number_is_verified_by_its_code_or_by_a_service_and_by_nothing_else() {
                 let code = code_of(question, turn.at.keys);
                 let typed = turn.answered().is_some_and(|(_, _, typed)| typed == code);
                 assert_eq!(right, typed);
-                if matches!(turn.command.action, Action::VerifyPhone { .. }) {
+                if matches!(
+                    turn.command.action,
+                    Action::Change(Change::Verify {
+                        which: Which::Primary,
+                        ..
+                    })
+                ) {
                     assert_eq!(primary(account).map(|phone| phone.id), Some(question.phone));
                 }
                 let verifies = right && question.purpose == Purpose::Verify;
@@ -100,15 +106,15 @@ fn a_number_is_verified_by_its_code_or_by_a_service_and_by_nothing_else() {
                 verifies
             });
             let trusted = match &turn.command.action {
-                Action::SetPhone(set)
+                Action::Change(Change::Set(set))
                 | Action::Register {
                     phone: Some(set), ..
                 }
-                | Action::Update {
+                | Action::Change(Change::Update {
                     phone: PhoneChange::Set(set),
                     ..
-                } => set.verification == Verification::Trusted && turn.serves(),
-                Action::AddPhone { verification, .. } => {
+                }) => set.verification == Verification::Trusted && turn.serves(),
+                Action::Change(Change::Add { verification, .. }) => {
                     *verification == Some(Verification::Trusted) && turn.serves()
                 }
                 _ => false,
@@ -128,7 +134,7 @@ fn a_challenge_takes_no_more_guesses_than_it_has_and_a_resend_brings_none() {
         move |turn| {
             if let Some((_, challenge, right)) = turn.compared() {
                 let count = &mut wrong[questions[&challenge.id]];
-                assert!(*count < turn.at.policy.codes.guesses);
+                assert!(*count < turn.policy().codes.guesses);
                 *count += u8::from(!right);
             }
             for challenge in turn.after.iter().flat_map(|account| &account.challenges) {
@@ -138,7 +144,7 @@ fn a_challenge_takes_no_more_guesses_than_it_has_and_a_resend_brings_none() {
                 let mut earlier = turn.before.iter().flat_map(|account| &account.challenges);
                 let spent = |old: &Challenge| {
                     let wrong = wrong[questions[&old.id]];
-                    turn.serves() && wrong == turn.at.policy.codes.guesses
+                    turn.serves() && wrong == turn.policy().codes.guesses
                 };
                 // A service may ask anew after a spent code.
                 let replaced = earlier
@@ -163,8 +169,8 @@ fn guesses_wait_after_failures_of_the_account_for_the_number_and_only_then() {
     always(|| {
         let mut failures: BTreeMap<(String, Number), (u32, Time)> = BTreeMap::new();
         move |turn| {
-            let limits = &turn.at.policy.limits;
-            let account = &turn.command.account;
+            let limits = &turn.policy().limits;
+            let account = &turn.key();
             let pair = turn
                 .guessed_for()
                 .map(|number| (account.clone(), number.clone()));
@@ -197,7 +203,7 @@ fn guesses_wait_after_failures_of_the_account_for_the_number_and_only_then() {
                 }
                 _ => {}
             }
-            let unlocked = matches!(turn.command.action, Action::Unlock);
+            let unlocked = matches!(turn.command.action, Action::Change(Change::Unlock));
             if turn.deleted() || (unlocked && turn.decision.result.is_ok()) {
                 failures.retain(|(other, _), _| other != account);
             }
@@ -210,7 +216,7 @@ fn of_guesses_that_are_not_looked_at_one_event_a_minute_tells_how_many() {
     always(|| {
         let mut untold: BTreeMap<String, (u32, Option<Time>)> = BTreeMap::new();
         move |turn| {
-            let (count, last) = untold.entry(turn.command.account.clone()).or_default();
+            let (count, last) = untold.entry(turn.key()).or_default();
             let refused = match &turn.decision.result {
                 Err(Refusal::CodeRefused(failure)) => {
                     !matches!(failure, CodeFailure::Wrong | CodeFailure::Shape)
@@ -235,7 +241,7 @@ fn of_guesses_that_are_not_looked_at_one_event_a_minute_tells_how_many() {
             }
             assert!(!refused || quiet || *count == 0);
             if turn.deleted() {
-                untold.remove(&turn.command.account);
+                untold.remove(&turn.key());
             }
         }
     });
@@ -291,8 +297,8 @@ fn no_stretch_of_time_holds_more_messages_than_its_windows_give() {
         let mut sets: BTreeMap<String, Vec<Time>> = BTreeMap::new();
         let mut changes: BTreeMap<String, Vec<Time>> = BTreeMap::new();
         move |turn| {
-            let (now, limits) = (turn.at.now, &turn.at.policy.limits);
-            let id = &turn.command.account;
+            let (now, limits) = (turn.at.now, &turn.policy().limits);
+            let id = &turn.key();
             for message in &turn.decision.messages {
                 let uses = numbers.entry(message.number.clone()).or_default();
                 let notice = matches!(message.kind, MessageKind::Replaced | MessageKind::Removed);
@@ -343,13 +349,13 @@ fn pauses_between_messages_of_an_account_to_a_number_are_kept_and_no_others() {
     always(|| {
         let mut pauses: BTreeMap<(String, Number), (usize, Time)> = BTreeMap::new();
         move |turn| {
-            let steps = &turn.at.policy.limits.cool_down_seconds;
+            let steps = &turn.policy().limits.cool_down_seconds;
             let since = |last| turn.at.now.since(last);
             let paused = |sends: usize, last| {
                 let step = steps.get(sends - 1).or(steps.last());
                 since(last) < Duration::from_secs(step.copied().unwrap_or(0))
             };
-            let account = &turn.command.account;
+            let account = &turn.key();
             let pair = |number: &Number| (account.clone(), number.clone());
             for number in turn.sent() {
                 let known = pauses.get(&pair(number)).copied();
@@ -362,13 +368,13 @@ fn pauses_between_messages_of_an_account_to_a_number_are_kept_and_no_others() {
             if matches!(turn.decision.result, Err(Refusal::Limited { limit, .. }) if limit == cool_down)
             {
                 let receiver = turn.receiver().expect("a pause is a number's");
-                let (sends, last) = pauses[&pair(receiver)];
+                let (sends, last) = pauses[&pair(&receiver)];
                 assert!(paused(sends, last));
             }
             if let Some((_, _, true)) = turn.compared() {
                 pauses.remove(&pair(turn.guessed_for().expect("is about a number")));
             }
-            let unlocked = matches!(turn.command.action, Action::Unlock);
+            let unlocked = matches!(turn.command.action, Action::Change(Change::Unlock));
             if turn.deleted() || (unlocked && turn.decision.result.is_ok()) {
                 pauses.retain(|(other, _), _| other != account);
             }
@@ -384,7 +390,8 @@ fn whoever_waits_as_told_meets_no_limit_and_not_a_moment_earlier() {
                 return;
             };
             let limited_at = |now| {
-                let (mut account, mut budgets) = (turn.before.clone(), turn.budgets_before.clone());
+                let (mut account, mut budgets) =
+                    (turn.slot_before.clone(), turn.budgets_before.clone());
                 let at = Moment { now, ..turn.at };
                 let decision = decide(&mut account, &mut budgets, turn.command, &at);
                 matches!(decision.result, Err(Refusal::Limited { .. }))
@@ -400,10 +407,11 @@ fn whoever_waits_as_told_meets_no_limit_and_not_a_moment_earlier() {
 fn the_same_arguments_decide_the_same() {
     always(|| {
         |turn| {
-            let (mut account, mut budgets) = (turn.before.clone(), turn.budgets_before.clone());
+            let (mut account, mut budgets) =
+                (turn.slot_before.clone(), turn.budgets_before.clone());
             let decision = decide(&mut account, &mut budgets, turn.command, &turn.at);
             assert_eq!(decision, *turn.decision);
-            assert_eq!(account, *turn.after);
+            assert_eq!(account, *turn.slot_after);
             assert_eq!(budgets, *turn.budgets_after);
         }
     });
@@ -440,15 +448,70 @@ fn nobody_but_a_service_receives_a_code_and_strangers_achieve_nothing() {
                 return;
             };
             let caller = &turn.command.caller;
-            let the_user =
-                caller.user == reply.account && caller.organization == reply.organization;
+            let account = &reply.account;
+            let the_user = caller.user == account.id && caller.organization == account.organization;
             assert!(turn.serves() || the_user);
             assert!(turn.serves() || reply.code.is_none());
             let takes = matches!(
                 turn.command.action,
-                Action::Delete | Action::Unlock | Action::DropPhone { .. }
+                Action::Delete
+                    | Action::Change(Change::Unlock)
+                    | Action::Change(Change::Remove {
+                        which: Which::Phone(_)
+                    })
             );
             assert!(turn.serves() || !takes);
+        }
+    });
+}
+
+#[test]
+fn no_command_of_one_organisation_changes_an_account_of_another() {
+    always(|| {
+        |turn| {
+            let caller = &turn.command.caller;
+            let at_home = turn.organization == caller.organization;
+            if at_home || caller.everywhere.any() {
+                return;
+            }
+            assert!(turn.decision.result.is_err());
+            assert_eq!(turn.slot_before, turn.slot_after);
+            assert_eq!(turn.decision.events, []);
+            assert_eq!(turn.decision.messages, []);
+        }
+    });
+}
+
+#[test]
+fn an_account_stays_where_it_is() {
+    always(|| {
+        |turn| {
+            for account in [turn.before, turn.after].into_iter().flatten() {
+                assert_eq!(account.organization, turn.organization);
+                assert_eq!(account.id, turn.command.account);
+            }
+            for event in &turn.decision.events {
+                assert_eq!(event.organization, turn.organization);
+            }
+            for message in &turn.decision.messages {
+                assert_eq!(message.organization, turn.organization);
+            }
+        }
+    });
+}
+
+#[test]
+fn who_was_deleted_comes_back_only_by_a_service_or_a_new_token() {
+    always(|| {
+        |turn| {
+            let deleted = turn.slot_before.deleted.filter(|it| turn.at.now < it.until);
+            if deleted.is_some() && turn.after.is_some() {
+                assert!(turn.before.is_none());
+                assert!(matches!(turn.command.action, Action::Register { .. }) && turn.serves());
+            }
+            let remembered = turn.slot_after.deleted.is_some();
+            assert!(!remembered || turn.after.is_none());
+            assert!(!turn.deleted() || remembered);
         }
     });
 }
@@ -480,14 +543,14 @@ fn the_sequence_is_the_number_of_events() {
     always(|| {
         let mut sequences: BTreeMap<String, u64> = BTreeMap::new();
         move |turn| {
-            let sequence = sequences.entry(turn.command.account.clone()).or_default();
+            let sequence = sequences.entry(turn.key()).or_default();
             for event in &turn.decision.events {
                 *sequence += 1;
                 assert_eq!(event.sequence, *sequence);
                 assert_eq!(event.account, turn.command.account);
             }
             if let Ok(reply) = &turn.decision.result {
-                assert_eq!(reply.sequence, *sequence);
+                assert_eq!(reply.account.sequence, *sequence);
             }
             match turn.after {
                 Some(account) => assert_eq!(account.sequence, *sequence),
@@ -601,8 +664,15 @@ fn the_stories_reach_every_outcome() {
 fn outcome(turn: &Turn<'_>) -> &'static str {
     match &turn.decision.result {
         Ok(_) => match &turn.command.action {
-            Action::ResendChange => "resend_change",
-            Action::ConfirmPhone { .. } => {
+            Action::Change(Change::Resend {
+                which: Which::Next,
+                delivery: Delivery::Send,
+            }) => "resend_change",
+            Action::Change(Change::Verify {
+                which: Which::Primary,
+                ..
+            }) => "verify",
+            Action::Change(Change::Verify { .. }) => {
                 let old = turn.before.as_ref().and_then(|account| account.primary);
                 let new = turn.after.as_ref().and_then(|account| account.primary);
                 match old.is_some() && old != new {
@@ -610,9 +680,13 @@ fn outcome(turn: &Turn<'_>) -> &'static str {
                     false => "confirm",
                 }
             }
-            Action::ConfirmRemoval { .. } => "confirm_removal",
-            Action::DropPhone { .. } => "drop",
-            Action::RemoveNumber { .. } => "remove_number",
+            Action::Change(Change::ConfirmRemoval { .. }) => "confirm_removal",
+            Action::Change(Change::Remove {
+                which: Which::Phone(_),
+            }) => "drop",
+            Action::Change(Change::Remove {
+                which: Which::Number(_),
+            }) => "remove_number",
             _ => turn.command.name(),
         },
         Err(Refusal::CodeRefused(failure)) => failure.code(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ringback_core::challenge::Purpose;
-use ringback_core::{Action, Challenge, Phone};
+use ringback_core::{Action, Challenge, Change, Phone, Which};
 
 use crate::always;
 use crate::story::{NEXT, primary};
@@ -25,22 +25,26 @@ fn a_proven_number_goes_only_as_its_owner_wishes() {
             assert!(turn.decision.result.is_ok());
             let primary_only = gone.iter().all(|phone| before.primary == Some(phone.id));
             let after = turn.after.as_ref().and_then(primary);
-            let is_named = |phone: &Phone| Some(&phone.number) == turn.command.number();
+            let is_named = |phone: &Phone| Some(&phone.number) == turn.named().as_ref();
             match &turn.command.action {
-                Action::SetPhone(_) | Action::Update { .. } => {
+                Action::Change(Change::Set(_)) | Action::Change(Change::Update { .. }) => {
                     let old = |phone: &&Phone| before.primary == Some(phone.id);
                     assert!(gone.iter().all(|phone| old(phone) || is_named(phone)));
                 }
-                Action::RemovePhone => assert!(primary_only),
-                Action::RemoveNumber { number } => {
-                    let named = |phone: &&Phone| Ok(&phone.number) == number.as_ref();
+                Action::Change(Change::Remove {
+                    which: Which::Primary,
+                }) => assert!(primary_only),
+                Action::Change(Change::Remove {
+                    which: Which::Number(number),
+                }) => {
+                    let named = |phone: &&Phone| phone.number.as_str() == number.0;
                     assert!(gone.iter().all(named));
                 }
-                Action::ChangePhone { .. } => {
+                Action::Change(Change::Replace { .. }) => {
                     assert!(primary_only);
                     assert!(after.is_some_and(|phone| phone.verified() && is_named(phone)));
                 }
-                Action::ConfirmPhone { .. } => {
+                Action::Change(Change::Verify { .. }) => {
                     assert!(primary_only);
                     let next = before.phones.iter().find(|phone| phone.state == NEXT);
                     let next = next.map(|phone| phone.id);
@@ -48,13 +52,15 @@ fn a_proven_number_goes_only_as_its_owner_wishes() {
                     assert!(right && Some(question.phone) == next);
                     assert!(after.is_some_and(|phone| phone.verified() && Some(phone.id) == next));
                 }
-                Action::ConfirmRemoval { phone, .. } => {
+                Action::Change(Change::ConfirmRemoval { phone, .. }) => {
                     assert!(gone.iter().all(|gone| gone.id == *phone));
                     let (_, question, right) = turn.compared().expect("must be compared");
                     assert!(right && question.purpose == Purpose::Remove);
                     assert_eq!(question.phone, *phone);
                 }
-                Action::DropPhone { phone } => {
+                Action::Change(Change::Remove {
+                    which: Which::Phone(phone),
+                }) => {
                     assert!(turn.serves() && gone.iter().all(|gone| gone.id == *phone));
                 }
                 other => panic!("{other:?} took {gone:?}"),
@@ -73,8 +79,8 @@ fn a_pending_number_is_the_accounts_once_it_is_proven_or_added() {
                 let Some(after) = after.filter(|after| !after.pending()) else {
                     continue;
                 };
-                let added = matches!(turn.command.action, Action::AddPhone { .. })
-                    && turn.command.number() == Some(&phone.number);
+                let added = matches!(turn.command.action, Action::Change(Change::Add { .. }))
+                    && turn.named().as_ref() == Some(&phone.number);
                 let proven = turn.compared().is_some_and(|(_, question, right)| {
                     right && question.phone == phone.id && question.purpose == Purpose::Verify
                 });
@@ -97,7 +103,7 @@ fn accounts_are_whole() {
             let next = next.count();
             assert!(next == 0 || primary(account).is_some_and(Phone::verified));
             assert!(next <= 1);
-            assert!(numbers.len() - next <= turn.at.policy.numbers.most_per_account);
+            assert!(numbers.len() - next <= turn.policy().numbers.most_per_account);
             for (index, challenge) in account.challenges.iter().enumerate() {
                 let same = |other: &Challenge| {
                     (other.phone, other.purpose) == (challenge.phone, challenge.purpose)

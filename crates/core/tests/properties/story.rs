@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use ringback_core::account::ProfileChange;
 use ringback_core::account::{Pending, Profile};
 use ringback_core::challenge::Purpose;
-use ringback_core::command::{PhoneChange, ProfileChange, SetPhone, Which};
+use ringback_core::command::{NumberText, PhoneChange, SetPhone, Which};
 use ringback_core::limit::Window;
 use ringback_core::policy::Registration;
 use ringback_core::refusal::CodeFailure;
 use ringback_core::rights::{Right, Rights};
 use ringback_core::{
-    Account, Action, Budgets, Caller, Challenge, Command, Decision, Delivery, Id, Keys,
-    MessageKind, Moment, Number, Phone, PhoneState, Policy, Refusal, Time, Verification, decide,
+    Account, Action, Budgets, Caller, Challenge, Change, Command, Decision, Delivery,
+    Guess as Typed, Id, Keys, MessageKind, Moment, Number, Phone, PhoneState, Policies, Policy,
+    Refusal, Slot, Time, Verification, decide,
 };
 
 const USERS: [&str; 3] = ["ann", "bob", "eve"];
@@ -220,9 +222,13 @@ pub(crate) fn story() -> impl Strategy<Value = Story> {
 pub(crate) struct Turn<'a> {
     pub(crate) command: &'a Command,
     pub(crate) at: Moment<'a>,
+    /// The organisation whose account the command is about.
+    pub(crate) organization: &'a str,
+    pub(crate) slot_before: &'a Slot,
     pub(crate) before: &'a Option<Account>,
     pub(crate) budgets_before: &'a Budgets,
     pub(crate) decision: &'a Decision,
+    pub(crate) slot_after: &'a Slot,
     pub(crate) after: &'a Option<Account>,
     pub(crate) budgets_after: &'a Budgets,
 }
@@ -231,7 +237,8 @@ impl Story {
     /// Plays the story as the store does: each command gets its account and the budgets that it names.
     pub(crate) fn play(&self, mut watch: impl FnMut(&Turn<'_>)) {
         let keys = Keys::for_tests();
-        let mut accounts: BTreeMap<&str, Account> = BTreeMap::new();
+        let policies = Policies::from(self.policy.clone());
+        let mut slots: BTreeMap<(String, &str), Slot> = BTreeMap::new();
         let mut rows = Budgets::new();
         let mut old_codes = Vec::new();
         let mut now = Time(1_700_000_000_000_000);
@@ -241,14 +248,33 @@ impl Story {
         for (count, (step, wait)) in (1_u64..).zip(turns) {
             now = now + Duration::from_secs(wait);
             let user = USERS[step.user];
-            let before = accounts.get(user).cloned();
+            let here = slots.get(&(step.place().to_owned(), user));
+            let known = here.and_then(|slot| slot.account.clone());
             let command = Command {
                 caller: step.caller(),
                 account: user.into(),
-                action: step.action(before.as_ref(), &old_codes, &keys),
+                action: step.action(known.as_ref(), &old_codes, &keys),
             };
-            let phones = before.iter().flat_map(|account| &account.phones);
-            let names = command.budgets(phones.map(|phone| &phone.number), &keys);
+            let same_id = slots
+                .iter()
+                .filter(|((_, id), slot)| *id == user && slot.account.is_some());
+            let found = same_id.map(|((organization, _), _)| organization.as_str());
+            // Whoever does not say which of several is meant changes none of them.
+            let Ok(organization) = command.target().resolve(found) else {
+                assert!(command.caller.everywhere.any());
+                continue;
+            };
+            let key = (organization.to_owned(), user);
+            let slot_before = slots
+                .get(&key)
+                .cloned()
+                .unwrap_or_else(|| Slot::empty(organization));
+            let phones = slot_before
+                .account
+                .iter()
+                .flat_map(|account| &account.phones);
+            let phones = phones.map(|phone| &phone.number);
+            let names = command.budgets(phones, &self.policy.numbers, &keys);
             let budgets_before: Budgets = names
                 .into_iter()
                 .map(|name| (name.clone(), rows.get(&name).cloned().unwrap_or_default()))
@@ -258,43 +284,50 @@ impl Story {
             let at = Moment {
                 now,
                 seed,
-                policy: &self.policy,
+                policies: &policies,
                 keys: &keys,
             };
-            let (mut after, mut budgets_after) = (before.clone(), budgets_before.clone());
-            let decision = decide(&mut after, &mut budgets_after, &command, &at);
+            let (mut slot_after, mut budgets_after) = (slot_before.clone(), budgets_before.clone());
+            let decision = decide(&mut slot_after, &mut budgets_after, &command, &at);
             watch(&Turn {
                 command: &command,
                 at,
-                before: &before,
+                organization: &slot_before.organization,
+                slot_before: &slot_before,
+                before: &slot_before.account,
                 budgets_before: &budgets_before,
                 decision: &decision,
-                after: &after,
+                slot_after: &slot_after,
+                after: &slot_after.account,
                 budgets_after: &budgets_after,
             });
             rows.extend(budgets_after);
-            let challenges = after.iter().flat_map(|account| &account.challenges);
+            let challenges = slot_after
+                .account
+                .iter()
+                .flat_map(|account| &account.challenges);
             old_codes.extend(challenges.map(|challenge| code_of(challenge, &keys)));
-            match after {
-                Some(account) => accounts.insert(user, account),
-                None => accounts.remove(user),
-            };
+            slots.insert(key, slot_after);
         }
     }
 }
 
 impl Step {
+    /// The organisation that is acted in.
+    fn place(&self) -> &'static str {
+        match self.who {
+            Who::TheUser | Who::AnotherUser | Who::Service | Who::Everywhere => "acme",
+            Who::TheUserElsewhere | Who::ServiceElsewhere => "other",
+        }
+    }
+
     fn caller(&self) -> Caller {
         let user = match self.who {
             Who::TheUser | Who::TheUserElsewhere => USERS[self.user],
             Who::AnotherUser => USERS[(self.user + 1) % USERS.len()],
             Who::Service | Who::ServiceElsewhere | Who::Everywhere => "service",
         };
-        let organization = match self.who {
-            Who::TheUser | Who::AnotherUser | Who::Service | Who::Everywhere => "acme",
-            Who::TheUserElsewhere | Who::ServiceElsewhere => "other",
-        };
-        let caller = Caller::new(user, organization);
+        let caller = Caller::new(user, self.place());
         match self.who {
             Who::Everywhere => Caller {
                 everywhere: Rights::ALL,
@@ -306,7 +339,7 @@ impl Step {
     }
 
     fn action(&self, account: Option<&Account>, old_codes: &[String], keys: &Keys) -> Action {
-        let number = |n: usize| Ok(Number::from_stored(NUMBERS[n]));
+        let number = |n: usize| NumberText::from(NUMBERS[n]);
         let set = |(n, verification): (usize, Verification)| SetPhone {
             number: number(n),
             verification,
@@ -314,12 +347,14 @@ impl Step {
         let phones = account.map_or(&[][..], |account| &account.phones);
         let questions = account.map_or(&[][..], |account| &account.challenges);
         let name = |n| pick(phones, n).map_or_else(nothing, |phone| phone.id);
-        let update = |name: u8, phone| Action::Update {
-            profile: Box::new(ProfileChange {
-                given_name: Some(name.to_string()),
-                ..ProfileChange::default()
-            }),
-            phone,
+        let update = |name: u8, phone| {
+            Action::Change(Change::Update {
+                profile: Box::new(ProfileChange {
+                    given_name: Some(name.to_string()),
+                    ..ProfileChange::default()
+                }),
+                phone,
+            })
         };
         match &self.what {
             What::Register(elsewhere, phone) => Action::Register {
@@ -330,21 +365,32 @@ impl Step {
             What::Rename(name) => update(*name, PhoneChange::Keep),
             What::Update(name, n, v) => update(*name, PhoneChange::Set(set((*n, *v)))),
             What::UpdateToNone(name) => update(*name, PhoneChange::Remove),
-            What::Set(n, v) => Action::SetPhone(set((*n, *v))),
-            What::Resend(delivery) => Action::ResendCode(*delivery),
+            What::Set(n, v) => Action::Change(Change::Set(set((*n, *v)))),
+            What::Resend(delivery) => Action::Change(Change::Resend {
+                which: Which::Primary,
+                delivery: *delivery,
+            }),
             What::Guess(guess) => {
                 let question = account.and_then(asked);
                 let code = guess.typed(question, old_codes, keys);
-                Action::VerifyPhone { code }
+                Action::Change(Change::Verify {
+                    which: Which::Primary,
+                    guess: Typed(code),
+                })
             }
-            What::Remove => Action::RemovePhone,
-            What::Add(n, verification) => Action::AddPhone {
+            What::Remove => Action::Change(Change::Remove {
+                which: Which::Primary,
+            }),
+            What::Add(n, verification) => Action::Change(Change::Add {
                 number: number(*n),
                 verification: *verification,
-            },
-            What::Preverify(n) => Action::PreverifyPhone { number: number(*n) },
-            What::Change(n) => Action::ChangePhone { number: number(*n) },
-            What::ResendChange => Action::ResendChange,
+            }),
+            What::Preverify(n) => Action::Change(Change::Preverify { number: number(*n) }),
+            What::Change(n) => Action::Change(Change::Replace { number: number(*n) }),
+            What::ResendChange => Action::Change(Change::Resend {
+                which: Which::Next,
+                delivery: Delivery::Send,
+            }),
             What::Confirm(way, n, guess) => {
                 let which = match way {
                     Way::Challenge => Which::Challenge(
@@ -352,15 +398,18 @@ impl Step {
                     ),
                     Way::Number => Which::Number(pick(phones, *n).map_or_else(
                         || number(*n % NUMBERS.len()),
-                        |phone| Ok(phone.number.clone()),
+                        |phone| phone.number.as_str().into(),
                     )),
                     Way::Latest => Which::Latest,
                 };
                 let question = account.and_then(|account| meant(account, &which));
                 let code = guess.typed(question, old_codes, keys);
-                Action::ConfirmPhone { which, code }
+                Action::Change(Change::Verify {
+                    which,
+                    guess: Typed(code),
+                })
             }
-            What::RequestRemoval(n) => Action::RequestRemoval { phone: name(*n) },
+            What::RequestRemoval(n) => Action::Change(Change::RequestRemoval { phone: name(*n) }),
             What::ConfirmRemoval(other, n, guess) => {
                 let removals = questions
                     .iter()
@@ -368,16 +417,20 @@ impl Step {
                 let removals: Vec<_> = removals.cloned().collect();
                 let question = pick(&removals, *n).or(pick(questions, *n));
                 let about = question.map_or_else(nothing, |question| question.phone);
-                Action::ConfirmRemoval {
+                Action::Change(Change::ConfirmRemoval {
                     phone: other.map_or(about, name),
                     challenge: question.map_or_else(nothing, |question| question.id),
-                    code: guess.typed(question, old_codes, keys),
-                }
+                    guess: Typed(guess.typed(question, old_codes, keys)),
+                })
             }
-            What::Drop(n) => Action::DropPhone { phone: name(*n) },
-            What::RemoveNumber(n) => Action::RemoveNumber { number: number(*n) },
-            What::MakePrimary(n) => Action::MakePrimary { phone: name(*n) },
-            What::Unlock => Action::Unlock,
+            What::Drop(n) => Action::Change(Change::Remove {
+                which: Which::Phone(name(*n)),
+            }),
+            What::RemoveNumber(n) => Action::Change(Change::Remove {
+                which: Which::Number(number(*n)),
+            }),
+            What::MakePrimary(n) => Action::Change(Change::MakePrimary { phone: name(*n) }),
+            What::Unlock => Action::Change(Change::Unlock),
             What::Delete => Action::Delete,
         }
     }
@@ -410,31 +463,42 @@ impl Turn<'_> {
     /// Whether the caller acts with `user.write` over the account, by what the surface says of rights.
     pub(crate) fn serves(&self) -> bool {
         let caller = &self.command.caller;
-        let account = self.before.as_ref().or(self.after.as_ref());
         caller.everywhere.write
-            || caller.may(Right::Write)
-                && account.is_some_and(|account| account.organization == caller.organization)
+            || caller.may(Right::Write) && self.organization == caller.organization
+    }
+
+    /// What tells the account from every other one.
+    pub(crate) fn key(&self) -> String {
+        format!("{} of {}", self.command.account, self.organization)
+    }
+
+    /// The number that the account may hold afterwards.
+    pub(crate) fn named(&self) -> Option<Number> {
+        self.command.number(&self.policy().numbers)
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        self.at.policies.of(self.organization)
     }
 
     /// The question that a submitted code answers, if there is one, and the code.
     pub(crate) fn answered(&self) -> Option<(&Account, &Challenge, &str)> {
         let account = self.before.as_ref()?;
         let (question, code) = match &self.command.action {
-            Action::VerifyPhone { code } => (asked(account), code),
-            Action::ConfirmPhone { which, code } => (meant(account, which), code),
-            Action::ConfirmRemoval {
+            Action::Change(Change::Verify { which, guess }) => (meant(account, which), guess),
+            Action::Change(Change::ConfirmRemoval {
                 phone,
                 challenge,
-                code,
-            } => {
+                guess,
+            }) => {
                 let question = account.challenge(*challenge);
                 let fits =
                     |asked: &&Challenge| asked.purpose == Purpose::Remove && asked.phone == *phone;
-                (question.filter(fits), code)
+                (question.filter(fits), guess)
             }
             _ => return None,
         };
-        question.map(|question| (account, question, code.as_str()))
+        question.map(|question| (account, question, code.0.as_str()))
     }
 
     /// The outcome of a submitted code that was compared: the question, and whether the answer was taken
@@ -442,9 +506,11 @@ impl Turn<'_> {
     pub(crate) fn compared(&self) -> Option<(&Account, &Challenge, bool)> {
         let submits = matches!(
             self.command.action,
-            Action::VerifyPhone { .. }
-                | Action::ConfirmPhone { .. }
-                | Action::ConfirmRemoval { .. }
+            Action::Change(Change::Verify {
+                which: Which::Primary,
+                ..
+            }) | Action::Change(Change::Verify { .. })
+                | Action::Change(Change::ConfirmRemoval { .. })
         );
         let right = match self.decision.result {
             _ if !submits => return None,
@@ -457,22 +523,28 @@ impl Turn<'_> {
     }
 
     /// The number that the command asks to send to.
-    pub(crate) fn receiver(&self) -> Option<&Number> {
+    pub(crate) fn receiver(&self) -> Option<Number> {
         let account = self.before.as_ref();
         let held = || {
             let account = account?;
             match &self.command.action {
-                Action::ResendCode(_) => primary(account),
-                Action::ResendChange => {
+                Action::Change(Change::Resend {
+                    which: Which::Primary,
+                    delivery: _,
+                }) => primary(account),
+                Action::Change(Change::Resend {
+                    which: Which::Next,
+                    delivery: Delivery::Send,
+                }) => {
                     let next = account.phones.iter().find(|phone| phone.state == NEXT);
                     next.or(primary(account))
                 }
-                Action::RequestRemoval { phone } => account.phone(*phone),
+                Action::Change(Change::RequestRemoval { phone }) => account.phone(*phone),
                 _ => None,
             }
         };
-        let named = self.command.number();
-        named.or_else(|| held().map(|phone| &phone.number))
+        self.named()
+            .or_else(|| held().map(|phone| phone.number.clone()))
     }
 
     /// Whether the account held a number verified before the command.
@@ -528,13 +600,15 @@ fn asked(account: &Account) -> Option<&Challenge> {
 /// The question whether a number is the user's that a code is meant to answer.
 fn meant<'a>(account: &'a Account, which: &Which) -> Option<&'a Challenge> {
     match which {
+        Which::Primary => asked(account),
         Which::Challenge(id) => questions(account).find(|asked| asked.id == *id),
         Which::Number(number) => {
             let mut phones = account.phones.iter();
-            let phone = phones.find(|phone| Ok(&phone.number) == number.as_ref())?;
+            let phone = phones.find(|phone| phone.number.as_str() == number.0)?;
             questions(account).find(|asked| asked.phone == phone.id)
         }
         Which::Latest => questions(account).last(),
+        Which::Next | Which::Phone(_) => None,
     }
 }
 

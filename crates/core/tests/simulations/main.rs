@@ -5,7 +5,7 @@ mod world;
 
 use std::time::Duration;
 
-use ringback_core::{Action, Policy, Refusal, Time};
+use ringback_core::{Action, Change, Guess, Policy, Refusal, Time};
 
 use world::{Attack, START, World, guess, set};
 
@@ -20,15 +20,17 @@ fn hour(n: u32) -> Time {
 /// The owner of the verified number has a code sent, mistypes it once, and is believed.
 fn owner_is_served(mut world: World) {
     let phone = world.accounts["ann"].primary.expect("holds the number");
-    let asked = world.own("ann", Action::RequestRemoval { phone }).result;
+    let asked = world
+        .own("ann", Action::Change(Change::RequestRemoval { phone }))
+        .result;
     let challenge = asked.expect("must be sent").challenge.expect("was asked");
     for code in [world.wrong("ann"), world.code("ann")] {
         let right = code == world.code("ann");
-        let action = Action::ConfirmRemoval {
+        let action = Action::Change(Change::ConfirmRemoval {
             phone,
             challenge,
-            code,
-        };
+            guess: Guess(code),
+        });
         assert_eq!(world.own("ann", action).result.is_ok(), right);
     }
 }
@@ -64,7 +66,7 @@ fn who_holds_the_number_is_served_again_and_again() {
     for n in (0..HOURS).step_by(5) {
         attack.until(&mut world, hour(n) + Duration::from_secs(1));
         let phone = world.accounts["ann"].primary.expect("holds the number");
-        let asked = world.own("ann", Action::RequestRemoval { phone });
+        let asked = world.own("ann", Action::Change(Change::RequestRemoval { phone }));
         assert!(asked.result.is_ok(), "hour {n}: {:?}", asked.result);
     }
 }

@@ -9,8 +9,8 @@ use ringback_core::event::EventKind;
 use ringback_core::refusal::CodeFailure;
 use ringback_core::rights::Rights;
 use ringback_core::{
-    Account, Action, Budgets, Caller, Command, Decision, Delivery, Keys, Moment, Number, Policy,
-    Refusal, Time, Verification, decide,
+    Account, Action, Budgets, Caller, Change, Command, Decision, Delivery, Guess, Keys, Moment,
+    Policies, Refusal, Slot, Time, Verification, Which, decide,
 };
 
 pub(crate) const START: Time = Time(1_700_000_000_000_000);
@@ -40,7 +40,7 @@ impl World {
             organization: None,
             profile: Box::default(),
             phone: Some(SetPhone {
-                number: Ok(Number::from_stored(NUMBER)),
+                number: NUMBER.into(),
                 verification: Verification::Trusted,
             }),
         };
@@ -58,15 +58,19 @@ impl World {
     }
 
     fn act(&mut self, caller: &Caller, user: &str, action: Action) -> Decision {
-        let (policy, keys) = (Policy::default(), Keys::for_tests());
+        let (policies, keys) = (Policies::default(), Keys::for_tests());
         let command = Command {
             caller: caller.clone(),
             account: user.into(),
             action,
         };
-        let mut account = self.accounts.remove(user);
-        let phones = account.iter().flat_map(|account| &account.phones);
-        let names = command.budgets(phones.map(|phone| &phone.number), &keys);
+        let mut slot = Slot {
+            account: self.accounts.remove(user),
+            ..Slot::empty("acme")
+        };
+        let phones = slot.account.iter().flat_map(|account| &account.phones);
+        let rules = &policies.default.numbers;
+        let names = command.budgets(phones.map(|phone| &phone.number), rules, &keys);
         let budgets = names.into_iter().map(|name| {
             let budget = self.budgets.get(&name).cloned().unwrap_or_default();
             (name, budget)
@@ -78,12 +82,12 @@ impl World {
         let at = Moment {
             now: self.now,
             seed,
-            policy: &policy,
+            policies: &policies,
             keys: &keys,
         };
-        let decision = decide(&mut account, &mut budgets, &command, &at);
+        let decision = decide(&mut slot, &mut budgets, &command, &at);
         self.budgets.extend(budgets);
-        let account = account.map(|account| (user.to_owned(), account));
+        let account = slot.account.map(|account| (user.to_owned(), account));
         self.accounts.extend(account);
         decision
     }
@@ -108,14 +112,17 @@ pub(crate) fn caller(user: &str) -> Caller {
 }
 
 pub(crate) fn set() -> Action {
-    Action::SetPhone(SetPhone {
-        number: Ok(Number::from_stored(NUMBER)),
+    Action::Change(Change::Set(SetPhone {
+        number: NUMBER.into(),
         verification: Verification::Code(Delivery::Send),
-    })
+    }))
 }
 
 pub(crate) fn guess(code: String) -> Action {
-    Action::VerifyPhone { code }
+    Action::Change(Change::Verify {
+        which: Which::Primary,
+        guess: Guess(code),
+    })
 }
 
 /// Tokens of as many accounts, none of which holds the number, and what they achieve.
@@ -159,7 +166,12 @@ impl Attack {
     fn step(&mut self, world: &mut World, user: &str) -> Time {
         let now = world.now;
         // To take the number out and set it again opens a new question with new guesses.
-        world.own(user, Action::RemovePhone);
+        world.own(
+            user,
+            Action::Change(Change::Remove {
+                which: Which::Primary,
+            }),
+        );
         let mut next = now + Duration::from_secs(60);
         match world.own(user, set()).result {
             Ok(_) => self.sent.push(now),

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ringback_core::command::{Action, Delivery, SetPhone, Verification};
+use ringback_core::command::{Action, Change, Delivery, SetPhone, Verification};
 use ringback_core::number::NumberRules;
 use ringback_core::rights::Rights;
-use ringback_core::{Caller, Command, Keys, Number, Policy, Time};
+use ringback_core::{Caller, Command, Keys, Number, Policies, Time};
 use ringback_store::{Rules, Settings, Source, Store};
 
 use super::*;
@@ -31,7 +31,7 @@ async fn opened(url: &str) -> Store {
         lists_per_organization: 1,
     };
     let rules = Rules {
-        policy: Policy::default(),
+        policies: Policies::default(),
         keys: Keys::for_tests(),
     };
     let turn = AtomicU64::new(0);
@@ -76,17 +76,17 @@ async fn check(url: &str) {
     let account = store.read(&service, &user).await.unwrap();
     assert!(account.phones.is_empty());
     // The store can go on from here.
-    let number = Number::parse(&supply::number(fresh.start), &NumberRules::default());
+    let number = supply::number(fresh.start).into();
     let command = Command {
         caller: service,
         account: user,
-        action: Action::SetPhone(SetPhone {
+        action: Action::Change(Change::Set(SetPhone {
             number,
             verification: Verification::Code(Delivery::Return),
-        }),
+        })),
     };
     let reply = store.execute(command, None).await.unwrap();
-    assert_eq!(reply.sequence, account.sequence + 2);
+    assert_eq!(reply.account.sequence, account.sequence + 2);
     assert!(reply.code.is_some());
     base.close().await.unwrap();
 }

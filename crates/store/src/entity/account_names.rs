@@ -1,4 +1,4 @@
-//! One row a user: the texts that lists are searched and sorted by, folded by [`crate::fold`].
+//! One row a user of an organisation: the texts that lists are searched and sorted by, folded by [`crate::fold`].
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
     pub user_id: String,
+    #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
+    pub organization_id: String,
     #[sea_orm(column_type = "Text")]
     pub username: String,
     #[sea_orm(column_type = "Text")]

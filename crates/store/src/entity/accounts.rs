@@ -1,4 +1,4 @@
-//! One row a user. Times are microseconds since 1970.
+//! One row a user of an organisation. Times are microseconds since 1970.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
     pub user_id: String,
-    #[sea_orm(column_type = "Text")]
+    #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
     pub organization_id: String,
     pub sequence: i64,
     pub created_at: i64,

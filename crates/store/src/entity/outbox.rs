@@ -11,6 +11,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub user_id: String,
     #[sea_orm(column_type = "Text")]
+    pub organization_id: String,
+    #[sea_orm(column_type = "Text")]
     pub number: String,
     #[sea_orm(column_type = "Text")]
     pub kind: String,

@@ -1,14 +1,15 @@
 //! What was decided is what is found again, to the last field.
 
-use ringback_core::command::{PhoneChange, ProfileChange};
+use ringback_core::account::ProfileChange;
+use ringback_core::command::PhoneChange;
 use ringback_core::refusal::CodeFailure;
 use ringback_core::{
-    Account, Action, Budgets, Caller, Command, Decision, Delivery, Id, Moment, Phone, PhoneState,
-    Profile, Refusal, Reply, Time, decide,
+    Action, Budgets, Caller, Change, Command, Decision, Delivery, Id, Moment, Phone, PhoneState,
+    Profile, Refusal, Reply, Slot, Time, Which, decide,
 };
 use ringback_store::{AccountFilter, AccountQuery, AccountSort, Store};
 
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::{World, seed};
 
 on_both!(
@@ -26,7 +27,7 @@ on_both!(
 struct Mirror<'a> {
     world: &'a World,
     store: Store,
-    account: Option<Account>,
+    slot: Slot,
     budgets: Budgets,
     turns: u64,
 }
@@ -39,23 +40,25 @@ impl Mirror<'_> {
             action,
         };
         let rules = &self.world.rules;
-        let held = self.account.iter().flat_map(|account| &account.phones);
-        let known = held.map(|phone| &phone.number).chain(command.number());
-        for name in command.budgets(known, &rules.keys) {
+        let numbers = &rules.policies.default.numbers;
+        let held = self.slot.account.iter().flat_map(|account| &account.phones);
+        let named = command.number(numbers);
+        let known = held.map(|phone| &phone.number).chain(&named);
+        for name in command.budgets(known, numbers, &rules.keys) {
             self.budgets.entry(name).or_default();
         }
         let at = Moment {
             now: self.world.now(),
             seed: seed(self.turns),
-            policy: &rules.policy,
+            policies: &rules.policies,
             keys: &rules.keys,
         };
         self.turns += 1;
-        let Decision { result, .. } = decide(&mut self.account, &mut self.budgets, &command, &at);
+        let Decision { result, .. } = decide(&mut self.slot, &mut self.budgets, &command, &at);
         let stored = self.store.execute(command, None).await;
         assert_eq!(stored, result);
         let found = self.store.find_account("zoë").await.expect("must read");
-        assert_eq!(found.as_deref(), self.account.as_ref());
+        assert_eq!(found.as_deref(), self.slot.account.as_ref());
         stored
     }
 }
@@ -64,7 +67,7 @@ async fn what_is_decided_is_found_again(world: &World) {
     let mut mirror = Mirror {
         world,
         store: world.store().await,
-        account: None,
+        slot: Slot::empty("acme"),
         budgets: Budgets::new(),
         turns: 0,
     };
@@ -81,20 +84,26 @@ async fn what_is_decided_is_found_again(world: &World) {
     };
     let first = Some(set_phone(&number(1), SEND));
     let registered = mirror.act(&service(), register(profile, first)).await;
-    assert_eq!(registered.expect("must register").sequence, 3);
+    assert_eq!(registered.expect("must register").account.sequence, 3);
     world.pass(3);
     for _ in 0..2 {
         let refused = mirror.act(&own("zoë"), guess("000000")).await;
         assert!(failed(&refused, CodeFailure::Wrong));
     }
     world.pass(61);
-    let again = Action::ResendCode(Delivery::Send);
+    let again = Action::Change(Change::Resend {
+        which: Which::Primary,
+        delivery: Delivery::Send,
+    });
     mirror
         .act(&own("zoë"), again)
         .await
         .expect("must send again");
     world.pass(500);
-    let returned = Action::ResendCode(Delivery::Return);
+    let returned = Action::Change(Change::Resend {
+        which: Which::Primary,
+        delivery: Delivery::Return,
+    });
     let code = mirror
         .act(&service(), returned)
         .await
@@ -106,7 +115,7 @@ async fn what_is_decided_is_found_again(world: &World) {
         .await
         .expect("must verify");
     world.pass(1);
-    let change = Action::Update {
+    let change = Action::Change(Change::Update {
         profile: Box::new(ProfileChange {
             nick_name: Some("Ж".into()),
             gender: Some(i32::MAX),
@@ -114,17 +123,22 @@ async fn what_is_decided_is_found_again(world: &World) {
             ..ProfileChange::default()
         }),
         phone: PhoneChange::Set(set_phone(&number(2), TRUSTED)),
-    };
+    });
     mirror.act(&service(), change).await.expect("must change");
     mirror
-        .act(&own("zoë"), Action::RemovePhone)
+        .act(
+            &own("zoë"),
+            Action::Change(Change::Remove {
+                which: Which::Primary,
+            }),
+        )
         .await
         .expect("must remove");
     mirror
         .act(&own("zoë"), set(&number(3), SEND))
         .await
         .expect("must set");
-    let account = mirror.account.expect("is there");
+    let account = mirror.slot.account.expect("is there");
     assert_eq!(account.phones.len(), 1);
     assert_eq!(account.challenges.len(), 1);
 }
@@ -166,7 +180,14 @@ async fn several_numbers_are_found_in_order(world: &World) {
     assert_eq!(account.phones, expected);
     assert_eq!(account.primary, Some(last));
 
-    does(&store, "ann", Action::RemovePhone).await;
+    does(
+        &store,
+        "ann",
+        Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
+    )
+    .await;
     let account = store
         .find_account("ann")
         .await
@@ -278,7 +299,7 @@ async fn a_deleted_account_is_gone_and_can_come_back(world: &World) {
         act(&store, &service(), "ann", named("third")),
     );
     let (gone, back) = both.await;
-    assert!(gone.is_ok() && back.is_ok_and(|reply| reply.sequence == 1));
+    assert!(gone.is_ok() && back.is_ok_and(|reply| reply.account.sequence == 1));
     let found = store
         .find_account("ann")
         .await
@@ -334,7 +355,7 @@ async fn a_nul_reaches_no_row(world: &World) {
     let refused = act(&store, &service(), "a\0b", named("")).await;
     assert_eq!(refused, Err(Refusal::AccountNotFound));
     assert_eq!(store.find_account("a\0b").await, Ok(None));
-    // The doors refuse it by name; were one to forget, nothing may be cut short in silence.
+    // The APIs refuse it by name; were one to forget, nothing may be cut short in silence.
     let results = futures::future::join_all([
         act(&store, &service(), "ann", named("good")),
         act(&store, &service(), "bob", named("a\0b")),
@@ -345,17 +366,20 @@ async fn a_nul_reaches_no_row(world: &World) {
     assert_eq!(results[1], Err(Refusal::Internal));
     assert_eq!(store.find_account("bob").await, Ok(None));
     let page = store
-        .list_accounts(&AccountQuery {
-            scope: ringback_core::rights::Scope::Organization("ac\0me".into()),
-            filter: AccountFilter::Any(vec![
-                AccountFilter::Ids(vec!["a\0".into()]),
-                AccountFilter::Organization("\0".into()),
-            ]),
-            sort: AccountSort::CreatedAt,
-            ascending: true,
-            offset: 0,
-            limit: 10,
-        })
+        .list_accounts(
+            &service(),
+            &AccountQuery {
+                scope: ringback_core::rights::Scope::Organization("ac\0me".into()),
+                filter: AccountFilter::Any(vec![
+                    AccountFilter::Ids(vec!["a\0".into()]),
+                    AccountFilter::Organization("\0".into()),
+                ]),
+                sort: AccountSort::CreatedAt,
+                ascending: true,
+                offset: 0,
+                limit: 10,
+            },
+        )
         .await
         .expect("must list");
     assert_eq!(page.total, 0);

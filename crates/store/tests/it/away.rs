@@ -7,7 +7,7 @@ use futures::future::join_all;
 use ringback_core::Refusal;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::{Kind, World, run};
 
 mod on_postgres {
@@ -121,7 +121,7 @@ async fn a_connection_lost_in_the_middle_is_unavailable(world: &World) {
         let id = format!("user {n}");
         let done = heals(5, || act(&store, &caller, &id, named(""))).await;
         // Had it been done before, the account would exist.
-        assert_eq!(done.sequence, 1);
+        assert_eq!(done.account.sequence, 1);
     }
 }
 

@@ -10,7 +10,7 @@ use ringback_core::rights::Scope;
 use ringback_store::{AccountFilter, AccountQuery, Settings, Store, TextMatch, TextPlace};
 
 use crate::lists::all;
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::{Kind, World};
 
 on_both!(
@@ -19,6 +19,8 @@ on_both!(
     a_list_that_takes_too_long_ends,
     lists_that_nobody_waits_for_cost_nothing,
     lists_of_one_organization_leave_room_for_others,
+    lists_of_one_caller_leave_room_in_its_organization,
+    lists_of_one_caller_with_rights_everywhere_leave_room_for_another,
 );
 
 async fn narrow(world: &World) -> Store {
@@ -57,7 +59,7 @@ async fn a_flood_of_one_caller_leaves_room_for_others(world: &World) {
     let other = act(&store, &service_named("other"), "bob", named(""));
     let (flood, other) = futures::future::join(join_all(flood), other).await;
     let done = flood.iter().filter(|result| result.is_ok()).count();
-    assert_eq!(done, 8, "half of what may wait");
+    assert_eq!(done, 14, "what leaves room for others");
     assert!(other.is_ok(), "{other:?}");
 }
 
@@ -121,7 +123,9 @@ async fn at_work(world: &World) -> usize {
 async fn a_list_that_takes_too_long_ends(world: &World) {
     let store = crowded(world, Duration::from_millis(150)).await;
     for _ in 0..6 {
-        let ended = store.list_accounts(&heavy(Scope::Everywhere)).await;
+        let ended = store
+            .list_accounts(&service(), &heavy(Scope::Everywhere))
+            .await;
         assert_eq!(ended.err(), Some(Refusal::DeadlineExceeded));
     }
     // Each had a connection that is gone now, and there is one for the next.
@@ -129,7 +133,7 @@ async fn a_list_that_takes_too_long_ends(world: &World) {
         filter: AccountFilter::Ids(vec!["u1".into()]),
         ..all()
     };
-    let page = store.list_accounts(&light).await;
+    let page = store.list_accounts(&service(), &light).await;
     assert_eq!(page.expect("must list").total, 1);
     assert_eq!(store.ping().await, Ok(()));
     if world.kind == Kind::Postgres {
@@ -150,8 +154,8 @@ async fn settled(world: &World) {
 async fn lists_that_nobody_waits_for_cost_nothing(world: &World) {
     let store = crowded(world, Duration::from_secs(30)).await;
     for _ in 0..8 {
-        let query = heavy(Scope::Everywhere);
-        let list = store.list_accounts(&query);
+        let (caller, query) = (service(), heavy(Scope::Everywhere));
+        let list = store.list_accounts(&caller, &query);
         let gone = tokio::time::timeout(Duration::from_millis(50), list).await;
         assert!(gone.is_err(), "the list must take longer");
     }
@@ -164,7 +168,12 @@ async fn lists_that_nobody_waits_for_cost_nothing(world: &World) {
             ..all()
         };
         let store = store.clone();
-        async move { store.list_accounts(&query).await.map(|page| page.total) }
+        async move {
+            store
+                .list_accounts(&service(), &query)
+                .await
+                .map(|page| page.total)
+        }
     }));
     assert_eq!(pages.await, vec![Ok(1); 6]);
 }
@@ -172,10 +181,11 @@ async fn lists_that_nobody_waits_for_cost_nothing(world: &World) {
 async fn lists_of_one_organization_leave_room_for_others(world: &World) {
     let store = crowded(world, Duration::from_secs(30)).await;
     let query = heavy(Scope::Organization("acme".into()));
+    let (caller, another) = (service(), service_named("other"));
     let mut flood: Vec<_> = (0..8)
-        .map(|_| Box::pin(store.list_accounts(&query)))
+        .map(|_| Box::pin(store.list_accounts(&caller, &query)))
         .collect();
-    // All are under way, or wait: two at once, of three that may run in all.
+    // All are under way, or wait: one at once of one caller, of three that may run in all.
     for list in &mut flood {
         assert!(list.now_or_never().is_none());
     }
@@ -185,7 +195,41 @@ async fn lists_of_one_organization_leave_room_for_others(world: &World) {
     };
     let mut flood = Box::pin(join_all(flood));
     tokio::select! {
-        page = store.list_accounts(&other) => assert_eq!(page.expect("must list").total, 0),
+        page = store.list_accounts(&another, &other) => assert_eq!(page.expect("must list").total, 0),
         _ = &mut flood => panic!("the flood must last longer"),
+    }
+}
+
+async fn lists_of_one_caller_leave_room_in_its_organization(world: &World) {
+    let scope = || Scope::Organization("acme".into());
+    lists_of_one_caller_leave_room(world, scope()).await;
+}
+
+async fn lists_of_one_caller_with_rights_everywhere_leave_room_for_another(world: &World) {
+    lists_of_one_caller_leave_room(world, Scope::Everywhere).await;
+}
+
+/// Asserts that a caller's lists are served while another one asks for heavy ones of the same scope.
+async fn lists_of_one_caller_leave_room(world: &World, scope: Scope) {
+    let store = crowded(world, Duration::from_secs(30)).await;
+    let (query, caller) = (heavy(scope.clone()), service());
+    let mut flood: Vec<_> = (0..12)
+        .map(|_| Box::pin(store.list_accounts(&caller, &query)))
+        .collect();
+    for list in &mut flood {
+        assert!(list.now_or_never().is_none());
+    }
+    let light = AccountQuery {
+        scope,
+        filter: AccountFilter::Ids(vec!["u1".into()]),
+        ..all()
+    };
+    let mut flood = Box::pin(join_all(flood));
+    let other = service_named("other");
+    for _ in 0..3 {
+        tokio::select! {
+            page = store.list_accounts(&other, &light) => assert_eq!(page.expect("must list").total, 1),
+            _ = &mut flood => panic!("the flood must last longer"),
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use ringback_core::Refusal;
 
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::{Kind, World};
 
 on_both!(

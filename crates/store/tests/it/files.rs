@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ringback_store::{BackupError, Settings, backup};
 
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::{Kind, World, run};
 
 mod on_sqlite {

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use ringback_core::Refusal;
 use ringback_store::Settings;
 
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::{Kind, World};
 
 on_both!(

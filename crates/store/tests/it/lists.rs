@@ -4,7 +4,7 @@ use ringback_core::Profile;
 use ringback_core::rights::Scope;
 use ringback_store::{AccountFilter, AccountQuery, AccountSort, Store, TextMatch, TextPlace};
 
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::World;
 
 on_both!(
@@ -28,7 +28,10 @@ pub fn all() -> AccountQuery {
 }
 
 pub async fn ids(store: &Store, query: &AccountQuery) -> Vec<String> {
-    let page = store.list_accounts(query).await.expect("must list");
+    let page = store
+        .list_accounts(&service(), query)
+        .await
+        .expect("must list");
     page.accounts
         .into_iter()
         .map(|account| account.id)
@@ -37,7 +40,10 @@ pub async fn ids(store: &Store, query: &AccountQuery) -> Vec<String> {
 
 pub async fn filtered(store: &Store, filter: AccountFilter) -> Vec<String> {
     let query = AccountQuery { filter, ..all() };
-    let page = store.list_accounts(&query).await.expect("must list");
+    let page = store
+        .list_accounts(&service(), &query)
+        .await
+        .expect("must list");
     assert_eq!(page.total, page.accounts.len() as u64);
     page.accounts
         .into_iter()
@@ -147,7 +153,10 @@ async fn pages_and_totals(world: &World) {
             limit,
             ..all()
         };
-        let page = store.list_accounts(&query).await.expect("must list");
+        let page = store
+            .list_accounts(&service(), &query)
+            .await
+            .expect("must list");
         let ids: Vec<&str> = page
             .accounts
             .iter()
@@ -245,7 +254,10 @@ async fn every_condition_reads_its_own_column(world: &World) {
 async fn accounts_are_listed_whole(world: &World) {
     let store = five(world).await;
     does(&store, "a", set(&number(77), SEND)).await;
-    let page = store.list_accounts(&all()).await.expect("must list");
+    let page = store
+        .list_accounts(&service(), &all())
+        .await
+        .expect("must list");
     for listed in page.accounts {
         let found = store.find_account(&listed.id).await.expect("must read");
         assert_eq!(Some(&listed), found.as_deref());

@@ -4,7 +4,7 @@ use ringback_core::Profile;
 use ringback_store::{AccountFilter, AccountQuery, AccountSort, Store, TextMatch, TextPlace};
 
 use crate::lists::{all, filtered, ids};
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::World;
 
 on_both!(

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
-use ringback_core::{Account, Action, Budget, Budgets, Command, Moment, decide};
+use ringback_core::{Action, Budget, Budgets, Change, Command, Moment, Slot, Which, decide};
 use ringback_store::Store;
 
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::{World, seed};
 
 on_both!(random_batches_end_as_in_a_plain_model);
@@ -40,14 +40,16 @@ fn random(dice: &mut Dice, codes: &BTreeMap<String, String>) -> Command {
         3 | 4 => set(&number, SEND),
         5 => set(&number, RETURN),
         6 => set(&number, TRUSTED),
-        7 => Action::AddPhone {
-            number: Ok(number),
+        7 => Action::Change(Change::Add {
+            number: number.as_str().into(),
             verification: Some(SEND),
-        },
+        }),
         8 | 9 => guess(codes.get(&user).map_or("000000", String::as_str)),
         10 => match dice.roll(4) {
             0 => Action::Delete,
-            _ => Action::RemovePhone,
+            _ => Action::Change(Change::Remove {
+                which: Which::Primary,
+            }),
         },
         _ => guess("123456"),
     };
@@ -57,7 +59,7 @@ fn random(dice: &mut Dice, codes: &BTreeMap<String, String>) -> Command {
 /// What the store should be: everything in memory, one command after the other.
 #[derive(Default)]
 struct Model {
-    accounts: BTreeMap<String, Option<Account>>,
+    accounts: BTreeMap<String, Slot>,
     budgets: Budgets,
     decided: u64,
 }
@@ -67,7 +69,7 @@ impl Model {
         let at = Moment {
             now: world.now(),
             seed: seed(self.decided),
-            policy: &world.rules.policy,
+            policies: &world.rules.policies,
             keys: &world.rules.keys,
         };
         self.decided += 1;
@@ -76,8 +78,9 @@ impl Model {
             let pseudonym = world.rules.keys.pseudonym(&number);
             self.budgets.entry(pseudonym).or_default();
         }
-        let account = self.accounts.entry(command.account.clone()).or_default();
-        let decision = decide(account, &mut self.budgets, command, &at);
+        let slot = self.accounts.entry(command.account.clone());
+        let slot = slot.or_insert_with(|| Slot::empty("acme"));
+        let decision = decide(slot, &mut self.budgets, command, &at);
         let reply = decision.result.map(|reply| format!("{reply:?}"));
         reply.map_err(|refusal| refusal.to_string())
     }
@@ -86,7 +89,7 @@ impl Model {
 async fn check(world: &World, store: &Store, model: &Model) {
     for (id, expected) in &model.accounts {
         let found = store.find_account(id).await.expect("must read");
-        assert_eq!(found.as_deref(), expected.as_ref(), "{id}");
+        assert_eq!(found.as_deref(), expected.account.as_ref(), "{id}");
     }
     let rows = world
         .texts("SELECT pseudonym || ' ' || state FROM budgets ORDER BY pseudonym")

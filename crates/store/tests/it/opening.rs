@@ -2,7 +2,7 @@
 
 use ringback_store::{OpenError, Settings, Store};
 
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::{Kind, World};
 
 on_both!(
@@ -25,10 +25,11 @@ async fn tables(world: &World) -> Vec<String> {
         .await
 }
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "account_names",
     "accounts",
     "budgets",
+    "deleted_accounts",
     "events",
     "liveness",
     "outbox",
@@ -61,7 +62,7 @@ async fn several_migrate_at_once(world: &World) {
     assert_eq!(tables(world).await, TABLES);
     assert_eq!(
         world.count("SELECT count(*) FROM seaql_migrations").await,
-        3
+        4
     );
     does(&stores[2], "ann", named("")).await;
 }

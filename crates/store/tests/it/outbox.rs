@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ringback_core::{Action, Delivery, Id, MessageKind, Profile};
+use ringback_core::{Action, Change, Delivery, Id, MessageKind, Profile, Which};
 use ringback_store::{Claimed, Settled, Settlement, Store};
 
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::World;
 
 on_both!(
@@ -205,9 +205,14 @@ async fn codes_of_dead_challenges_are_dropped(world: &World) {
         does(&store, end, set(&phone, SEND)).await;
         let action = match *end {
             "replaced" => set(&number(1), RETURN),
-            "removed" => Action::RemovePhone,
+            "removed" => Action::Change(Change::Remove {
+                which: Which::Primary,
+            }),
             "deleted" => Action::Delete,
-            _ => Action::ResendCode(Delivery::Return),
+            _ => Action::Change(Change::Resend {
+                which: Which::Primary,
+                delivery: Delivery::Return,
+            }),
         };
         let reply = does(&store, end, action).await;
         if let ("verified" | "spent", Some(code)) = (*end, &reply.code) {
@@ -226,7 +231,15 @@ async fn codes_of_dead_challenges_are_dropped(world: &World) {
     does(&store, "again", named("")).await;
     does(&store, "again", set(&number(99), SEND)).await;
     world.pass(500);
-    does(&store, "again", Action::ResendCode(Delivery::Send)).await;
+    does(
+        &store,
+        "again",
+        Action::Change(Change::Resend {
+            which: Which::Primary,
+            delivery: Delivery::Send,
+        }),
+    )
+    .await;
     assert_eq!(rows(world).await, 2);
     let claimed = claim(&store).await;
     assert_eq!(claimed.len(), 1);
@@ -239,7 +252,14 @@ async fn notices_outlive_the_number(world: &World) {
     does(&store, "ann", named("")).await;
     does(&store, "ann", set(&number(1), TRUSTED)).await;
     does(&store, "ann", set(&number(2), TRUSTED)).await;
-    does(&store, "ann", Action::RemovePhone).await;
+    does(
+        &store,
+        "ann",
+        Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
+    )
+    .await;
     does(&store, "ann", Action::Delete).await;
     let claimed = claim(&store).await;
     let kinds: Vec<_> = claimed
@@ -325,7 +345,10 @@ async fn idle_budgets_are_purged(world: &World) {
         &store,
         &own(&other.account),
         &other.account,
-        Action::ResendCode(Delivery::Send),
+        Action::Change(Change::Resend {
+            which: Which::Primary,
+            delivery: Delivery::Send,
+        }),
     );
     assert!(again.await.is_ok());
     assert_eq!(world.count("SELECT count(*) FROM budgets").await, 1);

@@ -1,10 +1,10 @@
 //! Lists of numbers by place: long ones to their end, in every order.
 
 use ringback_core::rights::Scope;
-use ringback_core::{Action, Number, PhoneState};
+use ringback_core::{Action, Change, Number, PhoneState};
 use ringback_store::{PhoneListQuery, PhoneRow, PhoneSort, Store};
 
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::World;
 
 on_both!(
@@ -48,13 +48,19 @@ async fn read(store: &Store, mut query: PhoneListQuery, total: u64) -> Vec<Phone
     let mut read = Vec::new();
     while (read.len() as u64) < total {
         query.offset = read.len() as u64;
-        let page = store.list_phones(&query).await.expect("must list");
+        let page = store
+            .list_phones(&service(), &query)
+            .await
+            .expect("must list");
         assert_eq!(page.total, total);
         assert!(!page.phones.is_empty(), "ends early at {}", read.len());
         read.extend(page.phones);
     }
     query.offset = total;
-    let beyond = store.list_phones(&query).await.expect("must list");
+    let beyond = store
+        .list_phones(&service(), &query)
+        .await
+        .expect("must list");
     assert!(beyond.phones.is_empty());
     read
 }
@@ -95,7 +101,10 @@ async fn a_hundred_thousand_numbers_page_right_to_the_end(world: &World) {
         limit: 250,
         ..everything()
     };
-    let page = store.list_phones(&query).await.expect("must list");
+    let page = store
+        .list_phones(&service(), &query)
+        .await
+        .expect("must list");
     assert_eq!((page.total, page.phones.len()), (50_000, 250));
     assert!(page.phones.iter().all(|row| row.organization == "acme"));
 }
@@ -103,10 +112,10 @@ async fn a_hundred_thousand_numbers_page_right_to_the_end(world: &World) {
 async fn a_list_shows_what_was_asked_for(world: &World) {
     let store = world.store().await;
     for (user, n) in [("ann", 1), ("ann", 2), ("bob", 3)] {
-        let action = Action::AddPhone {
-            number: Ok(number(n)),
+        let action = Action::Change(Change::Add {
+            number: number(n).as_str().into(),
             verification: Some(TRUSTED),
-        };
+        });
         if n != 2 {
             does(&store, user, named(user)).await;
         }
@@ -118,13 +127,16 @@ async fn a_list_shows_what_was_asked_for(world: &World) {
     does(
         &store,
         "bob",
-        Action::PreverifyPhone {
-            number: Ok(number(4)),
-        },
+        Action::Change(Change::Preverify {
+            number: number(4).as_str().into(),
+        }),
     )
     .await;
     let list = async |query: PhoneListQuery| {
-        let page = store.list_phones(&query).await.expect("must list");
+        let page = store
+            .list_phones(&service(), &query)
+            .await
+            .expect("must list");
         assert_eq!(page.total, page.phones.len() as u64);
         page.phones
     };

@@ -4,9 +4,9 @@ use futures::future::join_all;
 use std::collections::BTreeSet;
 
 use ringback_core::refusal::CodeFailure;
-use ringback_core::{Action, Delivery, Refusal};
+use ringback_core::{Action, Change, Delivery, Refusal, Which};
 
-use crate::wishes::*;
+use crate::requests::*;
 use crate::world::World;
 
 on_both!(threads: 2;
@@ -27,7 +27,7 @@ async fn sequences_are_unique(world: &World) {
     let store = world.store().await;
     does(&store, "ann", named("")).await;
     let replies = join_all((0..100).map(|n| does(&store, "ann", set(&number(n), RETURN)))).await;
-    let sequences: BTreeSet<u64> = replies.iter().map(|reply| reply.sequence).collect();
+    let sequences: BTreeSet<u64> = replies.iter().map(|reply| reply.account.sequence).collect();
     assert_eq!(sequences.len(), 100);
     // One for the account, and for each of the hundred: set, and code returned.
     assert_eq!(sequences.last(), Some(&201));
@@ -43,7 +43,11 @@ async fn sequences_are_unique_over_two_stores(world: &World) {
         let store = &stores[n as usize % 2];
         does(store, "ann", set(&number(n), RETURN))
     }));
-    let sequences: BTreeSet<u64> = replies.await.iter().map(|reply| reply.sequence).collect();
+    let sequences: BTreeSet<u64> = replies
+        .await
+        .iter()
+        .map(|reply| reply.account.sequence)
+        .collect();
     assert_eq!(sequences.len(), 100);
     assert_eq!(sequences.last(), Some(&201));
     assert_eq!(world.count("SELECT count(*) FROM events").await, 201);
@@ -133,7 +137,10 @@ async fn resends_at_once_put_one_message(world: &World) {
     world.pass(61);
     let caller = own("ann");
     let results = join_all((0..50).map(|n| {
-        let again = Action::ResendCode(Delivery::Send);
+        let again = Action::Change(Change::Resend {
+            which: Which::Primary,
+            delivery: Delivery::Send,
+        });
         act(&stores[n % 2], &caller, "ann", again)
     }));
     let sent = results.await.iter().filter(|result| result.is_ok()).count();

@@ -4,16 +4,47 @@ use ringback_core::refusal::CodeFailure;
 use ringback_store::{AccountFilter, AccountQuery, AccountSort, TextMatch, TextPlace};
 
 use crate::lists::{all, filtered, ids};
-use crate::wishes::*;
-use crate::world::World;
+use crate::requests::*;
+use crate::world::{Kind, World};
 
 on_both!(
     rows_without_guards_are_carried_over,
+    rows_without_organisations_are_carried_over,
     tables_that_are_ready_need_no_rights
 );
 
-/// Takes the second step of the tables back, which leaves what the first version had.
+/// Takes the fourth step of the tables back, so far as its rows go.
+async fn as_the_third_version_had_it(world: &World) {
+    let names = match world.kind {
+        Kind::Postgres => &[
+            "ALTER TABLE accounts DROP CONSTRAINT accounts_pkey",
+            "ALTER TABLE accounts ADD PRIMARY KEY (user_id)",
+            "ALTER TABLE account_names DROP COLUMN organization_id",
+            "ALTER TABLE account_names ADD CONSTRAINT account_names_pkey PRIMARY KEY (user_id)",
+        ][..],
+        Kind::Sqlite => &[
+            "CREATE TABLE names AS SELECT user_id, username, given_name, family_name, nick_name, \
+             display_name, email FROM account_names",
+            "DROP TABLE account_names",
+            "ALTER TABLE names RENAME TO account_names",
+        ],
+    };
+    let others = [
+        "ALTER TABLE outbox DROP COLUMN organization_id",
+        "DROP INDEX phone_numbers_by_account",
+        "CREATE INDEX phone_numbers_by_user ON phone_numbers (user_id)",
+        "DROP TABLE deleted_accounts",
+        "UPDATE schema_version SET needs_at_least = 2",
+        "DELETE FROM seaql_migrations WHERE version = 'm0004_organizations'",
+    ];
+    for sql in names.iter().chain(&others) {
+        world.run_sql(sql).await;
+    }
+}
+
+/// Takes the second step of the tables back, too, which leaves what the first version had.
 async fn as_the_first_version_had_it(world: &World) {
+    as_the_third_version_had_it(world).await;
     for sql in [
         "DROP TABLE liveness",
         "DROP TABLE schema_version",
@@ -69,6 +100,42 @@ async fn rows_without_guards_are_carried_over(world: &World) {
     );
     let guarded = "SELECT count(*) FROM accounts WHERE version > 0 AND user_id = 'ann'";
     assert_eq!(world.count(guarded).await, 1);
+}
+
+async fn rows_without_organisations_are_carried_over(world: &World) {
+    let store = world.store().await;
+    for (organization, id) in [("acme", "ann"), ("other", "bob")] {
+        let caller = service().acting_in(Some(organization)).expect("may");
+        let made = act(&store, &caller, id, named(id)).await;
+        assert!(made.is_ok(), "{made:?}");
+        let sent = act(&store, &caller, id, set(&number(1), SEND)).await;
+        assert!(sent.is_ok(), "{sent:?}");
+    }
+    drop(store);
+    as_the_third_version_had_it(world).await;
+
+    let store = world.store().await;
+    let query = AccountQuery {
+        sort: AccountSort::Username,
+        ..all()
+    };
+    assert_eq!(ids(&store, &query).await, ["ann", "bob"]);
+    // Messages that waited find their challenges.
+    let claimed = store.claim(10, std::time::Duration::from_secs(60)).await;
+    let claimed = claimed.expect("must claim");
+    assert_eq!(claimed.len(), 2);
+    for claimed in claimed {
+        let organization = match claimed.message.account.as_str() {
+            "ann" => "acme",
+            _ => "other",
+        };
+        assert_eq!(claimed.message.organization, organization);
+        assert!(claimed.code.is_some());
+    }
+    // And the same id is free elsewhere.
+    let there = service().acting_in(Some("other")).expect("may");
+    let made = act(&store, &there, "ann", named("Ann")).await;
+    assert!(made.is_ok(), "{made:?}");
 }
 
 async fn tables_that_are_ready_need_no_rights(world: &World) {

@@ -10,7 +10,7 @@ use futures::FutureExt;
 use metrics::{
     Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
-use ringback_core::{Keys, Policy, Time};
+use ringback_core::{Keys, Policies, Time};
 use ringback_store::{Rules, Settings, Source, Store};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
@@ -131,7 +131,7 @@ impl World {
             lists_per_organization: 2,
         };
         let rules = Rules {
-            policy: Policy::default(),
+            policies: Policies::default(),
             keys: Keys::for_tests(),
         };
         World {

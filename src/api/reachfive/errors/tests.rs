@@ -36,6 +36,7 @@ fn every_refusal_has_a_reply() {
         Refusal::PermissionDenied,
         Refusal::AccountNotFound,
         Refusal::AccountExists,
+        Refusal::AccountAmbiguous,
         Refusal::PhoneNotFound,
         Refusal::PhoneUnchanged,
         Refusal::PhoneUnverified,

@@ -1,22 +1,19 @@
 //! Requests become commands, or are refused by field.
 
-use ringback_core::number::NumberError;
+use ringback_core::{account::Profile, policy};
 
 use super::*;
 use crate::proto::zitadel::user::v2::{
     HashedPassword, IdpLink, Metadata, Password, ReturnEmailVerificationCode,
     ReturnPhoneVerificationCode, SendEmailVerificationCode, SendPhoneVerificationCode,
-    SetMetadataEntry,
+    SetMetadataEntry, SetPassword,
 };
 
 const NUMBER: &str = "+41 79 123 45 67";
 
-fn rules() -> NumberRules {
-    NumberRules::default()
-}
-
-fn number() -> Result<Number, NumberError> {
-    Ok(Number::from_stored("+41791234567"))
+/// What is not kept is refused.
+fn refuse() -> Unkept {
+    Unkept::new(policy::Unkept::Refuse)
 }
 
 fn fresh() -> String {
@@ -37,13 +34,13 @@ fn refused<T>(result: Result<T, Refusal>) -> String {
     }
 }
 
-fn set(verification: Option<set_phone_request::Verification>) -> Result<Wish, Refusal> {
+fn set(verification: Option<set_phone_request::Verification>) -> Result<Request, Refusal> {
     let request = SetPhoneRequest {
         user_id: "ann".into(),
         phone: NUMBER.into(),
         verification,
     };
-    set_phone(request, &rules())
+    set_phone(request)
 }
 
 #[test]
@@ -62,12 +59,12 @@ fn every_arm_of_set_phone_is_a_verification() {
         (Some(Arm::IsVerified(true)), Verification::Trusted),
     ];
     for (arm, verification) in arms {
-        let expected = Wish {
+        let expected = Request {
             account: "ann".into(),
-            action: Action::SetPhone(SetPhone {
-                number: number(),
+            action: Action::Change(Change::Set(SetPhone {
+                number: NUMBER.into(),
                 verification,
-            }),
+            })),
         };
         assert_eq!(set(arm), Ok(expected));
     }
@@ -85,7 +82,7 @@ fn lengths_of_set_phone_count_characters() {
             phone: phone.into(),
             verification: None,
         };
-        set_phone(request, &rules())
+        set_phone(request)
     };
     let rule = "value length must be between 1 and 200 runes, inclusive";
     assert!(ask(&"é".repeat(200), NUMBER).is_ok());
@@ -111,11 +108,11 @@ fn a_bad_number_is_for_the_core_to_refuse() {
         phone: "079 123 45 67".into(),
         verification: None,
     };
-    let wish = set_phone(request, &rules()).unwrap();
-    let Action::SetPhone(set) = wish.action else {
+    let request = set_phone(request).unwrap();
+    let Action::Change(Change::Set(set)) = request.action else {
         panic!("not a number");
     };
-    assert_eq!(set.number, Err(NumberError::NotInternational));
+    assert_eq!(set.number, "079 123 45 67".into());
 }
 
 #[test]
@@ -128,9 +125,21 @@ fn the_other_phone_methods() {
         };
         resend(request).unwrap().action
     };
-    assert_eq!(resend(None), Action::ResendCode(Delivery::Send));
+    assert_eq!(
+        resend(None),
+        Action::Change(Change::Resend {
+            which: Which::Primary,
+            delivery: Delivery::Send
+        })
+    );
     let returned = Some(ResendArm::ReturnCode(ReturnPhoneVerificationCode {}));
-    assert_eq!(resend(returned), Action::ResendCode(Delivery::Return));
+    assert_eq!(
+        resend(returned),
+        Action::Change(Change::Resend {
+            which: Which::Primary,
+            delivery: Delivery::Return
+        })
+    );
 
     let verify = |code: &str| {
         verify(VerifyPhoneRequest {
@@ -141,7 +150,10 @@ fn the_other_phone_methods() {
     let code = "é".repeat(20);
     assert_eq!(
         verify(&code).unwrap().action,
-        Action::VerifyPhone { code: code.clone() }
+        Action::Change(Change::Verify {
+            which: Which::Primary,
+            guess: Guess(code.clone())
+        })
     );
     for bad in [String::new(), format!("{code}é")] {
         assert_eq!(
@@ -152,7 +164,12 @@ fn the_other_phone_methods() {
     }
 
     let gone = remove(RemovePhoneRequest { user_id: user_id() }).unwrap();
-    assert_eq!(gone.action, Action::RemovePhone);
+    assert_eq!(
+        gone.action,
+        Action::Change(Change::Remove {
+            which: Which::Primary
+        })
+    );
     let gone = delete(DeleteUserRequest { user_id: user_id() }).unwrap();
     assert_eq!((gone.account, gone.action), (user_id(), Action::Delete));
     assert!(
@@ -206,15 +223,15 @@ fn a_human_is_added_with_what_is_given() {
         email_verified: true,
         ..Profile::default()
     };
-    let wish = add_human(request, &rules(), fresh).unwrap();
-    assert_eq!(wish.account, "fresh");
+    let request = add_human(request, &mut refuse(), fresh).unwrap();
+    assert_eq!(request.account, "fresh");
     assert_eq!(
-        wish.action,
+        request.action,
         Action::Register {
             organization: Some("acme".into()),
             profile: Box::new(expected),
             phone: Some(SetPhone {
-                number: number(),
+                number: NUMBER.into(),
                 verification: Verification::Trusted
             }),
         }
@@ -231,10 +248,10 @@ fn a_user_needs_no_more_than_to_be_a_human() {
         })),
         ..CreateUserRequest::default()
     };
-    let wish = create_user(bare, &rules(), fresh).unwrap();
-    assert_eq!(wish.account, "ann");
+    let request = create_user(bare, &mut refuse(), fresh).unwrap();
+    assert_eq!(request.account, "ann");
     assert_eq!(
-        wish.action,
+        request.action,
         Action::Register {
             organization: None,
             profile: Box::default(),
@@ -242,7 +259,11 @@ fn a_user_needs_no_more_than_to_be_a_human() {
         }
     );
     assert_eq!(
-        said(create_user(CreateUserRequest::default(), &rules(), fresh)),
+        said(create_user(
+            CreateUserRequest::default(),
+            &mut refuse(),
+            fresh
+        )),
         "invalid CreateUserRequest.UserType: value is required"
     );
 }
@@ -256,14 +277,14 @@ fn an_empty_first_number_with_a_verification_is_not_dropped() {
         }),
         ..AddHumanUserRequest::default()
     };
-    let wish = add_human(request, &rules(), fresh).unwrap();
+    let request = add_human(request, &mut refuse(), fresh).unwrap();
     let Action::Register {
         phone: Some(phone), ..
-    } = wish.action
+    } = request.action
     else {
         panic!("no number");
     };
-    assert_eq!(phone.number, Err(NumberError::Empty));
+    assert_eq!(phone.number, "".into());
 }
 
 #[test]
@@ -271,7 +292,7 @@ fn what_is_not_kept_is_refused_as_the_json_spells_it() {
     let add = |change: fn(&mut AddHumanUserRequest)| {
         let mut request = AddHumanUserRequest::default();
         change(&mut request);
-        refused(add_human(request, &rules(), fresh))
+        refused(add_human(request, &mut refuse(), fresh))
     };
     use set_human_email::Verification as EmailArm;
     assert_eq!(
@@ -305,7 +326,7 @@ fn what_is_not_kept_is_refused_as_the_json_spells_it() {
                 email: Some(mail(Some(send()))),
                 ..AddHumanUserRequest::default()
             },
-            &rules(),
+            &mut refuse(),
             fresh
         )),
         "email.sendCode"
@@ -318,7 +339,7 @@ fn what_is_not_kept_is_refused_as_the_json_spells_it() {
             user_type: Some(create::UserType::Human(human)),
             ..CreateUserRequest::default()
         };
-        refused(create_user(request, &rules(), fresh))
+        refused(create_user(request, &mut refuse(), fresh))
     };
     use create::human::PasswordType;
     assert_eq!(
@@ -353,24 +374,30 @@ fn what_is_not_kept_is_refused_as_the_json_spells_it() {
         user_type: Some(create::UserType::Machine(create::Machine::default())),
         ..CreateUserRequest::default()
     };
-    assert_eq!(refused(create_user(machine, &rules(), fresh)), "machine");
+    assert_eq!(
+        refused(create_user(machine, &mut refuse(), fresh)),
+        "machine"
+    );
     let machine = UpdateUserRequest {
         user_id: "ann".into(),
         user_type: Some(update::UserType::Machine(update::Machine::default())),
         ..UpdateUserRequest::default()
     };
-    assert_eq!(refused(update_user(machine, &rules())), "machine");
+    assert_eq!(refused(update_user(machine, &mut refuse())), "machine");
     let password = UpdateHumanUserRequest {
         user_id: "ann".into(),
         password: Some(SetPassword::default()),
         ..UpdateHumanUserRequest::default()
     };
-    assert_eq!(refused(update_human(password, &rules())), "password");
+    assert_eq!(refused(update_human(password, &mut refuse())), "password");
     let password = update_of(update::Human {
         password: Some(SetPassword::default()),
         ..update::Human::default()
     });
-    assert_eq!(refused(update_user(password, &rules())), "human.password");
+    assert_eq!(
+        refused(update_user(password, &mut refuse())),
+        "human.password"
+    );
 }
 
 fn update_of(human: update::Human) -> UpdateUserRequest {
@@ -390,8 +417,11 @@ fn phone_update(phone: Option<SetHumanPhone>) -> UpdateUserRequest {
 
 #[test]
 fn an_update_keeps_sets_or_removes_the_number() {
-    let change = |phone| match update_user(phone_update(phone), &rules()).unwrap().action {
-        Action::Update { phone, .. } => phone,
+    let change = |phone| match update_user(phone_update(phone), &mut refuse())
+        .unwrap()
+        .action
+    {
+        Action::Change(Change::Update { phone, .. }) => phone,
         other => panic!("not an update: {other:?}"),
     };
     assert_eq!(change(None), PhoneChange::Keep);
@@ -399,7 +429,7 @@ fn an_update_keeps_sets_or_removes_the_number() {
     assert_eq!(
         change(Some(trusted_phone())),
         PhoneChange::Set(SetPhone {
-            number: number(),
+            number: NUMBER.into(),
             verification: Verification::Trusted
         })
     );
@@ -442,11 +472,11 @@ fn an_update_changes_only_what_it_names() {
         ..ProfileChange::default()
     };
     assert_eq!(
-        update_user(request, &rules()).unwrap().action,
-        Action::Update {
+        update_user(request, &mut refuse()).unwrap().action,
+        Action::Change(Change::Update {
             profile: Box::new(expected),
             phone: PhoneChange::Keep
-        }
+        })
     );
     let whole = UpdateHumanUserRequest {
         user_id: "ann".into(),
@@ -454,7 +484,9 @@ fn an_update_changes_only_what_it_names() {
         phone: Some(SetHumanPhone::default()),
         ..UpdateHumanUserRequest::default()
     };
-    let Action::Update { profile, phone } = update_human(whole, &rules()).unwrap().action else {
+    let Action::Change(Change::Update { profile, phone }) =
+        update_human(whole, &mut refuse()).unwrap().action
+    else {
         panic!("not an update");
     };
     assert_eq!(profile.given_name.as_deref(), Some("Ann"));
@@ -463,7 +495,7 @@ fn an_update_changes_only_what_it_names() {
     assert_eq!(
         phone,
         PhoneChange::Set(SetPhone {
-            number: Err(NumberError::Empty),
+            number: "".into(),
             verification: Verification::Code(Delivery::Send)
         })
     );
@@ -480,7 +512,7 @@ fn inner_fields_are_named_with_their_path() {
     });
     let caused = "embedded message failed validation | caused by:";
     assert_eq!(
-        said(update_user(long, &rules())),
+        said(update_user(long, &mut refuse())),
         format!(
             "invalid UpdateUserRequest.Human: {caused} invalid UpdateUserRequest_Human.Profile: {caused} \
              invalid UpdateUserRequest_Human_Profile.GivenName: value length must be between 1 and 200 \
@@ -506,7 +538,7 @@ fn inner_fields_are_named_with_their_path() {
         verification: Some(set_human_phone::Verification::IsVerified(false)),
     };
     assert_eq!(
-        said(set_human_phone(unverified, &rules())),
+        said(set_human_phone(unverified)),
         "invalid SetHumanPhone.IsVerified: value must equal true"
     );
     let bad = SetHumanEmail {
@@ -514,7 +546,7 @@ fn inner_fields_are_named_with_their_path() {
         verification: None,
     };
     assert_eq!(
-        said(address(bad, "email")),
+        said(address(bad, "email", &mut refuse())),
         "invalid SetHumanEmail.Email: value must be a valid email address"
     );
 }

@@ -31,7 +31,9 @@ fn a_call_that_sets_nothing_registers_nobody() {
         update(PhoneChange::Remove),
         resend(),
         guess("123456"),
-        Action::RemovePhone,
+        Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
         Action::Delete,
     ] {
         let refusal = world.refuses(&own("ann"), "ann", action);
@@ -84,7 +86,7 @@ fn a_service_registers_with_or_without_a_number() {
 fn a_registration_whose_number_is_none_registers_nobody() {
     let mut world = World::new();
     let phone = SetPhone {
-        number: Err(crate::number::NumberError::Length),
+        number: "+4179".into(),
         verification: SEND,
     };
     let refusal = world.refuses(&service(), "ann", register(Some(phone)));
@@ -123,11 +125,11 @@ fn the_organisation_is_the_callers_unless_the_caller_reaches_everywhere() {
     let refusal = world.refuses(&service(), "ann", into("other"));
     assert_eq!(refusal, Refusal::OrganizationDenied);
     let reply = world.does(&service(), "ann", into("acme"));
-    assert_eq!(reply.organization, "acme");
+    assert_eq!(reply.account.organization, "acme");
     let reply = world.does(&everywhere(), "bob", into("other"));
-    assert_eq!(reply.organization, "other");
+    assert_eq!(reply.account.organization, "other");
     let reply = world.does(&everywhere(), "eve", register(None));
-    assert_eq!(reply.organization, "acme");
+    assert_eq!(reply.account.organization, "acme");
 }
 
 #[test]
@@ -157,7 +159,7 @@ fn delete_takes_everything_and_is_told() {
     assert_eq!(kinds(&decision), [EventKind::Deleted]);
     let reply = decision.result.expect("must succeed");
     assert_eq!(
-        (reply.account.as_str(), reply.sequence),
+        (reply.account.id.as_str(), reply.account.sequence),
         ("ann", sequence + 1)
     );
     assert!(world.accounts.is_empty());
@@ -179,8 +181,18 @@ fn the_sequence_counts_events() {
         (service(), resend_returned()),
         (service(), set_by(TWO, Verification::Trusted)),
         (own("ann"), update_by(TWO, SEND)),
-        (own("ann"), Action::RemovePhone),
-        (own("ann"), Action::RemovePhone),
+        (
+            own("ann"),
+            Action::Change(Change::Remove {
+                which: Which::Primary,
+            }),
+        ),
+        (
+            own("ann"),
+            Action::Change(Change::Remove {
+                which: Which::Primary,
+            }),
+        ),
     ] {
         let decision = world.act(&caller, "ann", action);
         for event in &decision.events {
@@ -191,7 +203,7 @@ fn the_sequence_counts_events() {
         }
         assert_eq!(world.account("ann").sequence, sequence);
         if let Ok(reply) = decision.result {
-            assert_eq!(reply.sequence, sequence);
+            assert_eq!(reply.account.sequence, sequence);
         }
     }
     assert_eq!(sequence, 8);
@@ -204,7 +216,9 @@ fn ids_are_never_used_twice() {
     for action in [
         set_by(ONE, Verification::Trusted),
         set(TWO),
-        Action::RemovePhone,
+        Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
         set_by(TWO, RETURN),
         resend_returned(),
     ] {

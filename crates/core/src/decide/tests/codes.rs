@@ -127,7 +127,13 @@ fn an_expired_code_counts_no_failure() {
 fn without_a_challenge_there_is_nothing_to_verify() {
     let mut world = World::new().with_verified("ann", ONE);
     assert_eq!(world.fails("ann", "123456"), CodeFailure::Absent);
-    world.does(&own("ann"), "ann", Action::RemovePhone);
+    world.does(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
+    );
     assert_eq!(world.fails("ann", "123456"), CodeFailure::Absent);
 }
 

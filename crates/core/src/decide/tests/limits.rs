@@ -63,9 +63,9 @@ fn a_hundred_wrong_guesses_lock_until_an_operator_unlocks() {
     world.does(&service(), "ann", resend_returned());
     let code = world.code("ann");
     assert_eq!(world.fails("ann", &code), CodeFailure::Locked);
-    let refusal = world.refuses(&own("ann"), "ann", Action::Unlock);
+    let refusal = world.refuses(&own("ann"), "ann", Action::Change(Change::Unlock));
     assert_eq!(refusal, Refusal::PermissionDenied);
-    let decision = world.act(&service(), "ann", Action::Unlock);
+    let decision = world.act(&service(), "ann", Action::Change(Change::Unlock));
     assert_eq!(kinds(&decision), [EventKind::Unlocked]);
     world.does(&own("ann"), "ann", guess(&code));
 }
@@ -75,12 +75,12 @@ fn an_unlocked_account_waits_for_nothing() {
     let mut world = five_wrong();
     world.policy.limits.cool_down_seconds = vec![60];
     world.does(&own("ann"), "ann", resend());
-    world.does(&service(), "ann", Action::Unlock);
+    world.does(&service(), "ann", Action::Change(Change::Unlock));
     assert_eq!(world.account("ann").limits.numbers.len(), 0);
     world.does(&own("ann"), "ann", resend());
     let code = world.code("ann");
     world.does(&own("ann"), "ann", guess(&code));
-    let refusal = world.refuses(&service(), "new", Action::Unlock);
+    let refusal = world.refuses(&service(), "new", Action::Change(Change::Unlock));
     assert_eq!(refusal, Refusal::AccountNotFound);
 }
 
@@ -134,7 +134,13 @@ fn waits_survive_a_resend() {
 #[test]
 fn waits_survive_removal_of_the_number() {
     let mut world = five_wrong();
-    world.does(&own("ann"), "ann", Action::RemovePhone);
+    world.does(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
+    );
     world.does(&own("ann"), "ann", set(ONE));
     must_wait_a_second(world, "ann");
 }
@@ -196,7 +202,13 @@ fn pauses_between_messages_to_a_number_grow() {
 fn a_pause_is_one_account_s_own() {
     let mut world = World::new();
     world.does(&own("ann"), "ann", set(ONE));
-    world.does(&own("ann"), "ann", Action::RemovePhone);
+    world.does(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
+    );
     let paused = limited(Limit::CoolDown, 60);
     for action in [set(ONE), update_by(ONE, SEND)] {
         assert_eq!(world.refuses(&own("ann"), "ann", action.clone()), paused);
@@ -211,7 +223,13 @@ fn verify_then_remove_then_set_works_at_once() {
     world.does(&own("ann"), "ann", set(ONE));
     let code = world.code("ann");
     world.does(&own("ann"), "ann", guess(&code));
-    world.does(&own("ann"), "ann", Action::RemovePhone);
+    world.does(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
+    );
     world.does(&own("ann"), "ann", set(ONE));
     let refusal = world.refuses(&own("ann"), "ann", resend());
     assert_eq!(refusal, limited(Limit::CoolDown, 60));
@@ -289,9 +307,9 @@ fn what_is_kept_is_for_accounts_that_hold_the_number_verified() {
     }
     let refusal = world.refuses(&own("bob"), "bob", set(ONE));
     assert_eq!(refusal, limited(Limit::Others, 600));
-    let removal = Action::RequestRemoval {
+    let removal = Action::Change(Change::RequestRemoval {
         phone: world.primary("ann").id,
-    };
+    });
     world.does(&own("ann"), "ann", removal.clone());
     // All five are used now.
     let refusal = world.refuses(&own("ann"), "ann", removal);

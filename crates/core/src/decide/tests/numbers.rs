@@ -24,29 +24,32 @@ fn add(number: &str) -> Action {
 }
 
 fn add_by(number: &str, verification: impl Into<Option<Verification>>) -> Action {
-    Action::AddPhone {
-        number: Ok(Number::from_stored(number)),
+    Action::Change(Change::Add {
+        number: number.into(),
         verification: verification.into(),
-    }
+    })
 }
 
 fn preverify(number: &str) -> Action {
-    let number = Ok(Number::from_stored(number));
-    Action::PreverifyPhone { number }
+    let number = number.into();
+    Action::Change(Change::Preverify { number })
 }
 
 fn change(number: &str) -> Action {
-    let number = Ok(Number::from_stored(number));
-    Action::ChangePhone { number }
+    let number = number.into();
+    Action::Change(Change::Replace { number })
 }
 
 fn confirm(which: Which, code: &str) -> Action {
     let code = code.into();
-    Action::ConfirmPhone { which, code }
+    Action::Change(Change::Verify {
+        which,
+        guess: Guess(code),
+    })
 }
 
 fn of(number: &str) -> Which {
-    Which::Number(Ok(Number::from_stored(number)))
+    Which::Number(number.into())
 }
 
 /// Number `n` of many.
@@ -72,17 +75,17 @@ impl World {
         self.primary(user).number.as_str() == number
     }
 
-    /// The question about a number that an answer verifies, or removes.
-    fn question(&self, user: &str, number: &str, purpose: Purpose) -> &Challenge {
+    /// The challenge about a number that an answer verifies, or removes.
+    fn challenge_about(&self, user: &str, number: &str, purpose: Purpose) -> &Challenge {
         let phone = self.held(user, number).id;
-        let mut questions = self.account(user).challenges.iter();
-        questions
-            .find(|question| question.phone == phone && question.purpose == purpose)
+        let mut challenges = self.account(user).challenges.iter();
+        challenges
+            .find(|challenge| challenge.phone == phone && challenge.purpose == purpose)
             .expect("must be asked")
     }
 
     fn code_for(&self, user: &str, number: &str, purpose: Purpose) -> String {
-        let code = self.question(user, number, purpose).code(&self.keys);
+        let code = self.challenge_about(user, number, purpose).code(&self.keys);
         code.expect("its key must be there").reveal().to_owned()
     }
 
@@ -253,15 +256,24 @@ fn a_pending_number_that_is_added_is_the_accounts() {
     for ask in [preverify(TWO), change(TWO)] {
         let mut world = world.clone();
         world.does(&own("ann"), "ann", ask);
-        let question = world.question("ann", TWO, Purpose::Verify).clone();
+        let challenge = world.challenge_about("ann", TWO, Purpose::Verify).clone();
         let decision = world.act(&own("ann"), "ann", add_by(TWO, None));
         assert_eq!(kinds(&decision), [EventKind::PhoneAdded]);
         assert_eq!(world.state("ann", TWO), Some(PhoneState::Unverified));
-        assert_eq!(*world.question("ann", TWO, Purpose::Verify), question);
+        assert_eq!(
+            *world.challenge_about("ann", TWO, Purpose::Verify),
+            challenge
+        );
         world.proves("ann", TWO);
         assert!(world.primary_is("ann", ONE));
     }
-    world.does(&service(), "ann", Action::RemovePhone);
+    world.does(
+        &service(),
+        "ann",
+        Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
+    );
     world.does(&own("ann"), "ann", preverify(TWO));
     world.does(&own("ann"), "ann", add(TWO));
     assert!(world.primary_is("ann", TWO));
@@ -342,7 +354,13 @@ fn a_number_asked_beforehand_becomes_primary_where_there_is_none() {
         ]
     );
     assert_eq!(world.account("ann").primary, None);
-    let refusal = world.refuses(&own("ann"), "ann", Action::RemovePhone);
+    let refusal = world.refuses(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
+    );
     assert_eq!(refusal, Refusal::PhoneNotFound);
     world.proves("ann", ONE);
     assert!(world.primary_is("ann", ONE));
@@ -374,11 +392,17 @@ fn a_verified_number_is_not_asked_beforehand() {
 fn a_pending_number_that_was_never_proven_is_forgotten() {
     let mut world = World::unlimited().with_fillers("ann", 4);
     world.does(&own("ann"), "ann", preverify(ONE));
-    let end = world.question("ann", ONE, Purpose::Verify).expires_at;
+    let end = world
+        .challenge_about("ann", ONE, Purpose::Verify)
+        .expires_at;
     // Asking to remove it does not keep it.
     world.pass(300);
     let phone = world.held("ann", ONE).id;
-    world.does(&own("ann"), "ann", Action::RequestRemoval { phone });
+    world.does(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::RequestRemoval { phone }),
+    );
     world.now = end - MICROSECOND;
     let refusal = world.refuses(&own("ann"), "ann", add(TWO));
     assert_eq!(refusal, Refusal::TooManyNumbers);
@@ -386,7 +410,7 @@ fn a_pending_number_that_was_never_proven_is_forgotten() {
     world.does(&own("ann"), "ann", add(TWO));
     assert_eq!(world.find_held("ann", ONE), None);
     let challenges = &world.account("ann").challenges;
-    assert!(challenges.iter().all(|question| question.phone != phone));
+    assert!(challenges.iter().all(|challenge| challenge.phone != phone));
     assert_eq!(world.account("ann").phones.len(), 5);
 }
 
@@ -419,12 +443,20 @@ fn only_a_proven_number_is_made_primary() {
     for number in [TWO, THREE] {
         let phone = world.held("ann", number).id;
         for caller in [own("ann"), service()] {
-            let refusal = world.refuses(&caller, "ann", Action::MakePrimary { phone });
+            let refusal = world.refuses(
+                &caller,
+                "ann",
+                Action::Change(Change::MakePrimary { phone }),
+            );
             assert_eq!(refusal, Refusal::PhoneUnverified);
         }
     }
     let phone = world.name_of_nothing();
-    let refusal = world.refuses(&own("ann"), "ann", Action::MakePrimary { phone });
+    let refusal = world.refuses(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::MakePrimary { phone }),
+    );
     assert_eq!(refusal, Refusal::PhoneNotFound);
 }
 
@@ -433,13 +465,21 @@ fn another_number_is_made_primary_once() {
     let mut world = World::unlimited().with_verified("ann", ONE);
     world.does(&service(), "ann", add_by(TWO, Verification::Trusted));
     let phone = world.held("ann", TWO).id;
-    let decision = world.act(&own("ann"), "ann", Action::MakePrimary { phone });
+    let decision = world.act(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::MakePrimary { phone }),
+    );
     assert_eq!(kinds(&decision), [EventKind::PrimaryChanged]);
     assert_eq!(decision.messages, []);
     assert!(world.primary_is("ann", TWO));
     assert!(world.held("ann", ONE).verified());
     let before = world.account("ann").clone();
-    let decision = world.act(&own("ann"), "ann", Action::MakePrimary { phone });
+    let decision = world.act(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::MakePrimary { phone }),
+    );
     assert_eq!(decision.result.map(|reply| reply.phone), Ok(Some(phone)));
     assert_eq!(decision.events, []);
     assert_eq!(*world.account("ann"), before);

@@ -14,7 +14,9 @@ fn changes(world: &World) -> Vec<Action> {
         resend(),
         resend_returned(),
         guess(&world.code("ann")),
-        Action::RemovePhone,
+        Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
         Action::Delete,
     ]
 }
@@ -51,7 +53,7 @@ fn in_the_same_organisation_only_who_may_know_of_an_account_is_denied() {
 fn an_account_of_another_organisation_is_refused_like_an_unknown_one() {
     let mut world = World::new().with_code("ann", ONE);
     for action in changes(&world) {
-        for caller in [own("bob"), own("ann"), service()] {
+        for caller in [own("bob"), service()] {
             let caller = elsewhere(caller);
             let refusal = world.refuses(&caller, "ann", action.clone());
             assert_eq!(refusal, Refusal::AccountNotFound, "{action:?}");
@@ -110,12 +112,14 @@ fn a_first_token_brings_no_more_rights_than_any_other() {
 #[test]
 fn self_service_vouches_for_no_address() {
     let mut world = World::new().with_code("ann", ONE);
-    let email_of = |address: &str, verified| Action::Update {
-        profile: Box::new(ProfileChange {
-            email: Some((address.into(), verified)),
-            ..ProfileChange::default()
-        }),
-        phone: PhoneChange::Keep,
+    let email_of = |address: &str, verified| {
+        Action::Change(Change::Update {
+            profile: Box::new(ProfileChange {
+                email: Some((address.into(), verified)),
+                ..ProfileChange::default()
+            }),
+            phone: PhoneChange::Keep,
+        })
     };
     let email = |verified| email_of("ann@example.org", verified);
     let refusal = world.refuses(&own("ann"), "ann", email(true));
@@ -163,4 +167,102 @@ fn to_delete_needs_its_own_right() {
     let refusal = world.refuses(&deleter, "ann", set(TWO));
     assert_eq!(refusal, Refusal::PermissionDenied);
     world.does(&deleter, "ann", Action::Delete);
+}
+
+/// The table, in the words of the surface: who may, of those who act in the account's organisation.
+#[test]
+fn the_table_of_rights_is_this_one() {
+    use crate::rights::{Call, Own, Right};
+    let (read, write, delete) = (Right::Read, Right::Write, Right::Delete);
+    let table = [
+        (Call::Read, read, true),
+        (Call::Register, write, false),
+        (Call::ChangeProfile, write, true),
+        (Call::VouchForEmail, write, false),
+        (Call::SendCode, write, true),
+        (Call::ReturnCode, write, false),
+        (Call::VouchForNumber, write, false),
+        (Call::SubmitCode, write, true),
+        (Call::MakePrimary, write, true),
+        (Call::Remove, write, true),
+        (Call::RemoveAny, write, false),
+        (Call::Unlock, write, false),
+        (Call::Delete, delete, false),
+    ];
+    assert_eq!(table.map(|(call, ..)| call), Call::ALL);
+    for (call, right, own) in table {
+        let rule = call.rule();
+        assert_eq!(
+            (rule.right, rule.own == Own::Allowed),
+            (right, own),
+            "{call:?}"
+        );
+    }
+}
+
+/// Each cell of (call × caller × organisation).
+#[test]
+fn every_cell_of_the_table_is_decided_as_it_says() {
+    use crate::rights::{Call, Capacity, Own, Right};
+    let only = |right: Right| Rights::from_iter([right]);
+    let rights = [Right::Read, Right::Write, Right::Delete];
+    for call in Call::ALL {
+        let rule = call.rule();
+        let cell = |caller: Caller, organization| caller.capacity("ann", organization, call);
+        let denied_or_unseen = |right| match right {
+            Right::Read | Right::Write => Err(Refusal::PermissionDenied),
+            Right::Delete => Err(Refusal::AccountNotFound),
+        };
+        let own_cell = match rule.own {
+            Own::Allowed => Ok(Capacity::Own),
+            Own::Denied => Err(Refusal::PermissionDenied),
+        };
+        assert_eq!(cell(own("ann"), "acme"), own_cell, "{call:?} by the user");
+        for right in rights {
+            let holds = right == rule.right;
+            // Over the own account, over one of the organisation, over one of another organisation.
+            let expected = if holds {
+                Ok(Capacity::Service)
+            } else {
+                own_cell.clone()
+            };
+            let caller = own("ann").with_rights(only(right));
+            assert_eq!(
+                cell(caller, "acme"),
+                expected,
+                "{call:?} by the user with {right:?}"
+            );
+            let expected = if holds {
+                Ok(Capacity::Service)
+            } else {
+                denied_or_unseen(right)
+            };
+            let caller = own("bob").with_rights(only(right));
+            assert_eq!(
+                cell(caller.clone(), "acme"),
+                expected,
+                "{call:?} with {right:?}"
+            );
+            let unseen = Err(Refusal::AccountNotFound);
+            assert_eq!(
+                cell(elsewhere(caller.clone()), "acme"),
+                unseen,
+                "{call:?} elsewhere"
+            );
+            let caller = Caller {
+                everywhere: only(right),
+                local: [].into(),
+                ..elsewhere(caller)
+            };
+            assert_eq!(
+                cell(caller, "acme"),
+                expected,
+                "{call:?} everywhere with {right:?}"
+            );
+        }
+        for caller in [own("bob"), elsewhere(own("bob")), elsewhere(own("ann"))] {
+            let unseen = Err(Refusal::AccountNotFound);
+            assert_eq!(cell(caller, "acme"), unseen, "{call:?} by a stranger");
+        }
+    }
 }

@@ -25,7 +25,12 @@ fn no_decision_shows_code_or_number() {
         (own("ann"), guess(&wrong)),
         (own("ann"), guess(&code)),
         (own("ann"), set(TWO)),
-        (own("ann"), Action::RemovePhone),
+        (
+            own("ann"),
+            Action::Change(Change::Remove {
+                which: Which::Primary,
+            }),
+        ),
     ] {
         decisions.push(world.act(&caller, "ann", action));
     }

@@ -14,9 +14,9 @@ fn ann(world: &World, age: u64, scopes: &[&str]) -> Caller {
 }
 
 fn remove_number() -> Action {
-    Action::RemoveNumber {
-        number: Ok(Number::from_stored(ONE)),
-    }
+    Action::Change(Change::Remove {
+        which: Which::Number(ONE.into()),
+    })
 }
 
 /// What users do with a number that they have.
@@ -27,10 +27,12 @@ fn changes(world: &World) -> Vec<Action> {
         update(PhoneChange::Keep),
         update_by(TWO, SEND),
         update(PhoneChange::Remove),
-        Action::RemovePhone,
+        Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
         remove_number(),
-        Action::RequestRemoval { phone },
-        Action::MakePrimary { phone },
+        Action::Change(Change::RequestRemoval { phone }),
+        Action::Change(Change::MakePrimary { phone }),
     ]
 }
 
@@ -75,7 +77,9 @@ fn the_scope_is_asked_for() {
 fn a_removal_is_confirmed_where_that_is_asked_for() {
     let world = with_ann(|world| world.policy.self_service.removal = Removal::Confirmed);
     for action in [
-        Action::RemovePhone,
+        Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
         remove_number(),
         update(PhoneChange::Remove),
     ] {
@@ -84,14 +88,18 @@ fn a_removal_is_confirmed_where_that_is_asked_for() {
     }
     let mut world = world;
     let phone = world.primary("ann").id;
-    let asked = world.does(&own("ann"), "ann", Action::RequestRemoval { phone });
+    let asked = world.does(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::RequestRemoval { phone }),
+    );
     let challenge: Id = asked.challenge.expect("a challenge");
     let code = world.code("ann");
-    let confirm = Action::ConfirmRemoval {
+    let confirm = Action::Change(Change::ConfirmRemoval {
         phone,
         challenge,
-        code,
-    };
+        guess: Guess(code),
+    });
     world.does(&own("ann"), "ann", confirm);
     assert_eq!(world.account("ann").primary, None);
 }

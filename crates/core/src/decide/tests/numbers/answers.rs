@@ -16,7 +16,7 @@ fn a_code_is_submitted_by_question_by_number_or_for_the_latest() {
     for number in [ONE, TWO, THREE] {
         let world = asked();
         let code = world.code_for("ann", number, Purpose::Verify);
-        let challenge = world.question("ann", number, Purpose::Verify).id;
+        let challenge = world.challenge_about("ann", number, Purpose::Verify).id;
         let latest = (number == THREE).then_some(Which::Latest);
         let ways = [Which::Challenge(challenge), of(number)];
         for which in ways.into_iter().chain(latest) {
@@ -31,7 +31,7 @@ fn a_code_is_submitted_by_question_by_number_or_for_the_latest() {
             let again = confirm(which.clone(), &code);
             let expected = match which {
                 Which::Latest => CodeFailure::Wrong,
-                Which::Challenge(_) | Which::Number(_) => CodeFailure::Absent,
+                _ => CodeFailure::Absent,
             };
             assert_eq!(world.misses("ann", again), expected);
         }
@@ -42,7 +42,13 @@ fn a_code_is_submitted_by_question_by_number_or_for_the_latest() {
 fn the_latest_is_the_one_that_was_asked_last_also_again() {
     let mut world = asked();
     for (action, number) in [
-        (Action::ResendChange, ONE),
+        (
+            Action::Change(Change::Resend {
+                which: Which::Next,
+                delivery: Delivery::Send,
+            }),
+            ONE,
+        ),
         (preverify(TWO), TWO),
         (add(ONE), ONE),
         (add(THREE), THREE),
@@ -59,7 +65,11 @@ fn the_latest_is_the_one_that_was_asked_last_also_again() {
 fn the_latest_is_no_question_about_removal() {
     let mut world = asked();
     let phone = world.held("ann", ONE).id;
-    world.does(&own("ann"), "ann", Action::RequestRemoval { phone });
+    world.does(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::RequestRemoval { phone }),
+    );
     let code = world.code_for("ann", THREE, Purpose::Verify);
     world.does(&own("ann"), "ann", confirm(Which::Latest, &code));
     assert!(world.held("ann", THREE).verified());
@@ -76,7 +86,7 @@ fn where_nothing_was_asked_no_code_is_right() {
         assert_eq!(kinds(&decision), [EventKind::VerificationFailed(absent)]);
         world.pass(60);
     }
-    let unreadable = Which::Number(Err(NumberError::Length));
+    let unreadable = Which::Number("+4179".into());
     let refusal = world.refuses(&own("ann"), "ann", confirm(unreadable, "123456"));
     assert_eq!(refusal, Refusal::NumberInvalid(NumberError::Length));
 }
@@ -95,12 +105,16 @@ fn a_number_that_was_added_for_later_has_no_code() {
 fn the_right_code_of_another_question_is_wrong() {
     let mut world = asked();
     let code = world.code_for("ann", TWO, Purpose::Verify);
-    let one = world.question("ann", ONE, Purpose::Verify).id;
+    let one = world.challenge_about("ann", ONE, Purpose::Verify).id;
     for which in [Which::Challenge(one), of(ONE), of(THREE), Which::Latest] {
         let failure = world.misses("ann", confirm(which, &code));
         assert_eq!(failure, CodeFailure::Wrong);
     }
-    let guesses = |number| world.question("ann", number, Purpose::Verify).guesses_left;
+    let guesses = |number| {
+        world
+            .challenge_about("ann", number, Purpose::Verify)
+            .guesses_left
+    };
     assert_eq!((guesses(ONE), guesses(TWO), guesses(THREE)), (3, 5, 3));
 }
 
@@ -139,11 +153,25 @@ fn two_accounts_that_wait_for_one_number_never_change_each_other() {
     }
     let before = world.account("bob").clone();
     let phone = world.held("bob", THREE).id;
-    let refusal = world.refuses(&own("ann"), "ann", Action::RequestRemoval { phone });
+    let refusal = world.refuses(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::RequestRemoval { phone }),
+    );
     assert_eq!(refusal, Refusal::PhoneNotFound);
-    let refusal = world.refuses(&own("ann"), "ann", Action::MakePrimary { phone });
+    let refusal = world.refuses(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::MakePrimary { phone }),
+    );
     assert_eq!(refusal, Refusal::PhoneNotFound);
-    let refusal = world.refuses(&service(), "ann", Action::DropPhone { phone });
+    let refusal = world.refuses(
+        &service(),
+        "ann",
+        Action::Change(Change::Remove {
+            which: Which::Phone(phone),
+        }),
+    );
     assert_eq!(refusal, Refusal::PhoneNotFound);
     world.proves("ann", THREE);
     assert!(world.primary_is("ann", THREE));
@@ -154,7 +182,7 @@ fn two_accounts_that_wait_for_one_number_never_change_each_other() {
 #[test]
 fn wrong_guesses_count_for_the_question_and_the_number_whichever_way() {
     let mut world = asked();
-    let challenge = world.question("ann", TWO, Purpose::Verify).id;
+    let challenge = world.challenge_about("ann", TWO, Purpose::Verify).id;
     let mut code = world.code_for("ann", TWO, Purpose::Verify);
     world.does(&own("ann"), "ann", preverify(TWO));
     let right = code.clone();
@@ -167,8 +195,8 @@ fn wrong_guesses_count_for_the_question_and_the_number_whichever_way() {
         assert_eq!(refusal, Refusal::CodeRefused(CodeFailure::Shape));
         let failure = world.misses("ann", confirm(which, &code));
         assert_eq!(failure, CodeFailure::Wrong);
-        let question = world.question("ann", TWO, Purpose::Verify);
-        assert_eq!(u32::from(question.guesses_left), 5 - count);
+        let challenge = world.challenge_about("ann", TWO, Purpose::Verify);
+        assert_eq!(u32::from(challenge.guesses_left), 5 - count);
         assert_eq!(world.failures("ann", TWO).count, count);
     }
     let failure = world.misses("ann", confirm(of(TWO), &right));
@@ -183,13 +211,13 @@ fn wrong_guesses_count_for_the_question_and_the_number_whichever_way() {
 fn a_code_is_dead_from_its_end_on_whichever_way() {
     let mut world = asked();
     let code = world.code_for("ann", THREE, Purpose::Verify);
-    let question = world.question("ann", THREE, Purpose::Verify).clone();
-    world.now = question.expires_at;
-    for which in [Which::Challenge(question.id), of(THREE), Which::Latest] {
+    let challenge = world.challenge_about("ann", THREE, Purpose::Verify).clone();
+    world.now = challenge.expires_at;
+    for which in [Which::Challenge(challenge.id), of(THREE), Which::Latest] {
         let failure = world.misses("ann", confirm(which, &code));
         assert_eq!(failure, CodeFailure::Expired);
     }
-    world.now = question.expires_at - MICROSECOND;
+    world.now = challenge.expires_at - MICROSECOND;
     world.does(&own("ann"), "ann", confirm(of(THREE), &code));
 }
 
@@ -198,7 +226,7 @@ fn a_proven_number_has_its_pause_behind_it() {
     let mut world = World::new();
     world.does(&own("ann"), "ann", preverify(ONE));
     let phone = world.held("ann", ONE).id;
-    let removal = Action::RequestRemoval { phone };
+    let removal = Action::Change(Change::RequestRemoval { phone });
     let refusal = world.refuses(&own("ann"), "ann", removal.clone());
     assert_eq!(refusal, limited(Limit::CoolDown, 60));
     world.proves("ann", ONE);

@@ -116,7 +116,13 @@ fn another_proven_number_takes_over_at_once() {
     let mut unproven = World::new().with_code("ann", ONE);
     unproven.does(&service(), "ann", add_by(TWO, Verification::Trusted));
     let mut none = proven.clone();
-    none.does(&service(), "ann", Action::RemovePhone);
+    none.does(
+        &service(),
+        "ann",
+        Action::Change(Change::Remove {
+            which: Which::Primary,
+        }),
+    );
     for (mut world, notices) in [(proven, 1), (unproven, 0), (none, 0)] {
         let next = world.held("ann", TWO).clone();
         let decision = world.act(&own("ann"), "ann", change(TWO));
@@ -185,29 +191,49 @@ fn the_next_number_is_forgotten_with_the_one_that_it_was_to_replace() {
     world.does(&service(), "ann", add_by(THREE, Verification::Trusted));
     let (one, three) = (world.held("ann", ONE).id, world.held("ann", THREE).id);
     let mut asked = world.clone();
-    let removal = asked.does(&own("ann"), "ann", Action::RequestRemoval { phone: one });
+    let removal = asked.does(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::RequestRemoval { phone: one }),
+    );
     assert_eq!(asked.state("ann", TWO), Some(REPLACES));
-    let confirmed = Action::ConfirmRemoval {
+    let confirmed = Action::Change(Change::ConfirmRemoval {
         phone: one,
         challenge: removal.challenge.expect("must be asked"),
-        code: asked.code_for("ann", ONE, Purpose::Remove),
-    };
+        guess: Guess(asked.code_for("ann", ONE, Purpose::Remove)),
+    });
     for (world, caller, action) in [
         (&world, own("ann"), set("+41791234560")),
         (&world, own("ann"), set(TWO)),
         (&world, service(), update_by("+41791234560", RETURN)),
-        (&world, own("ann"), Action::RemovePhone),
+        (
+            &world,
+            own("ann"),
+            Action::Change(Change::Remove {
+                which: Which::Primary,
+            }),
+        ),
         (&world, own("ann"), update(PhoneChange::Remove)),
-        (&world, service(), Action::DropPhone { phone: one }),
+        (
+            &world,
+            service(),
+            Action::Change(Change::Remove {
+                which: Which::Phone(one),
+            }),
+        ),
         (&asked, own("ann"), confirmed),
-        (&world, own("ann"), Action::MakePrimary { phone: three }),
+        (
+            &world,
+            own("ann"),
+            Action::Change(Change::MakePrimary { phone: three }),
+        ),
         (&world, own("ann"), change(THREE)),
         (&world, own("ann"), change(ONE)),
     ] {
         let mut world = world.clone();
         let old = world.held("ann", TWO).id;
         let code = world.code_for("ann", TWO, Purpose::Verify);
-        let challenge = world.question("ann", TWO, Purpose::Verify).id;
+        let challenge = world.challenge_about("ann", TWO, Purpose::Verify).id;
         world.does(&caller, "ann", action.clone());
         assert_eq!(world.account("ann").phone(old), None, "{action:?}");
         let late = confirm(Which::Challenge(challenge), &code);
@@ -222,8 +248,16 @@ fn the_next_number_stays_when_something_else_happens() {
     let three = world.held("ann", THREE).id;
     let one = world.held("ann", ONE).id;
     for (caller, action) in [
-        (own("ann"), Action::MakePrimary { phone: one }),
-        (service(), Action::DropPhone { phone: three }),
+        (
+            own("ann"),
+            Action::Change(Change::MakePrimary { phone: one }),
+        ),
+        (
+            service(),
+            Action::Change(Change::Remove {
+                which: Which::Phone(three),
+            }),
+        ),
         (own("ann"), preverify(THREE)),
         (own("ann"), add(&filler(0))),
         (own("ann"), update_by(ONE, SEND)),
@@ -253,7 +287,14 @@ fn a_changed_number_is_not_what_the_phone_means_before_it_is_proven() {
 fn the_code_of_a_change_is_repeated_to_the_new_number() {
     let mut world = World::announced();
     let first = world.challenge("ann").clone();
-    let decision = world.act(&own("ann"), "ann", Action::ResendChange);
+    let decision = world.act(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::Resend {
+            which: Which::Next,
+            delivery: Delivery::Send,
+        }),
+    );
     assert_eq!(kinds(&decision), [EventKind::CodeSent]);
     let [message] = decision.messages.as_slice() else {
         panic!("must be one message: {:?}", decision.messages)
@@ -263,7 +304,14 @@ fn the_code_of_a_change_is_repeated_to_the_new_number() {
     assert_eq!(reply.challenge, Some(first.id));
     assert_eq!(*world.challenge("ann"), first);
     world.pass(600);
-    world.does(&own("ann"), "ann", Action::ResendChange);
+    world.does(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::Resend {
+            which: Which::Next,
+            delivery: Delivery::Send,
+        }),
+    );
     assert_ne!(world.challenge("ann").id, first.id);
     world.proves("ann", TWO);
 }
@@ -274,13 +322,27 @@ fn without_a_change_the_code_of_the_primary_number_is_sent() {
     world.does(&own("ann"), "ann", add_by(ONE, None));
     world.does(&own("ann"), "ann", preverify(TWO));
     for _ in 0..2 {
-        let decision = world.act(&own("ann"), "ann", Action::ResendChange);
+        let decision = world.act(
+            &own("ann"),
+            "ann",
+            Action::Change(Change::Resend {
+                which: Which::Next,
+                delivery: Delivery::Send,
+            }),
+        );
         assert_eq!(decision.messages[0].number.as_str(), ONE);
         assert_eq!(kinds(&decision), [EventKind::CodeSent]);
     }
     assert_eq!(world.account("ann").challenges.len(), 2);
     world.proves("ann", ONE);
-    let refusal = world.refuses(&own("ann"), "ann", Action::ResendChange);
+    let refusal = world.refuses(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::Resend {
+            which: Which::Next,
+            delivery: Delivery::Send,
+        }),
+    );
     assert_eq!(refusal, Refusal::CodeAbsent);
 }
 
@@ -288,9 +350,23 @@ fn without_a_change_the_code_of_the_primary_number_is_sent() {
 fn without_a_number_there_is_no_code_to_repeat() {
     let mut world = World::new();
     world.does(&service(), "ann", register(None));
-    let refusal = world.refuses(&own("ann"), "ann", Action::ResendChange);
+    let refusal = world.refuses(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::Resend {
+            which: Which::Next,
+            delivery: Delivery::Send,
+        }),
+    );
     assert_eq!(refusal, Refusal::CodeAbsent);
     world.does(&own("ann"), "ann", preverify(ONE));
-    let refusal = world.refuses(&own("ann"), "ann", Action::ResendChange);
+    let refusal = world.refuses(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::Resend {
+            which: Which::Next,
+            delivery: Delivery::Send,
+        }),
+    );
     assert_eq!(refusal, Refusal::CodeAbsent);
 }

@@ -12,17 +12,21 @@ fn two() -> World {
 impl World {
     fn asks_removal(&mut self, user: &str, number: &str) -> Reply {
         let phone = self.held(user, number).id;
-        self.does(&own(user), user, Action::RequestRemoval { phone })
+        self.does(
+            &own(user),
+            user,
+            Action::Change(Change::RequestRemoval { phone }),
+        )
     }
 
-    /// The right answer to the question whether a number shall go.
+    /// The right answer to the challenge whether a number shall go.
     fn removal(&self, user: &str, number: &str) -> Action {
-        let question = self.question(user, number, Purpose::Remove);
-        Action::ConfirmRemoval {
-            phone: question.phone,
-            challenge: question.id,
-            code: self.code_for(user, number, Purpose::Remove),
-        }
+        let challenge = self.challenge_about(user, number, Purpose::Remove);
+        Action::Change(Change::ConfirmRemoval {
+            phone: challenge.phone,
+            challenge: challenge.id,
+            guess: Guess(self.code_for(user, number, Purpose::Remove)),
+        })
     }
 }
 
@@ -31,24 +35,29 @@ fn a_removal_asks_the_number_itself_and_removes_nothing() {
     let mut world = two();
     let before = world.account("ann").clone();
     let phone = world.held("ann", TWO).id;
-    let decision = world.act(&own("ann"), "ann", Action::RequestRemoval { phone });
+    let decision = world.act(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::RequestRemoval { phone }),
+    );
     assert_eq!(kinds(&decision), [EventKind::CodeSent]);
-    let question = world.challenge("ann");
-    assert_eq!(question.purpose, Purpose::Remove);
+    let challenge = world.challenge("ann");
+    assert_eq!(challenge.purpose, Purpose::Remove);
     let [message] = decision.messages.as_slice() else {
         panic!("must be one message: {:?}", decision.messages)
     };
-    let challenge = question.id;
+    let expires_at = challenge.expires_at;
+    let challenge = challenge.id;
     assert_eq!(message.kind, MessageKind::RemovalCode { challenge });
     assert_eq!(message.number.as_str(), TWO);
-    assert_eq!(message.expires_at, question.expires_at);
+    assert_eq!(message.expires_at, expires_at);
     let reply = decision.result.expect("must succeed");
     assert_eq!(
         (reply.phone, reply.challenge, reply.code),
         (Some(phone), Some(challenge), None)
     );
     assert_eq!(world.account("ann").phones, before.phones);
-    // Asked again, it is the same question.
+    // Asked again, it is the same challenge.
     let again = world.asks_removal("ann", TWO);
     assert_eq!(again.challenge, Some(challenge));
 }
@@ -102,7 +111,7 @@ fn the_answer_to_another_question_removes_nothing() {
     let asked = world.asks_removal("ann", TWO).challenge;
     let other = world.asks_removal("ann", THREE).challenge;
     let (asked, other) = asked.zip(other).expect("must be asked");
-    let verifies = world.question("ann", THREE, Purpose::Verify).id;
+    let verifies = world.challenge_about("ann", THREE, Purpose::Verify).id;
     let code = world.code_for("ann", TWO, Purpose::Remove);
     let nothing = world.name_of_nothing();
     for (phone, challenge) in [
@@ -117,18 +126,18 @@ fn the_answer_to_another_question_removes_nothing() {
             true => world.code_for("ann", THREE, Purpose::Verify),
             false => code.clone(),
         };
-        let action = Action::ConfirmRemoval {
+        let action = Action::Change(Change::ConfirmRemoval {
             phone,
             challenge,
-            code,
-        };
+            guess: Guess(code),
+        });
         assert_eq!(world.misses("ann", action), CodeFailure::Absent);
     }
-    let unknown = Action::ConfirmRemoval {
+    let unknown = Action::Change(Change::ConfirmRemoval {
         phone: nothing,
         challenge: asked,
-        code,
-    };
+        guess: Guess(code),
+    });
     let refusal = world.refuses(&own("ann"), "ann", unknown);
     assert_eq!(refusal, Refusal::PhoneNotFound);
     // None of these was a guess.
@@ -155,15 +164,17 @@ fn the_codes_of_verification_and_removal_do_not_stand_in_for_each_other() {
     world.does(&own("ann"), "ann", add(ONE));
     world.asks_removal("ann", ONE);
     let phone = world.held("ann", ONE).id;
-    let verify = world.question("ann", ONE, Purpose::Verify).clone();
-    let remove = world.question("ann", ONE, Purpose::Remove).clone();
+    let verify = world.challenge_about("ann", ONE, Purpose::Verify).clone();
+    let remove = world.challenge_about("ann", ONE, Purpose::Remove).clone();
     let verifies = world.code_for("ann", ONE, Purpose::Verify);
     let removes = world.code_for("ann", ONE, Purpose::Remove);
     assert_ne!(verifies, removes, "the example needs two codes");
-    let by_removal = |challenge, code: &str| Action::ConfirmRemoval {
-        phone,
-        challenge,
-        code: code.into(),
+    let by_removal = |challenge, code: &str| {
+        Action::Change(Change::ConfirmRemoval {
+            phone,
+            challenge,
+            guess: Guess(code.into()),
+        })
     };
     for (action, failure) in [
         (by_removal(remove.id, &verifies), CodeFailure::Wrong),
@@ -189,7 +200,7 @@ fn the_codes_of_verification_and_removal_do_not_stand_in_for_each_other() {
         // The account's own pause would stand in the way of the next one.
         world.pass(20);
     }
-    // Verification answers one question and leaves the other.
+    // Verification answers one challenge and leaves the other.
     world.proves("ann", ONE);
     assert_eq!(world.challenge("ann").id, remove.id);
     let removal = world.removal("ann", ONE);
@@ -202,16 +213,18 @@ fn wrong_guesses_of_a_removal_count_like_others() {
     let mut world = two();
     world.asks_removal("ann", TWO);
     let (removal, wrong) = (world.removal("ann", TWO), world.wrong("ann"));
-    let Action::ConfirmRemoval {
+    let Action::Change(Change::ConfirmRemoval {
         phone, challenge, ..
-    } = removal
+    }) = removal
     else {
         panic!("is a removal")
     };
-    let with = |code: &str| Action::ConfirmRemoval {
-        phone,
-        challenge,
-        code: code.into(),
+    let with = |code: &str| {
+        Action::Change(Change::ConfirmRemoval {
+            phone,
+            challenge,
+            guess: Guess(code.into()),
+        })
     };
     for count in 1..=5 {
         let refusal = world.refuses(&own("ann"), "ann", with("12345"));
@@ -222,7 +235,11 @@ fn wrong_guesses_of_a_removal_count_like_others() {
     }
     world.pass(60);
     assert_eq!(world.misses("ann", removal), CodeFailure::Spent);
-    let refusal = world.refuses(&own("ann"), "ann", Action::RequestRemoval { phone });
+    let refusal = world.refuses(
+        &own("ann"),
+        "ann",
+        Action::Change(Change::RequestRemoval { phone }),
+    );
     assert_eq!(refusal, limited(Limit::Guesses, 540));
     world.pass(540);
     world.asks_removal("ann", TWO);
@@ -242,17 +259,19 @@ fn another_accounts_removal_is_none_of_mine() {
     let removal = world.removal("bob", ONE);
     let refusal = world.refuses(&own("ann"), "ann", removal.clone());
     assert_eq!(refusal, Refusal::PhoneNotFound);
-    let Action::ConfirmRemoval {
-        challenge, code, ..
-    } = removal
+    let Action::Change(Change::ConfirmRemoval {
+        challenge,
+        guess: Guess(code),
+        ..
+    }) = removal
     else {
         panic!("is a removal")
     };
-    let mixed = Action::ConfirmRemoval {
+    let mixed = Action::Change(Change::ConfirmRemoval {
         phone: world.held("ann", ONE).id,
         challenge,
-        code,
-    };
+        guess: Guess(code),
+    });
     assert_eq!(world.misses("ann", mixed), CodeFailure::Absent);
     let removal = world.removal("ann", ONE);
     world.does(&own("ann"), "ann", removal);
@@ -264,8 +283,10 @@ fn what_is_not_held_is_not_removed() {
     let mut world = two();
     let phone = world.name_of_nothing();
     for action in [
-        Action::RequestRemoval { phone },
-        Action::DropPhone { phone },
+        Action::Change(Change::RequestRemoval { phone }),
+        Action::Change(Change::Remove {
+            which: Which::Phone(phone),
+        }),
     ] {
         let refusal = world.refuses(&service(), "ann", action);
         assert_eq!(refusal, Refusal::PhoneNotFound);
@@ -282,11 +303,23 @@ fn only_a_service_removes_at_once() {
         .into_iter()
         .chain([world.name_of_nothing()])
     {
-        let refusal = world.refuses(&own("ann"), "ann", Action::DropPhone { phone });
+        let refusal = world.refuses(
+            &own("ann"),
+            "ann",
+            Action::Change(Change::Remove {
+                which: Which::Phone(phone),
+            }),
+        );
         assert_eq!(refusal, Refusal::PermissionDenied);
     }
     for (number, phone) in held {
-        let decision = world.act(&service(), "ann", Action::DropPhone { phone });
+        let decision = world.act(
+            &service(),
+            "ann",
+            Action::Change(Change::Remove {
+                which: Which::Phone(phone),
+            }),
+        );
         assert_eq!(kinds(&decision), [EventKind::PhoneRemoved]);
         let told: Vec<_> = decision
             .messages

@@ -1,10 +1,12 @@
 //! Callers and the commands that tests send.
 
-use ringback_core::command::{PhoneChange, ProfileChange, SetPhone};
+use ringback_core::account::ProfileChange;
+use ringback_core::command::{PhoneChange, SetPhone};
 use ringback_core::refusal::CodeFailure;
 use ringback_core::rights::Rights;
 use ringback_core::{
-    Account, Action, Caller, Command, Delivery, Number, Profile, Refusal, Reply, Verification,
+    Account, Action, Caller, Change, Command, Delivery, Guess, Number, Profile, Refusal, Reply,
+    Verification, Which,
 };
 use ringback_store::Store;
 use std::sync::Arc;
@@ -58,17 +60,20 @@ pub fn number(n: u32) -> Number {
 
 pub fn set_phone(number: &Number, verification: Verification) -> SetPhone {
     SetPhone {
-        number: Ok(number.clone()),
+        number: number.as_str().into(),
         verification,
     }
 }
 
 pub fn set(number: &Number, verification: Verification) -> Action {
-    Action::SetPhone(set_phone(number, verification))
+    Action::Change(Change::Set(set_phone(number, verification)))
 }
 
 pub fn guess(code: &str) -> Action {
-    Action::VerifyPhone { code: code.into() }
+    Action::Change(Change::Verify {
+        which: Which::Primary,
+        guess: Guess(code.into()),
+    })
 }
 
 pub fn register(profile: Profile, phone: Option<SetPhone>) -> Action {
@@ -88,13 +93,13 @@ pub fn named(username: &str) -> Action {
 }
 
 pub fn rename(username: &str) -> Action {
-    Action::Update {
+    Action::Change(Change::Update {
         profile: Box::new(ProfileChange {
             username: Some(username.into()),
             ..ProfileChange::default()
         }),
         phone: PhoneChange::Keep,
-    }
+    })
 }
 
 pub fn command(caller: &Caller, account: &str, action: Action) -> Command {

@@ -1,0 +1,92 @@
+//! How much may be sent, changed and guessed: the figures.
+
+use serde::{Deserialize, Serialize};
+
+use super::window::Window;
+
+/// Rules for limits. A window lets no stretch of `seconds` hold more than `count`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitRules {
+    /// Messages to one number, of all accounts together.
+    pub sends_per_number: Vec<Window>,
+    /// How much of each window of a number one account may use, in percent, rounded up.
+    pub account_share_percent: u32,
+    /// How much of each window of a number is kept for accounts that hold it verified, in percent, rounded
+    /// down.
+    pub owner_share_percent: u32,
+    /// Messages of one account.
+    pub sends_per_account: Vec<Window>,
+    /// Numbers that one account sets by self-service.
+    pub sets_per_account: Vec<Window>,
+    /// Changes of any kind that one account makes by self-service.
+    pub changes_per_account: Vec<Window>,
+    /// Seconds between two messages of one account to one number: after the first, the second, and every
+    /// later one.
+    pub cool_down_seconds: Vec<u64>,
+    /// The consecutive wrong guess of one account for one number from which on each costs a wait.
+    pub free_failures: u32,
+    /// The longest wait after wrong guesses, in seconds; it is never longer than what is left of the code.
+    pub longest_wait_seconds: u64,
+    /// Consecutive wrong guesses of one account for one number after which only an operator helps.
+    pub lock_at_failures: u32,
+    /// Seconds in which at most one event tells of guesses that were refused without being looked at.
+    pub refused_event_seconds: u64,
+}
+
+impl Default for LimitRules {
+    fn default() -> Self {
+        let window = |count, seconds| Window { count, seconds };
+        LimitRules {
+            sends_per_number: vec![window(5, 600), window(10, 3_600), window(20, 86_400)],
+            sends_per_account: vec![window(5, 600), window(20, 86_400)],
+            sets_per_account: vec![window(25, 86_400)],
+            changes_per_account: vec![window(120, 3_600)],
+            account_share_percent: 50,
+            owner_share_percent: 25,
+            cool_down_seconds: vec![60, 120, 240],
+            free_failures: 5,
+            longest_wait_seconds: 900,
+            lock_at_failures: 100,
+            refused_event_seconds: 60,
+        }
+    }
+}
+
+impl LimitRules {
+    /// How many messages of a number's window one account may use: at least one.
+    pub(super) fn share(&self, window: Window) -> u32 {
+        let share = u64::from(window.count) * u64::from(self.account_share_percent);
+        u32::try_from(share.div_ceil(100))
+            .unwrap_or(u32::MAX)
+            .max(1)
+    }
+
+    /// How many messages of a number's window are kept for accounts that hold it verified: never all.
+    pub(super) fn kept(&self, window: Window) -> u32 {
+        let kept = u64::from(window.count) * u64::from(self.owner_share_percent) / 100;
+        u32::try_from(kept)
+            .unwrap_or(u32::MAX)
+            .min(window.count.saturating_sub(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_leave_something_to_everybody() {
+        let limits = LimitRules::default();
+        for count in 1..=1_000 {
+            let window = Window { count, seconds: 60 };
+            let (share, kept) = (limits.share(window), limits.kept(window));
+            assert!(share >= 1 && kept < count);
+            // One account cannot take all that is left to those who do not hold the number.
+            assert!(count == 1 || share + kept < count, "{count}");
+        }
+        let shares = [5, 10, 20].map(|count| Window { count, seconds: 60 });
+        assert_eq!(shares.map(|window| limits.share(window)), [3, 5, 10]);
+        assert_eq!(shares.map(|window| limits.kept(window)), [1, 2, 5]);
+    }
+}

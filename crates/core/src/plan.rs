@@ -1,0 +1,195 @@
+//! What is known of a command before it is decided: its name, the right that it asks for, the number that it
+//! names and the budgets that it may touch.
+
+use crate::command::{
+    Action, Change, Command, Delivery, NumberText, PhoneChange, SetPhone, Verification, Which,
+};
+use crate::number::NumberRules;
+use crate::rights::Call;
+use crate::{Keys, Number};
+
+/// A command's one row.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan<'a> {
+    /// The stable name: in metrics, spans and logs.
+    pub(crate) name: &'static str,
+    /// What is asked for, as far as rights are concerned.
+    pub(crate) call: Call,
+    /// The number that the account may hold afterwards.
+    pub(crate) number: Option<&'a NumberText>,
+    /// Whether a message may go to that number.
+    pub(crate) to_named: bool,
+    /// Whether a message may go to a number that the account holds: a number that is replaced or removed is
+    /// told, which counts like a code.
+    pub(crate) to_held: bool,
+    /// Whether a user's first call registers the user.
+    pub(crate) registers: bool,
+}
+
+impl<'a> Plan<'a> {
+    const fn new(name: &'static str, call: Call) -> Plan<'a> {
+        Plan {
+            name,
+            call,
+            number: None,
+            to_named: false,
+            to_held: false,
+            registers: false,
+        }
+    }
+
+    /// A message may go to a number that the account holds.
+    const fn held(self) -> Plan<'a> {
+        Plan {
+            to_held: true,
+            ..self
+        }
+    }
+
+    /// Names a number that becomes the account's, and how it is proven.
+    fn naming(self, number: &'a NumberText, verification: Option<Verification>) -> Plan<'a> {
+        Plan {
+            number: Some(number),
+            to_named: verification == Some(Verification::Code(Delivery::Send)),
+            registers: true,
+            ..self
+        }
+    }
+}
+
+const SENT: Option<Verification> = Some(Verification::Code(Delivery::Send));
+
+/// The row for proving a number this way.
+fn proof(verification: Option<Verification>) -> Call {
+    match verification {
+        None | Some(Verification::Code(Delivery::Send)) => Call::SendCode,
+        Some(Verification::Code(Delivery::Return)) => Call::ReturnCode,
+        Some(Verification::Trusted) => Call::VouchForNumber,
+    }
+}
+
+impl Action {
+    /// The one match over everything that can be asked for.
+    pub(crate) fn plan(&self) -> Plan<'_> {
+        match self {
+            Action::Register { phone, .. } => {
+                let plan = Plan::new("register", Call::Register);
+                match phone {
+                    None => plan,
+                    Some(set) => plan.naming(&set.number, Some(set.verification)),
+                }
+            }
+            Action::Delete => Plan::new("delete", Call::Delete),
+            Action::Change(change) => change.plan(),
+        }
+    }
+}
+
+impl Change {
+    fn plan(&self) -> Plan<'_> {
+        match self {
+            Change::Update { profile, phone } => {
+                let plan = match phone {
+                    PhoneChange::Keep => Plan::new("update", Call::ChangeProfile),
+                    PhoneChange::Set(set) => set.plan("update"),
+                    PhoneChange::Remove => Plan::new("update", Call::Remove).held(),
+                };
+                let vouches = matches!(profile.email, Some((_, true)));
+                let call = if vouches {
+                    Call::VouchForEmail
+                } else {
+                    plan.call
+                };
+                Plan { call, ..plan }
+            }
+            Change::Set(set) => set.plan("set"),
+            Change::Add {
+                number,
+                verification,
+            } => Plan::new("add", proof(*verification)).naming(number, *verification),
+            Change::Preverify { number } => {
+                Plan::new("preverify", Call::SendCode).naming(number, SENT)
+            }
+            Change::Replace { number } => Plan::new("change", Call::SendCode)
+                .naming(number, SENT)
+                .held(),
+            Change::Resend { delivery, .. } => {
+                let plan = Plan::new("resend", proof(Some(Verification::Code(*delivery))));
+                match delivery {
+                    Delivery::Send => plan.held(),
+                    Delivery::Return => plan,
+                }
+            }
+            Change::Verify { which, .. } => {
+                let plan = Plan::new("verify", Call::SubmitCode);
+                match which {
+                    // It takes nobody's place.
+                    Which::Primary => plan,
+                    Which::Next
+                    | Which::Phone(_)
+                    | Which::Number(_)
+                    | Which::Challenge(_)
+                    | Which::Latest => plan.held(),
+                }
+            }
+            Change::RequestRemoval { .. } => Plan::new("request_removal", Call::SendCode).held(),
+            Change::ConfirmRemoval { .. } => Plan::new("remove", Call::SubmitCode).held(),
+            Change::Remove { which } => {
+                let call = match which {
+                    Which::Primary | Which::Number(_) => Call::Remove,
+                    Which::Next | Which::Phone(_) | Which::Challenge(_) | Which::Latest => {
+                        Call::RemoveAny
+                    }
+                };
+                Plan::new("remove", call).held()
+            }
+            Change::MakePrimary { .. } => Plan::new("make_primary", Call::MakePrimary),
+            Change::Unlock => Plan::new("unlock", Call::Unlock),
+        }
+    }
+}
+
+impl SetPhone {
+    fn plan(&self, name: &'static str) -> Plan<'_> {
+        let verification = Some(self.verification);
+        Plan::new(name, proof(verification))
+            .naming(&self.number, verification)
+            .held()
+    }
+}
+
+impl Command {
+    /// The stable name of what is asked for: in metrics, spans and logs.
+    pub fn name(&self) -> &'static str {
+        self.action.plan().name
+    }
+
+    /// Whether the command may bring an account into being.
+    pub fn registers(&self) -> bool {
+        self.action.plan().registers || matches!(self.action, Action::Register { .. })
+    }
+
+    /// The number that the account may hold once the command is done, as these rules read it.
+    pub fn number(&self, rules: &NumberRules) -> Option<Number> {
+        let text = self.action.plan().number?;
+        Number::parse(&text.0, rules).ok()
+    }
+
+    /// Which budgets the command may touch: pseudonyms of numbers. `known` are the numbers that the account
+    /// may hold when the command is decided: those that it holds now and those that commands decided together
+    /// with this one name.
+    pub fn budgets<'a>(
+        &self,
+        known: impl Iterator<Item = &'a Number>,
+        rules: &NumberRules,
+        keys: &Keys,
+    ) -> Vec<String> {
+        let plan = self.action.plan();
+        let named = plan.number.filter(|_| plan.to_named);
+        let named = named.and_then(|text| Number::parse(&text.0, rules).ok());
+        let named = named.map(|number| keys.pseudonym(&number));
+        let known = known.filter(|_| plan.to_held);
+        let known = known.map(|number| keys.pseudonym(number));
+        named.into_iter().chain(known).collect()
+    }
+}

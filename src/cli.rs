@@ -1,0 +1,129 @@
+//! The command line: one arm for each subcommand, nothing else.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::commands;
+use clap::{Parser, Subcommand};
+
+/// Phone numbers of users, proven: sets, verifies, resends, removes and lists them over gRPC, gRPC-web,
+/// Connect and JSON.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Try it out: everything in one process, an SQLite database, messages in an inbox
+    Dev {
+        /// Where to listen; this machine only
+        #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+        /// Keys, database and dev.json; made at first start
+        #[arg(long, value_name = "DIR", default_value = "./ringback-data")]
+        data_dir: PathBuf,
+        /// Another database, such as postgres://me@localhost/ringback
+        #[arg(long, value_name = "URL")]
+        database_url: Option<String>,
+        /// Serve https, with a certificate for this machine that is made at first start
+        #[arg(long)]
+        tls: bool,
+    },
+    /// Serve every API, and deliver
+    Serve {
+        /// Comes over the defaults (ringback.default.toml); RINGBACK_<SECTION>__<KEY> comes over both
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Leave delivering to `ringback worker`
+        #[arg(long)]
+        no_worker: bool,
+        /// Start only on tables that are up to date, as `ringback migrate` leaves them; needs no right to
+        /// make tables
+        #[arg(long)]
+        no_migrate: bool,
+    },
+    /// Only deliver
+    Worker {
+        /// As for `serve`
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Bring the database's tables up to date, and end
+    Migrate {
+        /// As for `serve`
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Copy an SQLite database into a new file while it is in use
+    Backup {
+        /// The new file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// As for `serve`
+        #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
+        config: Option<PathBuf>,
+        /// Of `ringback dev`, in place of a configuration
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Say what is wrong with configuration, database or routes; make nothing and send nothing
+    Check {
+        /// As for `serve`
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Say only who this token is and what it may, or why it is refused; "-" reads it from standard
+        /// input
+        #[arg(long, value_name = "TOKEN")]
+        token: Option<String>,
+    },
+    /// Let a user guess again who is locked after too many wrong codes
+    Unlock(commands::UnlockArguments),
+    /// Print a token for the service that `ringback dev` runs
+    Token(commands::TokenArguments),
+}
+
+/// Reads the command line and does what it says.
+#[tokio::main]
+pub async fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Dev {
+            listen,
+            data_dir,
+            database_url,
+            tls,
+        } => commands::dev(listen, data_dir, database_url, tls).await,
+        Command::Serve {
+            config,
+            no_worker,
+            no_migrate,
+        } => commands::serve(config, !no_worker, !no_migrate).await,
+        Command::Worker { config } => commands::worker(config).await,
+        Command::Migrate { config } => commands::migrate(config).await,
+        Command::Backup {
+            file,
+            config,
+            data_dir,
+        } => commands::backup(file, config, data_dir).await,
+        Command::Check {
+            config,
+            token: None,
+        } => commands::check(config).await,
+        Command::Check {
+            config,
+            token: Some(token),
+        } => commands::check_token(config, token).await,
+        Command::Unlock(arguments) => commands::unlock(arguments).await,
+        Command::Token(arguments) => commands::token(arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ringback: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
