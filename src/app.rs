@@ -14,7 +14,8 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::api::{frontegg, inbox, reachfive, ringback, zitadel};
+use crate::api::inbox::{self, Page};
+use crate::api::{frontegg, reachfive, ringback, zitadel};
 use crate::auth::{Auth, Clock};
 use crate::config::{Api, Config, RouteName, ServerSection};
 use crate::http::{GRACE, Installed, Server, Services, serve};
@@ -76,6 +77,16 @@ impl App {
 
     /// The same, on tables that are dealt with in this way.
     pub async fn build_on(config: &Config, source: Source, tables: Tables) -> anyhow::Result<App> {
+        App::build_with(config, source, tables, None).await
+    }
+
+    /// The same with a page for whoever tries it out.
+    pub async fn build_with(
+        config: &Config,
+        source: Source,
+        tables: Tables,
+        page: Option<Page>,
+    ) -> anyhow::Result<App> {
         config.check()?;
         let tls = Tls::open(&config.tls)?;
         // Off the path of the first request; it takes tens of milliseconds.
@@ -88,7 +99,7 @@ impl App {
         tables.make_ready(&store).await?;
         let (routes, inbox) = routes(config)?;
         let mut apis = apis(config);
-        apis.extend(inbox.clone().map(inbox::install));
+        apis.extend(inbox.clone().map(|inbox| inbox::install(inbox, page)));
         let auth = auth(config, &mut apis, clock)?;
         let delivery = delivery(config, &store, routes);
         let services = Services {

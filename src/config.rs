@@ -5,6 +5,7 @@ mod check;
 mod cors;
 mod error;
 mod layers;
+mod network;
 mod organizations;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub use auth::{AuthSection, IssuerSection, Permission, Trust};
 pub use cors::CorsSection;
 pub use error::{ConfigError, Problem};
 use layers::Layers;
+pub use network::Network;
 pub use organizations::{OrganizationSection, OwnNumbers};
 
 /// The reference of all keys, and the first layer.
@@ -107,6 +109,8 @@ pub struct ServerSection {
     pub connections_per_address: usize,
     /// Seconds that a connection may be open without a request.
     pub idle_seconds: u64,
+    /// Proxies whose word is taken for where a request comes from.
+    pub trusted_proxies: Vec<Network>,
     /// Mebibytes of request bodies that may be held at once.
     pub body_mib: usize,
 }

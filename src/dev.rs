@@ -299,18 +299,23 @@ impl DevHome {
             .map_err(|_| DevError::Token("the token cannot be signed"))
     }
 
-    /// Writes `dev.json`: where the service is, a token that may do everything for a day, and what a back
-    /// end shows at the Frontegg API. Readers see the old file or the new one, never a part.
-    pub fn write_dev_json(&self, base_url: &str, now: Time) -> Result<(), DevError> {
+    /// A token that may do everything for a day.
+    pub fn admin_token(&self, now: Time) -> Result<String, DevError> {
         let admin = TokenRequest {
             sub: "admin".to_owned(),
             roles: vec!["IAM_OWNER".to_owned()],
             ttl: ADMIN_LIFE,
             ..TokenRequest::default()
         };
+        self.token(&admin, now)
+    }
+
+    /// Writes `dev.json`: where the service is, a token that may do everything for a day, and what a back
+    /// end shows at the Frontegg API. Readers see the old file or the new one, never a part.
+    pub fn write_dev_json(&self, base_url: &str, now: Time) -> Result<(), DevError> {
         let content = json!({
             "baseUrl": base_url,
-            "adminToken": self.token(&admin, now)?,
+            "adminToken": self.admin_token(now)?,
             "vendor": self.keys.vendor,
         });
         let path = self.dir.join(DEV_FILE);

@@ -2,6 +2,7 @@
 
 mod body;
 mod call;
+mod client;
 mod compression;
 mod connect;
 mod connection;
@@ -17,6 +18,7 @@ mod json;
 mod listener;
 mod openapi;
 mod parameters;
+mod protocol;
 mod quiet;
 mod rest;
 mod routes;
@@ -26,6 +28,7 @@ mod tests;
 
 pub use body::{BODY_LIMIT, Unread, read_body};
 pub use call::Deadline;
+pub use client::ClientAddress;
 pub use connection::GRACE;
 pub use dispatch::{Peer, Server};
 pub use installed::{Installed, MakePaths, RpcService, Services};

@@ -225,7 +225,8 @@ impl Frontegg {
         // As the organisation that is listed reads it.
         let numbers = &policies.of(&caller.organization).numbers;
         let wish = list::wish(request.uri(), version, caller.scope(None)?, numbers)?;
-        let found = self.store.list_phones(&caller, &wish.query).await?;
+        let found = self.store.list_phones(&caller, &wish.query).await;
+        let found = found.map_err(Failure::Unread)?;
         Ok(wish.page(found))
     }
 }
@@ -283,7 +284,7 @@ async fn own(State(api): State<Frontegg>, request: Request) -> Answer {
         Ok(account) => Some(account),
         // Whoever has set no number yet is no account yet, and has no numbers all the same.
         Err(Refusal::AccountNotFound) => None,
-        Err(refusal) => return Err(refusal.into()),
+        Err(refusal) => return Err(Failure::Unread(refusal)),
     };
     let numbers = account
         .iter()

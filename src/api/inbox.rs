@@ -1,98 +1,215 @@
-//! The inbox: messages that a developer would have got, for eyes on the same machine only.
+//! The inbox: messages that a developer would have got, and a page to look at them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Query, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Json, Response};
+use axum::extract::{Query, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::get;
-use ringback_core::Number;
 use ringback_core::number::NumberRules;
+use ringback_core::rights::Right;
+use ringback_core::{Number, Refusal};
 use ringback_sms::Inbox;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::auth::Auth;
 use crate::http::{Installed, Peer};
 
-/// `GET /dev/inbox`.
-pub fn install(inbox: Inbox) -> Installed {
-    let router = Router::new()
-        .route("/dev/inbox", get(messages))
-        .with_state(inbox);
+/// The longest that a request may wait for a message.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// Headers of proxies, which speak for somebody else.
+const FORWARDED: [&str; 8] = [
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "x-client-ip",
+    "true-client-ip",
+];
+
+/// What the page of `ringback dev` tells.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// A token that may do everything.
+    pub token: String,
+}
+
+/// `/dev/inbox`, and a page at `/` where there is something to tell.
+pub fn install(inbox: Inbox, page: Option<Page>) -> Installed {
     Installed {
-        paths: Some(Box::new(|_| router)),
+        paths: Some(Box::new(move |services| {
+            let with_page = page.is_some();
+            let api = InboxApi {
+                inbox,
+                auth: services.auth.clone(),
+                page: page.map(Arc::new),
+            };
+            let mut router = Router::new().route("/dev/inbox", get(messages).delete(forget));
+            if with_page {
+                router = router
+                    .route("/", get(Html(include_str!("inbox/page.html"))))
+                    .route("/dev/page.js", get(script))
+                    .route("/dev/about", get(about));
+            }
+            router.with_state(api)
+        })),
         ..Installed::default()
     }
+}
+
+#[derive(Clone)]
+struct InboxApi {
+    inbox: Inbox,
+    auth: Arc<Auth>,
+    page: Option<Arc<Page>>,
 }
 
 #[derive(Deserialize)]
 struct Wanted {
     to: Option<String>,
+    after: Option<String>,
+    wait: Option<u64>,
 }
 
 async fn messages(
-    State(inbox): State<Inbox>,
+    State(api): State<InboxApi>,
     Query(wanted): Query<Wanted>,
-    request: Request,
-) -> Response {
-    let peer = request.extensions().get::<Peer>().copied();
-    if !is_local(peer, request.headers()) {
-        let text = "the inbox is for requests from this machine only";
-        return (
-            StatusCode::FORBIDDEN,
-            Json(json!({"code": 7, "message": text})),
-        )
-            .into_response();
-    }
-    let to = match wanted.to.as_deref() {
-        None | Some("") => None,
-        // A plus that was not encoded arrives as a space; the parser does not mind either.
-        Some(text) => match Number::parse(&with_plus(text), &NumberRules::default()) {
-            Ok(number) => Some(number),
-            Err(error) => {
-                let text = format!("to: {error}");
-                let body = Json(json!({"code": 3, "message": text}));
-                return (StatusCode::BAD_REQUEST, body).into_response();
-            }
-        },
-    };
-    let found = inbox.messages(to.as_ref());
-    (
-        [(header::CACHE_CONTROL, "no-store")],
-        Json(json!({ "messages": found })),
-    )
-        .into_response()
+    head: Parts,
+) -> Result<Response, Refused> {
+    api.admit(&head).await?;
+    let to = number(wanted.to.as_deref())?;
+    let wait = Duration::from_secs(wanted.wait.unwrap_or_default()).min(LONGEST_WAIT);
+    let gone = tokio::time::sleep(wait);
+    let after = wanted.after.as_deref();
+    let found = api.inbox.next_messages(to.as_ref(), after, gone).await;
+    Ok(Json(json!({ "messages": found })).into_response())
 }
 
-fn with_plus(text: &str) -> String {
-    match text.strip_prefix(' ') {
+async fn forget(
+    State(api): State<InboxApi>,
+    Query(wanted): Query<Wanted>,
+    head: Parts,
+) -> Result<Response, Refused> {
+    api.admit(&head).await?;
+    let Some(to) = number(wanted.to.as_deref())? else {
+        let text = "to: is missing; say whose messages shall go, as ?to=%2B41791234567";
+        return Err(refused(StatusCode::BAD_REQUEST, 3, text));
+    };
+    api.inbox.forget(&to);
+    Ok(Json(json!({})).into_response())
+}
+
+async fn script() -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")];
+    (kind, include_str!("inbox/page.js")).into_response()
+}
+
+/// What the page shows beside the inbox. Only for this machine: it holds a token.
+async fn about(State(api): State<InboxApi>, head: Parts) -> Result<Json<Value>, Refused> {
+    if !is_local(&head) {
+        return Err(not_local());
+    }
+    let token = api.page.as_deref().map(|page| page.token.as_str());
+    Ok(Json(
+        json!({"version": env!("CARGO_PKG_VERSION"), "token": token}),
+    ))
+}
+
+impl InboxApi {
+    /// Lets in who is on this machine, or has a token that may write.
+    async fn admit(&self, head: &Parts) -> Result<(), Refused> {
+        if !head.headers.contains_key(header::AUTHORIZATION) {
+            return match is_local(head) {
+                true => Ok(()),
+                false => Err(not_local()),
+            };
+        }
+        match self.auth.caller(&head.headers).await {
+            Ok(caller) if caller.may(Right::Write) => Ok(()),
+            Ok(_) => {
+                let text = "the inbox is for tokens with user.write";
+                Err(refused(StatusCode::FORBIDDEN, 7, text))
+            }
+            Err(Refusal::IssuerUnavailable) => {
+                let text = "the keys of the token's issuer cannot be read now; try again";
+                Err(refused(StatusCode::SERVICE_UNAVAILABLE, 14, text))
+            }
+            Err(_) => Err(refused(
+                StatusCode::UNAUTHORIZED,
+                16,
+                "the token is refused",
+            )),
+        }
+    }
+}
+
+/// Why a request is not answered: HTTP status, gRPC code, text.
+struct Refused(StatusCode, u8, String);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let Refused(status, code, text) = self;
+        (status, Json(json!({"code": code, "message": text}))).into_response()
+    }
+}
+
+fn not_local() -> Refused {
+    let text = "the inbox is for requests from this machine, or with a token that has user.write";
+    refused(StatusCode::FORBIDDEN, 7, text)
+}
+
+fn refused(status: StatusCode, code: u8, text: &str) -> Refused {
+    Refused(status, code, text.to_owned())
+}
+
+/// A number of the query; `None` when there is none.
+fn number(text: Option<&str>) -> Result<Option<Number>, Refused> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    // A plus that was not encoded arrives as a space; the parser does not mind either.
+    let text = match text.strip_prefix(' ') {
         Some(digits) if digits.starts_with(|c: char| c.is_ascii_digit()) => format!("+{digits}"),
         _ => text.to_owned(),
-    }
+    };
+    let read = Number::parse(&text, &NumberRules::default());
+    read.map(Some)
+        .map_err(|error| refused(StatusCode::BAD_REQUEST, 3, &format!("to: {error}")))
+}
+
+fn is_local(head: &Parts) -> bool {
+    let peer = head.extensions.get::<Peer>().copied();
+    is_from_here(peer, &head.uri, &head.headers)
 }
 
 /// A peer on this machine that speaks for itself: a proxy here would lend its address to the whole
 /// world, and a page that made its name point here would lend its visitor's browser.
-fn is_local(peer: Option<Peer>, headers: &HeaderMap) -> bool {
+fn is_from_here(peer: Option<Peer>, uri: &Uri, headers: &HeaderMap) -> bool {
     let loopback = peer.is_some_and(|Peer(address)| address.ip().to_canonical().is_loopback());
-    let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip"];
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    let named_local = host.is_none_or(|host| {
-        let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-            if port.bytes().all(|b| b.is_ascii_digit()) {
-                name
-            } else {
-                host
-            }
-        });
-        let name = name.trim_start_matches('[').trim_end_matches(']');
-        name == "localhost"
-            || name
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|ip| ip.is_loopback())
-    });
-    loopback && named_local && forwarded.iter().all(|name| !headers.contains_key(*name))
+    let forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
+    // Over HTTP/2 the name is the `:authority` of the address.
+    let named = headers.get_all(header::HOST).iter();
+    let mut named = named.map(|host| host.to_str().unwrap_or_default());
+    let names_here = named.all(is_name_of_here) && uri.host().is_none_or(is_name_of_here);
+    loopback && !forwarded && names_here
+}
+
+/// Whether a host, with a port or without, is this machine for itself.
+fn is_name_of_here(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -102,11 +219,15 @@ mod tests {
     fn local(peer: &str, header: (&'static str, &'static str)) -> bool {
         let mut headers = HeaderMap::new();
         headers.insert(header.0, header.1.parse().unwrap());
-        is_local(Some(Peer(peer.parse().unwrap())), &headers)
+        is_from_here(
+            Some(Peer(peer.parse().unwrap())),
+            &Uri::from_static("/"),
+            &headers,
+        )
     }
 
     #[test]
-    fn only_this_machine_reads_the_inbox() {
+    fn only_this_machine_needs_no_token() {
         for host in [
             "localhost:8080",
             "127.0.0.1:8080",
@@ -119,7 +240,22 @@ mod tests {
         assert!(!local("10.0.0.1:5000", ("host", "localhost")));
         assert!(!local("127.0.0.1:5000", ("host", "evil.example")));
         assert!(!local("127.0.0.1:5000", ("host", "evil.example:80")));
-        assert!(!local("127.0.0.1:5000", ("x-forwarded-for", "10.0.0.1")));
-        assert!(!is_local(None, &HeaderMap::new()));
+        for name in FORWARDED {
+            assert!(!local("127.0.0.1:5000", (name, "10.0.0.1")), "{name}");
+        }
+        let none = HeaderMap::new();
+        assert!(!is_from_here(None, &Uri::from_static("/"), &none));
+        let peer = Some(Peer("127.0.0.1:5000".parse().unwrap()));
+        for (uri, expected) in [
+            ("http://localhost:8080/dev/inbox", true),
+            ("http://[::1]:8080/dev/inbox", true),
+            ("http://evil.example/dev/inbox", false),
+        ] {
+            assert_eq!(
+                is_from_here(peer, &Uri::from_static(uri), &none),
+                expected,
+                "{uri}"
+            );
+        }
     }
 }

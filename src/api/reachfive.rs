@@ -254,7 +254,7 @@ async fn config(State(api): State<ReachFive>, uri: Uri) -> Response {
 async fn userinfo(State(api): State<ReachFive>, request: Request) -> Told {
     let caller = api.reader(request.headers()).await?;
     // A token proves that its user exists, also before ringback has heard of them.
-    let account = api.find_own(&caller).await?;
+    let account = api.find_own(&caller).await.map_err(Problem::of_read)?;
     let mut told = account.map_or_else(
         || responses::bare(&caller.user),
         |account| responses::of(&account),

@@ -24,7 +24,7 @@ use crate::proto::ringback::phone::v1::{
     SetPrimaryUserPhoneResponse, UnlockUserRequest, UnlockUserResponse, VerifyUserPhoneRequest,
     VerifyUserPhoneResponse,
 };
-use errors::status;
+use errors::{status, status_of_read};
 use responses::{details, expires_at, found, id, numbers, resend_after};
 use search::{Search, page_token};
 
@@ -110,7 +110,7 @@ impl PhoneService for PhoneApi {
         let answer = self.list(request).await;
         answer
             .map(Response::new)
-            .map_err(|refusal| status(&refusal))
+            .map_err(|refusal| status_of_read(&refusal))
     }
 
     async fn search_phones(
@@ -120,7 +120,7 @@ impl PhoneService for PhoneApi {
         let answer = self.search(request).await;
         answer
             .map(Response::new)
-            .map_err(|refusal| status(&refusal))
+            .map_err(|refusal| status_of_read(&refusal))
     }
 
     async fn add_user_phone(

@@ -11,6 +11,9 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::proto::google::rpc;
 
+/// What a read is told when the database is away; nothing can have been changed.
+pub const READ_UNAVAILABLE: &str = "the database cannot be reached now; try again";
+
 /// Who calls, as the server found out.
 pub fn caller<T>(request: &Request<T>) -> Result<Caller, Refusal> {
     let caller = request.extensions().get::<Caller>().cloned();

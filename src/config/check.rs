@@ -66,6 +66,17 @@ impl Config {
         if !(10..=3_600).contains(&server.idle_seconds) {
             error.add("server.idle_seconds", "must be 10 to 3600");
         }
+        let open = !server.listen.ip().is_loopback();
+        if open && self.sms.routes.contains(&RouteName::Inbox) {
+            error.add(
+                "sms.routes",
+                format!(
+                    "has the inbox, which shows every code, and server.listen ({}) can be reached from outside; \
+                     leave \"inbox\" out, or listen on 127.0.0.1",
+                    server.listen
+                ),
+            );
+        }
         if !(8..=4_096).contains(&server.body_mib) {
             error.add("server.body_mib", "must be 8 to 4096");
         }

@@ -14,6 +14,22 @@ const PREFIX: &str = "RINGBACK_";
 const OTHERS: [&str; 2] = ["RINGBACK_LOG", "RINGBACK_PORT"];
 const OTHERS_BEGIN: [&str; 3] = ["RINGBACK_TEST_", "RINGBACK_PORT_", "RINGBACK_SERVICE_"];
 
+/// Whether a cluster gives a variable of such a name to every container beside a service whose name begins with
+/// ours, such as `ringback-worker`: `X_SERVICE_HOST`, `X_SERVICE_PORT…`, `X_PORT`, `X_PORT_8080_TCP…`. No section
+/// is called so, and keys have two underscores before them.
+fn is_of_a_service(rest: &str) -> bool {
+    let of_port = |after: &str| after.is_empty() || after.starts_with('_');
+    let numbered = |after: &str| {
+        let port = after.strip_prefix('_').unwrap_or_default();
+        after.is_empty() || port.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let after = |word: &str| rest.rsplit_once(word).map(|(_, after)| after);
+    !rest.contains("__")
+        && (rest.ends_with("_SERVICE_HOST")
+            || after("_SERVICE_PORT").is_some_and(of_port)
+            || after("_PORT").is_some_and(numbered))
+}
+
 /// The form of what has no entry in the default file; `*` is any name.
 const SHAPES: &str = r#"
     [secrets.code_keys]
@@ -84,6 +100,13 @@ impl Layers {
             if OTHERS.contains(&name.as_str())
                 || OTHERS_BEGIN.iter().any(|begin| name.starts_with(begin))
             {
+                continue;
+            }
+            if is_of_a_service(rest) {
+                tracing::debug!(
+                    name,
+                    "passed over: a cluster's variable for one of its services"
+                );
                 continue;
             }
             let path = self.spelled(rest);

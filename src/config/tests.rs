@@ -197,7 +197,7 @@ fn a_key_that_does_not_exist_is_named_with_its_origin() {
     let text = problem(load(&[("RINGBACK_SERVER__LISTN", "x")]));
     assert_eq!(
         text,
-        "server.listn: no such key; there are listen, connections, connections_per_address, idle_seconds, body_mib (from RINGBACK_SERVER__LISTN)"
+        "server.listn: no such key; there are listen, connections, connections_per_address, idle_seconds, trusted_proxies, body_mib (from RINGBACK_SERVER__LISTN)"
     );
     let text = problem(load(&[("RINGBACK_SERVR__LISTEN", "x")]));
     assert!(
@@ -246,10 +246,24 @@ fn what_others_put_into_the_environment_is_left_alone() {
         "RINGBACK_PORT",
         "RINGBACK_PORT_8080_TCP_ADDR",
         "RINGBACK_SERVICE_HOST",
+        "RINGBACK_WORKER_SERVICE_HOST",
+        "RINGBACK_WORKER_SERVICE_PORT",
+        "RINGBACK_WORKER_SERVICE_PORT_HTTP",
+        "RINGBACK_WORKER_PORT",
+        "RINGBACK_WORKER_PORT_8080_TCP",
+        "RINGBACK_WORKER_PORT_8080_TCP_ADDR",
         "RINGBACKS_X",
     ];
     for name in others {
         assert!(load(&[(name, "tcp://10.0.0.1:80")]).is_ok(), "{name}");
+    }
+    for name in [
+        "RINGBACK_WORKER",
+        "RINGBACK_PORTS",
+        "RINGBACK_X_PORTAL",
+        "RINGBACK_SERVER__PORT",
+    ] {
+        assert!(load(&[(name, "x")]).is_err(), "{name}");
     }
 }
 

@@ -47,6 +47,7 @@ Paste these lines into another terminal to verify a first number:
 
 A token for Alice herself: ringback token --data-dir {data_dir} --sub alice
 Everything that can be called: {base_url}/openapi.json
+In a browser, with the inbox as it fills: {base_url}/
 "#
         )
     }

@@ -8,34 +8,29 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header, request::Parts};
+use http::{HeaderValue, Method, header, request::Parts};
 use http_body_util::BodyExt;
-use ringback_core::Refusal;
+use ringback_core::{Caller, Refusal};
 use tonic::Status;
 use tower::{Service, ServiceExt};
 use tracing::Instrument;
 
 use super::body::Room;
 use super::call::{self, Deadline, Reply};
-use super::connect::{self, Codec, Query};
+use super::connect::{self, Codec};
 use super::content_type::ContentType;
 use super::cors::Cors;
-use super::grpc::{self, Framing};
+use super::grpc;
 use super::installed::{Installed, RpcService, Services};
+use super::protocol::Protocol;
 use super::quiet::Quiet;
 use super::rest::{self, Failure};
-use super::routes::{Binding, Found, Known, Routes, Rpc};
-use super::{drain_body, error, health, openapi};
+use super::routes::{Routes, Rpc};
+use super::{client, drain_body, error, health, openapi};
 use crate::auth::Auth;
-use crate::config::Config;
-
-/// Every content type that is served at `/package.Service/Method`.
-const ACCEPTED: HeaderValue = HeaderValue::from_static(
-    "application/grpc, application/grpc+proto, application/grpc-web, application/grpc-web+proto, \
-     application/grpc-web-text, application/grpc-web-text+proto, application/json, application/proto",
-);
+use crate::config::{Config, Network, ServerSection};
 
 /// Where a request came from, put into its extensions by the listener.
 #[derive(Clone, Copy, Debug)]
@@ -56,28 +51,7 @@ struct Inner {
     /// Every other path.
     paths: Router,
     room: Arc<Room>,
-}
-
-/// What a request speaks, and what it is for.
-enum Protocol<'a, 'p> {
-    Grpc(Framing, &'a Rpc),
-    Connect(Codec, &'a Rpc),
-    /// Connect's `GET`.
-    ConnectGet(Codec, &'a Rpc, Query),
-    /// With the values in the path.
-    Rest(&'a Binding, Vec<&'p str>),
-    /// gRPC's health and reflection.
-    Open,
-    /// A path of its own, or none that is known.
-    Path,
-    /// Nothing that is served here; the answer says why.
-    Unknown(Box<Response>),
-}
-
-impl Protocol<'_, '_> {
-    fn refuse(response: Response) -> Self {
-        Protocol::Unknown(Box::new(response))
-    }
+    proxies: Vec<Network>,
 }
 
 impl Server {
@@ -100,15 +74,21 @@ impl Server {
             .merge(health::router(services.store.clone()))
             .merge(openapi::router(names.clone()));
         let open = health::grpc_services(services.store.clone(), names);
-        let room = Room::new(config.server.body_mib * 1024 * 1024);
-        Server::of(services.auth.clone(), cors, room, rpcs, open, paths)
+        Server::of(
+            &config.server,
+            services.auth.clone(),
+            cors,
+            rpcs,
+            open,
+            paths,
+        )
     }
 
     /// From its parts.
     pub(super) fn of(
+        section: &ServerSection,
         auth: Arc<Auth>,
         cors: Cors,
-        room: Room,
         services: Vec<RpcService>,
         open: Router,
         paths: Router,
@@ -122,7 +102,8 @@ impl Server {
             services,
             open,
             paths: paths.fallback(not_found),
-            room: Arc::new(room),
+            room: Arc::new(Room::new(section.body_mib * 1024 * 1024)),
+            proxies: section.trusted_proxies.clone(),
         }))
     }
 
@@ -151,7 +132,11 @@ impl Server {
 
 impl Inner {
     async fn respond(&self, request: Request) -> Response {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        if let Some(Peer(peer)) = head.extensions.get::<Peer>() {
+            let client = client::address(peer.ip(), &head.headers, &self.proxies);
+            head.extensions.insert(client);
+        }
         if let Some(response) = self.cors.preflight(&head) {
             return response;
         }
@@ -174,7 +159,7 @@ impl Inner {
     async fn by_protocol(&self, head: Parts, body: Body) -> Response {
         // The path borrows nothing of the head, which moves on.
         let uri = head.uri.clone();
-        match self.classify(&head, uri.path()) {
+        match Protocol::classify(&self.routes, &head, uri.path()) {
             Protocol::Unknown(response) => *response,
             Protocol::Open => {
                 let running = head.extensions.get::<Quiet>().map(Quiet::running);
@@ -187,31 +172,43 @@ impl Inner {
                     }))
                 })
             }
-            Protocol::Path => through(self.paths.clone(), Request::from_parts(head, body)).await,
+            Protocol::Path => {
+                // A `HEAD` loses its body when the whole response is known.
+                let mut request = Request::from_parts(head, body);
+                if request.method() == Method::HEAD {
+                    *request.method_mut() = Method::GET;
+                }
+                end_of_line(through(self.paths.clone(), request).await).await
+            }
             Protocol::Grpc(framing, rpc) => {
                 let timeout = grpc::timeout(&head.headers)
                     .map_err(|refusal| (self.service(rpc).refuse)(&refusal));
-                let message = grpc::read(framing, &head.headers, body);
+                let message = async |_: &Caller| grpc::read(framing, &head.headers, body).await;
                 match self.call(rpc, &head, timeout, message).await {
                     Ok(reply) => grpc::write(framing, reply),
                     Err(status) => grpc::refuse(framing, &status),
                 }
             }
             Protocol::Connect(codec, rpc) => {
-                let message = connect::read(codec, rpc, &head.headers, body);
+                let message =
+                    async |_: &Caller| connect::read(codec, rpc, &head.headers, body).await;
                 self.connect(codec, rpc, &head, message).await
             }
             Protocol::ConnectGet(codec, rpc, query) => {
-                let message = async { query.message(codec, rpc) };
+                let message = async |_: &Caller| query.message(codec, rpc);
                 self.connect(codec, rpc, &head, message).await
             }
             Protocol::Rest(binding, values) => {
                 let timeout = grpc::timeout(&head.headers)
                     .map_err(|refusal| (self.service(&binding.rpc).refuse)(&refusal).into());
-                let message = rest::read(binding, &values, &head, body);
+                let message = async |caller: &Caller| {
+                    rest::read(binding, &values, &head, body, &caller.user).await
+                };
                 let outcome = self.call(&binding.rpc, &head, timeout, message).await;
                 let response = outcome.and_then(|reply| Ok(rest::write(binding, &reply)?));
-                response.unwrap_or_else(|Failure { status, http }| error::status_as(&status, http))
+                response.unwrap_or_else(|Failure { status, http }| {
+                    error::status_as(&error::in_json_names(status), http)
+                })
             }
         }
     }
@@ -221,90 +218,19 @@ impl Inner {
         codec: Codec,
         rpc: &Rpc,
         head: &Parts,
-        message: impl Future<Output = Result<Bytes, Status>>,
+        message: impl AsyncFnOnce(&Caller) -> Result<Bytes, Status>,
     ) -> Response {
         let timeout = connect::timeout(&head.headers);
         let outcome = self.call(rpc, head, timeout, message).await;
         let response = outcome.and_then(|reply| connect::write(codec, rpc, &reply));
-        response.unwrap_or_else(|status| error::connect(&status))
+        response.unwrap_or_else(|status| match codec {
+            Codec::Json => error::connect(&error::in_json_names(status)),
+            Codec::Proto => error::connect(&status),
+        })
     }
 
     fn service(&self, rpc: &Rpc) -> &RpcService {
         &self.services[rpc.service]
-    }
-
-    /// At `/package.Service/Method` the content type says which protocol a request speaks.
-    fn classify<'a, 'p>(&'a self, head: &Parts, path: &'p str) -> Protocol<'a, 'p> {
-        let kind = ContentType::of(&head.headers, header::CONTENT_TYPE);
-        let names_rpc = path
-            .strip_prefix('/')
-            .and_then(|path| path.split_once('/'))
-            .is_some_and(|(service, _)| service.contains('.'));
-        let framing = match kind {
-            ContentType::Grpc if names_rpc => Some(Framing::Plain),
-            ContentType::GrpcWeb { text } if names_rpc => Some(Framing::web(text, &head.headers)),
-            _ => None,
-        };
-        let is_open = path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.");
-        let known = self.routes.service_of(path);
-        let method = match head.method {
-            Method::HEAD => &Method::GET,
-            ref other => other,
-        };
-        if framing == Some(Framing::Plain) && head.version < Version::HTTP_2 {
-            // Its trailers would be lost, and with them every status.
-            let text = "gRPC needs HTTP/2\n";
-            return Protocol::refuse(
-                (StatusCode::HTTP_VERSION_NOT_SUPPORTED, text).into_response(),
-            );
-        }
-        let Some(known) = known else {
-            return match (framing, self.routes.find(method, path)) {
-                (Some(Framing::Plain), _) if is_open => Protocol::Open,
-                (Some(framing), _) => Protocol::refuse(grpc::refuse(framing, &no_such_rpc(path))),
-                (None, Found::Binding(binding, values)) => Protocol::Rest(binding, values),
-                (None, Found::OtherMethods(methods)) => {
-                    Protocol::refuse(rest::other_methods(&methods))
-                }
-                (None, Found::Nothing) => Protocol::Path,
-            };
-        };
-        // These two are HTTP's own refusals and have no form in gRPC or Connect.
-        if let Known::Rpc(rpc) = known
-            && rpc.reads
-            && *method == Method::GET
-        {
-            return match Query::read(head.uri.query().unwrap_or_default()) {
-                Err(status) => Protocol::refuse(error::connect(&status)),
-                Ok(query) => match query.codec() {
-                    Some(codec) => Protocol::ConnectGet(codec, rpc, query),
-                    None => Protocol::refuse(not_accepted()),
-                },
-            };
-        }
-        if head.method != Method::POST {
-            let allowed = match known {
-                Known::Rpc(rpc) if rpc.reads => HeaderValue::from_static("GET, HEAD, POST"),
-                Known::Rpc(_) | Known::NoSuchRpc => HeaderValue::from_static("POST"),
-            };
-            return Protocol::refuse(bare(StatusCode::METHOD_NOT_ALLOWED, header::ALLOW, allowed));
-        }
-        let codec = match kind {
-            ContentType::Json => Some(Codec::Json),
-            ContentType::Proto => Some(Codec::Proto),
-            _ => None,
-        };
-        match (framing, codec, known) {
-            (Some(framing), _, Known::Rpc(rpc)) => Protocol::Grpc(framing, rpc),
-            (Some(framing), _, Known::NoSuchRpc) => {
-                Protocol::refuse(grpc::refuse(framing, &no_such_rpc(path)))
-            }
-            (None, Some(codec), Known::Rpc(rpc)) => Protocol::Connect(codec, rpc),
-            (None, Some(_), Known::NoSuchRpc) => {
-                Protocol::refuse(error::connect(&no_such_rpc(path)))
-            }
-            (None, None, _) => Protocol::refuse(not_accepted()),
-        }
     }
 
     /// Lets in who has a valid token, before the message is read, and holds the caller's deadline.
@@ -313,7 +239,7 @@ impl Inner {
         rpc: &Rpc,
         head: &Parts,
         timeout: Result<Option<Duration>, E>,
-        message: impl Future<Output = Result<Bytes, E>>,
+        message: impl AsyncFnOnce(&Caller) -> Result<Bytes, E>,
     ) -> Result<Reply, E> {
         let service = self.service(rpc);
         let started = Instant::now();
@@ -321,7 +247,7 @@ impl Inner {
         let caller = caller.map_err(|refusal| (service.refuse)(&refusal))?;
         let deadline = timeout?.map(|timeout| Deadline(started + timeout));
         let call = async {
-            let message = message.await?;
+            let message = message(&caller).await?;
             Ok(call::unary(service, rpc, caller, deadline, message).await?)
         };
         let Some(Deadline(end)) = deadline else {
@@ -337,14 +263,6 @@ impl Inner {
     }
 }
 
-fn not_accepted() -> Response {
-    bare(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        HeaderName::from_static("accept-post"),
-        ACCEPTED,
-    )
-}
-
 /// What a `HEAD` is answered: what a `GET` would be, without its body.
 fn without_body(mut response: Response) -> Response {
     if let Some(length) = response.body().size_hint().exact() {
@@ -357,14 +275,22 @@ fn without_body(mut response: Response) -> Response {
     response
 }
 
-fn no_such_rpc(path: &str) -> Status {
-    Status::unimplemented(format!("{path} is not implemented"))
-}
-
-fn bare(status: StatusCode, name: HeaderName, value: HeaderValue) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    response.headers_mut().insert(name, value);
+/// JSON ends with its line, for whoever reads it in a terminal.
+async fn end_of_line(mut response: Response) -> Response {
+    let kind = ContentType::of(response.headers(), header::CONTENT_TYPE);
+    if kind != ContentType::Json || response.body().is_end_stream() {
+        return response;
+    }
+    let Ok(whole) = std::mem::take(response.body_mut()).collect().await else {
+        // Bodies of ours are in memory and do not break off.
+        return response;
+    };
+    let mut text = Vec::from(whole.to_bytes());
+    if !text.ends_with(b"\n") {
+        text.push(b'\n');
+    }
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    *response.body_mut() = Body::from(text);
     response
 }
 

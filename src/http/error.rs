@@ -13,6 +13,7 @@ use crate::proto::{self, google::rpc};
 
 pub(super) const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
 const RETRY_INFO: &str = "google.rpc.RetryInfo";
+const BAD_REQUEST: &str = "google.rpc.BadRequest";
 
 /// The HTTP status of a gRPC code, the same for both APIs.
 pub(super) fn http_status(code: Code) -> StatusCode {
@@ -130,6 +131,8 @@ fn answer(
     details: &[prost_types::Any],
     body: Vec<u8>,
 ) -> Response {
+    let mut body = body;
+    body.push(b'\n');
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = http;
     let headers = response.headers_mut();
@@ -142,6 +145,43 @@ fn answer(
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
+}
+
+/// The same status with fields named as JSON names them, where its details say which they are.
+pub(super) fn in_json_names(status: Status) -> Status {
+    let Ok(mut whole) = rpc::Status::decode(status.details()) else {
+        return status;
+    };
+    let bad = whole
+        .details
+        .iter_mut()
+        .find(|any| name_of(any) == BAD_REQUEST);
+    let Some(bad) = bad else {
+        return status;
+    };
+    let Ok(mut request) = rpc::BadRequest::decode(bad.value.as_slice()) else {
+        return status;
+    };
+    for violation in &mut request.field_violations {
+        let name = json_name(&violation.field);
+        whole.message = whole.message.replacen(&violation.field, &name, 1);
+        violation.field = name;
+    }
+    bad.value = request.encode_to_vec();
+    let (code, message) = (status.code(), whole.message.clone());
+    let details = whole.encode_to_vec().into();
+    Status::with_details_and_metadata(code, message, details, status.metadata().clone())
+}
+
+/// `user_ids[1]` as `userIds[1]`.
+fn json_name(field: &str) -> String {
+    let mut words = field.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |mut name, word| {
+        let mut letters = word.chars();
+        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        name + letters.as_str()
+    })
 }
 
 fn details(status: &Status) -> Vec<prost_types::Any> {

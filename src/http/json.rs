@@ -48,8 +48,11 @@ pub(super) fn of_text(kind: &Kind, text: &str) -> Option<Value> {
 pub(super) fn write(message: &MessageDescriptor, binary: &[u8]) -> Result<Vec<u8>, Status> {
     let message = DynamicMessage::decode(message.clone(), binary)
         .map_err(|_| Status::internal("response message could not be decoded"))?;
-    serde_json::to_vec(&message)
-        .map_err(|_| Status::internal("response message could not be written as JSON"))
+    let mut text = serde_json::to_vec(&message)
+        .map_err(|_| Status::internal("response message could not be written as JSON"))?;
+    // For whoever reads it in a terminal.
+    text.push(b'\n');
+    Ok(text)
 }
 
 fn too_deep(text: &str) -> bool {

@@ -58,7 +58,13 @@ pub async fn serve<F: Future<Output = Response> + Send + 'static>(
         if failing.is_over() {
             tracing::info!("accepting connections again");
         }
-        let slot = match slots.take(peer.ip()) {
+        // All clients of a proxy share its address.
+        let is_proxy = bounds
+            .trusted_proxies
+            .iter()
+            .any(|proxy| proxy.contains(peer.ip()));
+        let from = (!is_proxy).then_some(peer.ip());
+        let slot = match slots.take(from) {
             Ok(slot) => slot,
             Err(reason) => {
                 if full.is_new() {

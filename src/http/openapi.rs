@@ -16,7 +16,7 @@ use crate::proto;
 
 /// `/openapi.json` for these services, by their full names; made when it is first asked for.
 pub(super) fn router(services: Vec<&'static str>) -> Router {
-    let text = LazyLock::new(move || document(&services).to_string());
+    let text = LazyLock::new(move || format!("{}\n", document(&services)));
     let text = Arc::new(text);
     Router::new().route(
         "/openapi.json",

@@ -23,7 +23,7 @@ pub(super) fn bind_path(
                 field.json_name()
             ))
         })?;
-        let value = parse(field, &text)?;
+        let value = parse(field.json_name(), field, &text)?;
         set(message, path, value);
     }
     Ok(())
@@ -49,7 +49,7 @@ pub(super) fn bind_query(
             continue;
         }
         let Some(field) = path.last() else { continue };
-        let value = parse(field, &decode(value)?)?;
+        let value = parse(&name, field, &decode(value)?)?;
         if let Some(oneof) = field.containing_oneof()
             && !oneof.is_synthetic()
             && let Some(holder) = holder(message, &path)
@@ -97,8 +97,8 @@ fn set(message: &mut DynamicMessage, path: &[FieldDescriptor], value: Value) {
     }
 }
 
-/// One value of the field's kind.
-fn parse(field: &FieldDescriptor, text: &str) -> Result<Value, Status> {
+/// One value of the field's kind. `name` is how the caller spelt it.
+fn parse(name: &str, field: &FieldDescriptor, text: &str) -> Result<Value, Status> {
     let kind = field.kind();
     let value = match &kind {
         _ if field.is_map() => None,
@@ -113,8 +113,7 @@ fn parse(field: &FieldDescriptor, text: &str) -> Result<Value, Status> {
     };
     value.ok_or_else(|| {
         Status::invalid_argument(format!(
-            "invalid value for {}: expected {}",
-            field.json_name(),
+            "invalid value for {name}: expected {}",
             json::expected(&kind)
         ))
     })

@@ -3,12 +3,13 @@
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use prost_reflect::{DynamicMessage, Value, prost::Message};
 use tonic::Status;
 
 use super::body::{BODY_LIMIT, Unread, read_body};
 use super::call::Reply;
-use super::routes::{Binding, Body as BodyRule};
+use super::routes::{Binding, Body as BodyRule, FieldPath};
 use super::{copy_metadata, error, json, parameters};
 
 /// A status with the HTTP status that it is answered with.
@@ -33,12 +34,17 @@ impl From<Unread> for Failure {
     }
 }
 
-/// The message of a request, in binary form: from its body, its query and the `values` of its path.
+/// Who calls, in a path that names a user: `/v2/users/me/phone`.
+const ME: &str = "me";
+
+/// The message of a request, in binary form: from its body, its query and the `values` of its path. `user` is
+/// the caller's id.
 pub(super) async fn read(
     binding: &Binding,
     values: &[&str],
     head: &Parts,
     body: Body,
+    user: &str,
 ) -> Result<Bytes, Failure> {
     let bytes = match binding.body {
         BodyRule::Nothing => Bytes::new(),
@@ -60,7 +66,16 @@ pub(super) async fn read(
         }
     };
     parameters::bind_query(&mut message, binding, head.uri.query().unwrap_or_default())?;
-    parameters::bind_path(&mut message, binding, values)?;
+    let user = utf8_percent_encode(user, NON_ALPHANUMERIC).to_string();
+    let names_user = |path: &FieldPath| path.last().is_some_and(|field| field.name() == "user_id");
+    let values = binding.variables.iter().zip(values);
+    let values: Vec<&str> = values
+        .map(|(path, value)| match *value {
+            ME if names_user(path) => user.as_str(),
+            other => other,
+        })
+        .collect();
+    parameters::bind_path(&mut message, binding, &values)?;
     Ok(message.encode_to_vec().into())
 }
 

@@ -27,7 +27,7 @@ pub(super) enum Full {
 /// One connection's place; given back when dropped.
 pub(super) struct Slot {
     slots: Arc<Slots>,
-    network: IpAddr,
+    network: Option<IpAddr>,
 }
 
 impl Slots {
@@ -39,19 +39,21 @@ impl Slots {
         })
     }
 
-    /// A place for a connection from this address.
-    pub(super) fn take(self: &Arc<Slots>, from: IpAddr) -> Result<Slot, Full> {
-        let network = network(from);
+    /// A place for a connection, from this address if it counts there.
+    pub(super) fn take(self: &Arc<Slots>, from: Option<IpAddr>) -> Result<Slot, Full> {
+        let network = from.map(network);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if self.most > 0 && open.all >= self.most {
             return Err(Full::InAll);
         }
-        let here = open.by_network.get(&network).copied().unwrap_or_default();
-        if self.most_per_address > 0 && here >= self.most_per_address {
-            return Err(Full::ForAddress);
+        if let Some(network) = network {
+            let here = open.by_network.entry(network).or_default();
+            if self.most_per_address > 0 && *here >= self.most_per_address {
+                return Err(Full::ForAddress);
+            }
+            *here += 1;
         }
         open.all += 1;
-        open.by_network.insert(network, here + 1);
         Ok(Slot {
             slots: self.clone(),
             network,
@@ -64,10 +66,12 @@ impl Drop for Slot {
         let open = &self.slots.open;
         let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
         open.all -= 1;
-        if let Some(here) = open.by_network.get_mut(&self.network) {
+        if let Some(network) = self.network
+            && let Some(here) = open.by_network.get_mut(&network)
+        {
             *here -= 1;
             if *here == 0 {
-                open.by_network.remove(&self.network);
+                open.by_network.remove(&network);
             }
         }
     }
@@ -87,8 +91,8 @@ pub fn network(from: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn from(text: &str) -> IpAddr {
-        text.parse().unwrap()
+    fn from(text: &str) -> Option<IpAddr> {
+        Some(text.parse().unwrap())
     }
 
     #[test]
@@ -101,22 +105,18 @@ mod tests {
         let other = slots.take(from("192.0.2.2"));
         assert_eq!(slots.take(from("192.0.2.3")).err(), Some(Full::InAll));
         drop((first, other));
-        assert!(slots.take(from("192.0.2.1")).is_ok());
-        drop(second);
+        let proxy = slots.take(None);
+        assert!(proxy.is_ok() && slots.take(from("192.0.2.1")).is_ok());
+        drop((second, proxy));
         let open = slots.open.lock().unwrap();
         assert_eq!((open.all, open.by_network.len()), (0, 0));
     }
 
     #[test]
     fn a_network_is_one_address() {
-        assert_eq!(
-            network(from("2001:db8:1:2:3:4:5:6")),
-            network(from("2001:db8:1:2::1"))
-        );
-        assert_ne!(
-            network(from("2001:db8:1:2::1")),
-            network(from("2001:db8:1:3::1"))
-        );
-        assert_eq!(network(from("::ffff:192.0.2.1")), from("192.0.2.1"));
+        let network = |text: &str| network(text.parse().unwrap());
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2::1"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ringback_core::{Number, Time};
 use serde::Serialize;
+use tokio::sync::Notify;
 
 use crate::{Sms, rfc3339};
 
@@ -17,6 +18,7 @@ const SHOWN: usize = 50;
 #[derive(Clone, Default)]
 pub struct Inbox {
     shelf: Arc<Mutex<Shelf>>,
+    came: Arc<Notify>,
 }
 
 /// A message as it is shown.
@@ -64,6 +66,8 @@ impl Inbox {
         {
             shelf.ids.remove(&oldest.id);
         }
+        drop(shelf);
+        self.came.notify_waiters();
     }
 
     /// The messages to a number, or all: newest first, at most 50.
@@ -76,6 +80,50 @@ impl Inbox {
             .take(SHOWN)
             .cloned()
             .collect()
+    }
+
+    /// Those of them that came after the one with this id, or all when it is not kept; waits for one until
+    /// `gone` ends.
+    pub async fn next_messages(
+        &self,
+        to: Option<&Number>,
+        after: Option<&str>,
+        gone: impl Future<Output = ()>,
+    ) -> Vec<InboxMessage> {
+        let newer = || {
+            let mut messages = self.messages(to);
+            let seen = messages
+                .iter()
+                .position(|one| Some(one.id.as_str()) == after);
+            messages.truncate(seen.unwrap_or(messages.len()));
+            messages
+        };
+        let mut gone = std::pin::pin!(gone);
+        loop {
+            // Whoever is told to look again begins to listen before they look.
+            let came = self.came.notified();
+            let messages = newer();
+            if !messages.is_empty() {
+                return messages;
+            }
+            tokio::select! {
+                () = came => {}
+                () = &mut gone => return messages,
+            }
+        }
+    }
+
+    /// Forgets the messages to a number.
+    pub fn forget(&self, to: &Number) {
+        let mut shelf = self.shelf();
+        let Shelf { messages, ids, .. } = &mut *shelf;
+        messages.retain(|message| {
+            let kept = message.to != *to;
+            if !kept {
+                ids.remove(&message.id);
+            }
+            kept
+        });
     }
 
     /// How many different messages have come in, those included that are no longer kept.
@@ -118,6 +166,48 @@ mod tests {
         assert_eq!(ids(&inbox.messages(None)), ["m3", "m2", "m1"]);
         let one = Number::from_stored("+41791234567");
         assert_eq!(ids(&other.messages(Some(&one))), ["m3", "m1"]);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_told_of_the_next_message() {
+        let inbox = Inbox::default();
+        let to = Number::from_stored("+41791234567");
+        inbox.add(&sms(1, "+41791234567"), Time(0));
+        let never = std::future::pending;
+        assert_eq!(
+            ids(&inbox.next_messages(Some(&to), None, never()).await),
+            ["m1"]
+        );
+        assert_eq!(
+            ids(&inbox.next_messages(None, Some("m0"), never()).await),
+            ["m1"]
+        );
+        let gone = std::future::ready(());
+        assert!(
+            inbox
+                .next_messages(Some(&to), Some("m1"), gone)
+                .await
+                .is_empty()
+        );
+        let adding = async {
+            tokio::task::yield_now().await;
+            inbox.add(&sms(2, "+41791234568"), Time(0));
+            tokio::task::yield_now().await;
+            inbox.add(&sms(3, "+41791234567"), Time(0));
+        };
+        let waiting = inbox.next_messages(Some(&to), Some("m1"), never());
+        let (messages, ()) = tokio::join!(waiting, adding);
+        assert_eq!(ids(&messages), ["m3"]);
+    }
+
+    #[test]
+    fn it_is_emptied_by_number() {
+        let inbox = Inbox::default();
+        inbox.add(&sms(1, "+41791234567"), Time(0));
+        inbox.add(&sms(2, "+41791234568"), Time(0));
+        inbox.forget(&Number::from_stored("+41791234567"));
+        assert_eq!(ids(&inbox.messages(None)), ["m2"]);
+        assert_eq!(inbox.shelf().ids.len(), 1);
     }
 
     #[test]

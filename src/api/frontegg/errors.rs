@@ -10,6 +10,7 @@ use ringback_core::number::NumberError;
 use serde::Serialize;
 
 use super::vendor::VendorRefusal;
+use crate::api::shared;
 use crate::http::Unread;
 
 /// Codes that Frontegg publishes, where one fits; it sends errors without a code, too.
@@ -27,6 +28,8 @@ const FORM_CODES: [(&str, &str); 2] = [
 #[derive(Debug)]
 pub(super) enum Failure {
     Refused(Refusal),
+    /// The same for a request that only reads.
+    Unread(Refusal),
     Vendor(VendorRefusal),
     /// The body could not be had.
     Body(Unread),
@@ -51,7 +54,12 @@ impl From<VendorRefusal> for Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         match self {
-            Failure::Refused(refusal) => reply(&refusal),
+            Failure::Unread(Refusal::Unavailable) => error(
+                StatusCode::SERVICE_UNAVAILABLE,
+                None,
+                [shared::READ_UNAVAILABLE],
+            ),
+            Failure::Refused(refusal) | Failure::Unread(refusal) => reply(&refusal),
             Failure::Vendor(VendorRefusal::Wrong) => reply(&Refusal::TokenInvalid),
             Failure::Vendor(VendorRefusal::Limited { retry_after }) => {
                 let text = "too many wrong secrets; wait as Retry-After says";

@@ -6,12 +6,13 @@ use axum::response::{IntoResponse, Json};
 use ringback_core::{Action, Change, Guess, Number, NumberText, Phone, Refusal, Which};
 use serde_json::json;
 
+use super::errors::Problem;
 use super::form::Form;
 use super::{PHONE_NUMBER, ReachFive, Told, VERIFICATION_CODE, responses, timed};
 
 pub(super) async fn list(State(api): State<ReachFive>, headers: HeaderMap) -> Told {
     let caller = api.reader(&headers).await?;
-    let account = api.find_own(&caller).await?;
+    let account = api.find_own(&caller).await.map_err(Problem::of_read)?;
     let listed = account
         .as_deref()
         .map(responses::credentials)

@@ -9,6 +9,7 @@ use ringback_core::limit::Limit;
 use serde::Serialize;
 
 use super::PHONE_NUMBER;
+use crate::api::shared;
 use crate::http::Unread;
 
 const SIGN_IN: &str = "Please sign in again";
@@ -162,6 +163,19 @@ impl Problem {
 
     pub(super) fn unread(unread: Unread) -> Problem {
         Problem::new(unread.http(), "invalid_request", unread.to_string(), WRONG)
+    }
+
+    /// A refusal of a request that only reads.
+    pub(super) fn of_read(refusal: Refusal) -> Problem {
+        match refusal {
+            Refusal::Unavailable => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                shared::READ_UNAVAILABLE,
+                LATER,
+            ),
+            other => reply(&other),
+        }
     }
 
     pub(super) fn body(reason: &str) -> Problem {

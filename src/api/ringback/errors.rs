@@ -53,6 +53,17 @@ pub(super) fn status(refusal: &Refusal) -> Status {
     shared::status(code, message, details(refusal, retry_after))
 }
 
+/// A refusal of a method that only reads.
+pub(super) fn status_of_read(refusal: &Refusal) -> Status {
+    match refusal {
+        Refusal::Unavailable => {
+            let text = shared::READ_UNAVAILABLE.to_owned();
+            shared::status(Code::Unavailable, text, details(refusal, None))
+        }
+        other => status(other),
+    }
+}
+
 /// The reason, when to come again, and which field it is about.
 fn details(refusal: &Refusal, retry_after: Option<Duration>) -> Vec<Any> {
     let mut info = ErrorInfo {

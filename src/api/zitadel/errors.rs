@@ -29,7 +29,7 @@ impl Missing {
     fn id_and_text(self) -> (&'static str, &'static str) {
         const USER: &str = "User could not be found";
         match self {
-            Missing::Phone => ("COMMAND-ieJ2e", "Phone not found"),
+            Missing::Phone => ("COMMAND-ieJ2e", USER),
             Missing::UserToRead => ("QUERY-Dfbg2", USER),
             Missing::UserToChange => ("COMMAND-ugjs0upun6", USER),
             Missing::UserToDelete => ("COMMAND-bd4ir1mblj", USER),
@@ -161,6 +161,9 @@ pub(super) fn status_of(refusal: &Refusal, missing: Missing) -> Status {
             None,
             None,
         ),
+        Refusal::Unavailable if missing == Missing::UserToRead => {
+            ours(Code::Unavailable, shared::READ_UNAVAILABLE, None, None)
+        }
         Refusal::Unavailable => ours(
             Code::Unavailable,
             "the database cannot be reached; whether a change was made is unknown",

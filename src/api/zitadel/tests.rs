@@ -257,5 +257,8 @@ async fn an_account_out_of_reach_looks_like_none() {
         (absent.code(), absent.message(), absent.details())
     );
     let set_there = api.set_phone(by(stranger(), set(None))).await.unwrap_err();
-    assert_eq!(set_there.message(), "Phone not found (COMMAND-ieJ2e)");
+    assert_eq!(
+        set_there.message(),
+        "User could not be found (COMMAND-ieJ2e)"
+    );
 }

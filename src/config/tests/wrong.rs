@@ -142,3 +142,23 @@ fn what_cannot_work_is_named() {
         assert_eq!(refused(name, value), [key], "{name}={value}");
     }
 }
+
+#[test]
+fn the_inbox_is_served_to_this_machine_only() {
+    let judge = |listen: &str, routes: &str| {
+        let more = [
+            ("RINGBACK_SERVER__LISTEN", listen),
+            ("RINGBACK_SMS__ROUTES", routes),
+        ];
+        load(&[&ENOUGH[..], &more].concat()).unwrap().check()
+    };
+    let judge = |listen: &str, routes: &str| match judge(listen, routes) {
+        Ok(()) => Vec::new(),
+        error => keys_of(error),
+    };
+    assert_eq!(judge("0.0.0.0:8080", "inbox"), ["sms.routes"]);
+    assert_eq!(judge("[::]:8080", "inbox,webhook"), ["sms.routes"]);
+    assert!(judge("127.0.0.1:8080", "inbox").is_empty());
+    assert!(judge("[::1]:8080", "inbox").is_empty());
+    assert!(judge("0.0.0.0:8080", "webhook").is_empty());
+}

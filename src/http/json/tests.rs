@@ -15,7 +15,9 @@ fn set_phone() -> MessageDescriptor {
 
 fn back(message: &MessageDescriptor, body: &str) -> String {
     let parsed = parse(message, body.as_bytes()).unwrap();
-    String::from_utf8(write(message, &parsed.encode_to_vec()).unwrap()).unwrap()
+    let written = String::from_utf8(write(message, &parsed.encode_to_vec()).unwrap()).unwrap();
+    let line = written.strip_suffix('\n').expect("JSON ends its line");
+    line.to_owned()
 }
 
 fn refusal(message: &MessageDescriptor, body: &[u8]) -> String {

@@ -95,7 +95,12 @@ async fn a_database_that_is_away_on_postgres() {
         let question = Question::of(&app.number());
         let mut calls = api.resends("ann", &question.number);
         calls.push(api.set("ann", &question.number));
-        calls.push(api.read("ann"));
         each_is(&app, calls, &ann.token(), Kind::Unavailable).await;
+        // A read is not told that something may have been changed.
+        let reads = vec![api.read("ann")];
+        each_is(&app, reads, &ann.token(), Kind::Unavailable).await;
+        let told = answer(&app, &api.read("ann"), Some(&ann.token())).await;
+        let told = format!("{:?}", told.outcome());
+        assert!(told.contains("cannot be reached now; try again"), "{told}");
     }
 }

@@ -16,7 +16,9 @@ crate::on_both! {
     the_contract_has_every_path,
     pages_of_allowed_origins_may_call,
     the_inbox_is_for_this_machine,
+    the_inbox_waits_and_is_emptied_by_number,
     whatever_can_be_read_has_a_head,
+    me_is_whoever_calls_in_paths,
     one_port_speaks_http_1_and_2,
 }
 
@@ -292,11 +294,8 @@ async fn whatever_can_be_read_has_a_head(database: Database) {
             };
             let get = ask(http::Method::GET).send().await.expect("an answer");
             let head = ask(http::Method::HEAD).send().await.expect("an answer");
-            assert_eq!(
-                (get.status(), head.status()),
-                (200.try_into().unwrap(), get.status()),
-                "{path}"
-            );
+            assert_eq!(get.status(), 200, "{path}");
+            assert_eq!(head.status(), 200, "{path}");
             for name in ["content-type", "content-length"] {
                 assert_eq!(
                     get.headers().get(name),
@@ -330,7 +329,7 @@ async fn the_inbox_is_for_this_machine(database: Database) {
     assert_eq!(shown["messages"][0]["sentAt"], "2027-01-15T08:00:00Z");
     assert_eq!(
         text(&app, "/dev/inbox?to=%2B41791234567").await,
-        (200, "{\"messages\":[]}".into())
+        (200, "{\"messages\":[]}\n".into())
     );
     assert_eq!(text(&app, "/dev/inbox?to=me").await.0, 400);
 
@@ -347,7 +346,97 @@ async fn the_inbox_is_for_this_machine(database: Database) {
             !answer.text().await.expect("a text").contains(&code),
             "{name}"
         );
+        // A token that may write lets in from anywhere.
+        for (token, status) in [
+            (app.admin(), 200),
+            (app.manager("acme"), 200),
+            (app.reader("acme"), 403),
+            (app.user("ann", "acme"), 403),
+            ("x".to_owned(), 401),
+        ] {
+            let request = app.http.get(app.url(&path)).header(name, value);
+            let answer = request.bearer_auth(token).send().await.expect("an answer");
+            assert_eq!(answer.status(), status, "{name}");
+        }
     }
+}
+
+async fn the_inbox_waits_and_is_emptied_by_number(database: Database) {
+    let app = TestApp::start(database).await;
+    let (number, other) = (app.number(), app.number());
+    let set = |user: &'static str, number: &str| {
+        let body = json!({"userId": user, "phone": number});
+        let (app, token) = (&app, app.user(user, "acme"));
+        async move { Wire::Json.ok(app, "SetPhone", &token, body).await }
+    };
+    let encoded = number.replace('+', "%2B");
+    let ask = |query: String| {
+        let app = &app;
+        async move {
+            let (status, body) = text(app, &format!("/dev/inbox?{query}")).await;
+            assert_eq!(status, 200, "{body}");
+            let shown: Value = serde_json::from_str(&body).expect("JSON");
+            shown["messages"].as_array().expect("messages").clone()
+        }
+    };
+    let waiting = ask(format!("to={encoded}&wait=10"));
+    let sending = async {
+        set("bob", &other).await;
+        set("ann", &number).await;
+        app.deliver().await;
+    };
+    let (found, ()) = tokio::join!(waiting, sending);
+    assert_eq!((found.len(), &found[0]["to"]), (1, &json!(number)));
+    let id = found[0]["id"].as_str().expect("an id");
+    assert!(ask(format!("to={encoded}&after={id}")).await.is_empty());
+    assert_eq!(ask("after=another".into()).await.len(), 2);
+
+    let delete = |path: &str| app.http.delete(app.url(path)).send();
+    assert_eq!(delete("/dev/inbox").await.expect("an answer").status(), 400);
+    let path = format!("/dev/inbox?to={encoded}");
+    assert_eq!(delete(&path).await.expect("an answer").status(), 200);
+    assert!(ask(format!("to={encoded}")).await.is_empty());
+    assert_eq!(ask(String::new()).await.len(), 1);
+}
+
+async fn me_is_whoever_calls_in_paths(database: Database) {
+    let app = TestApp::start(database).await;
+    let (token, number) = (app.user("ann/1", "acme"), app.number());
+    let call = |method: http::Method, path: &str, body: Value| {
+        let request = app.http.request(method, app.url(path)).bearer_auth(&token);
+        let request = match body {
+            Value::Null => request,
+            body => request.json(&body),
+        };
+        async move {
+            let answer = request.send().await.expect("an answer");
+            let status = answer.status().as_u16();
+            let text = answer.text().await.expect("a text");
+            assert!(text.ends_with("}\n"), "JSON ends its line: {text}");
+            (status, serde_json::from_str::<Value>(&text).expect("JSON"))
+        }
+    };
+    let set = call(
+        http::Method::POST,
+        "/v2/users/me/phone",
+        json!({"phone": number}),
+    );
+    assert_eq!(set.await.0, 200);
+    let code = json!({"verificationCode": app.code(&number).await});
+    let verify = call(http::Method::POST, "/v2/users/me/phone/verify", code);
+    assert_eq!(verify.await.0, 200);
+    let (_, shown) = call(http::Method::GET, "/v2/users/me/phone", Value::Null).await;
+    assert_eq!(shown["phones"][0]["userId"], "ann/1");
+    assert_eq!(shown["phones"][0]["isVerified"], true);
+    let (_, user) = call(http::Method::GET, "/v2/users/me", Value::Null).await;
+    assert_eq!(user["user"]["userId"], "ann/1");
+    // Elsewhere it is a name like any other.
+    let other = call(http::Method::GET, "/v2/users/bob/phone", Value::Null).await;
+    assert_eq!(other.0, 404);
+    let refused = Wire::ConnectJson
+        .refused(&app, "ListUserPhones", &token, json!({"userId": "me"}))
+        .await;
+    assert_eq!(refused.code, tonic::Code::NotFound);
 }
 
 async fn one_port_speaks_http_1_and_2(database: Database) {

@@ -152,3 +152,27 @@ async fn a_port_has_one_dev() {
         404
     );
 }
+
+#[tokio::test]
+async fn a_page_shows_what_runs_to_this_machine_only() {
+    let (_directory, data) = fresh_data();
+    let server = Server::dev(&data, None).await;
+    let client = reqwest::Client::builder().no_proxy().build();
+    let client = client.expect("a client");
+    let get = |path: &str| client.get(format!("{}{path}", server.base));
+    let page = get("/").send().await.expect("an answer");
+    assert_eq!(page.status(), 200);
+    let page = page.text().await.expect("a page");
+    assert!(page.contains("/dev/page.js"), "{page}");
+    let script = get("/dev/page.js").send().await.expect("an answer");
+    let kind = script.headers()["content-type"].to_str().expect("a text");
+    assert!(kind.starts_with("text/javascript"), "{kind}");
+    let about = get("/dev/about").send().await.expect("an answer");
+    let about: serde_json::Value = about.json().await.expect("JSON");
+    assert_eq!(about["token"], admin_token(&data));
+    let through = get("/dev/about").header("x-forwarded-for", "192.0.2.1");
+    let refused = through.send().await.expect("an answer");
+    assert_eq!(refused.status(), 403);
+    let told = refused.text().await.expect("a text");
+    assert!(!told.contains(&admin_token(&data)));
+}

@@ -164,7 +164,7 @@ async fn requests_that_run_are_finished(database: Database) {
             let answer = half.finish();
             assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
             assert!(
-                answer.contains("\"phoneCode\"") && answer.ends_with('}'),
+                answer.contains("\"phoneCode\"") && answer.ends_with("}\n"),
                 "{answer}"
             );
         }

@@ -91,7 +91,7 @@ fn every_refusal_has_its_code_text_and_id() {
             Refusal::AccountNotFound,
             Code::NotFound,
             "COMMAND-ieJ2e",
-            "Phone not found",
+            "User could not be found",
         ),
         (
             Refusal::AccountExists,
@@ -249,7 +249,10 @@ fn a_missing_user_is_called_as_the_method_calls_it() {
             .message()
             .to_owned()
     };
-    assert_eq!(said(Missing::Phone), "Phone not found (COMMAND-ieJ2e)");
+    assert_eq!(
+        said(Missing::Phone),
+        "User could not be found (COMMAND-ieJ2e)"
+    );
     assert_eq!(
         said(Missing::UserToRead),
         "User could not be found (QUERY-Dfbg2)"
@@ -306,4 +309,13 @@ fn overload_asks_for_a_second() {
         })
     );
     assert_eq!(all.len(), 2);
+}
+
+#[test]
+fn a_read_is_not_told_that_something_may_have_changed() {
+    let read = status_of(&Refusal::Unavailable, Missing::UserToRead);
+    assert_eq!(read.code(), Code::Unavailable);
+    assert!(!read.message().contains("change"), "{}", read.message());
+    let write = status_of(&Refusal::Unavailable, Missing::UserToChange);
+    assert!(write.message().contains("change"), "{}", write.message());
 }

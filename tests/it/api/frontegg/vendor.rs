@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use ringback::config::{Permission, VendorClient};
+use ringback::config::{Network, Permission, VendorClient};
 use serde_json::{Value, json};
 
 use super::{Answer, Client, NUMBERS, send};
@@ -14,6 +14,7 @@ use crate::http::wire::Wire;
 crate::on_both! {
     a_client_gets_a_token,
     a_body_of_more_than_4_kib_is_not_read,
+    guesses_behind_a_trusted_proxy_are_counted_by_client,
     guessing_is_limited,
     a_service_sets_and_removes_at_once,
     a_service_acts_as_a_user,
@@ -131,17 +132,45 @@ async fn guessing_is_limited(database: Database) {
     let limited = ask(&app, "/auth/vendor", wrong()).await;
     limited.refused(429);
     assert_eq!(limited.headers["retry-after"], "600");
-    let right = json!({"clientId": "backend", "secret": SECRET});
-    ask(&app, "/auth/vendor", right).await.refused(429);
-    ask(
-        &app,
-        "/auth/vendor",
-        json!({"clientId": "other", "secret": "x"}),
-    )
-    .await
-    .refused(401);
-    app.seconds(600);
+    // The right secret is not refused, and a header of anybody's changes nothing.
     vendor(&app).await;
+    let headers = [
+        ("content-type", "application/json"),
+        ("x-forwarded-for", "198.51.100.1"),
+    ];
+    let forged = send(
+        &app,
+        Method::POST,
+        "/auth/vendor",
+        &headers,
+        wrong().to_string(),
+    )
+    .await;
+    forged.refused(429);
+    app.seconds(600);
+    ask(&app, "/auth/vendor", wrong()).await.refused(401);
+}
+
+async fn guesses_behind_a_trusted_proxy_are_counted_by_client(database: Database) {
+    let app = TestApp::start_with(database, |config| {
+        let proxies = ["127.0.0.0/8"].map(|text| Network::parse(text).expect("a network"));
+        config.server.trusted_proxies = proxies.to_vec();
+    });
+    let app = app.await;
+    let wrong = json!({"clientId": "backend", "secret": "guess"}).to_string();
+    for (client, status) in [("198.51.100.1", 429), ("198.51.100.2", 401)] {
+        let headers = [
+            ("content-type", "application/json"),
+            ("x-forwarded-for", client),
+        ];
+        let guess = || send(&app, Method::POST, "/auth/vendor", &headers, wrong.clone());
+        if status == 429 {
+            for _ in 0..10 {
+                guess().await.refused(401);
+            }
+        }
+        guess().await.refused(status);
+    }
 }
 
 async fn a_service_sets_and_removes_at_once(database: Database) {
