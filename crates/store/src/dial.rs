@@ -291,17 +291,20 @@ async fn connected(options: &PgConnectOptions) -> Result<PgConnection, Fault> {
 ///
 /// - What is found by keys is always found by an index: PostgreSQL keeps the plan that it made while a table
 ///   was small, and would go on reading the whole of it.
+/// - Each statement's plan is made once: for the few rows that these are about PostgreSQL would take the plan
+///   for any parameters to be dearer than one for these, and plan anew every time, which takes longer than
+///   the statement does.
 /// - The server ends a statement a little before we stop waiting, so that we learn what became of it.
 /// - The server looks every second whether we are still there while it works for us, and notices a dead
 ///   network between us when it does not. Settings that an older server does not have are passed over.
 fn settings(purpose: Purpose, limits: Limits) -> String {
     let timeout = limits.of(purpose).mul_f64(0.9).as_millis();
-    let scans = match purpose {
-        Purpose::Keys => "off",
-        Purpose::Lists => "on",
+    let plans = match purpose {
+        Purpose::Keys => "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; ",
+        Purpose::Lists => "SET enable_seqscan = on; SET plan_cache_mode = auto; ",
     };
     format!(
-        "SET enable_seqscan = {scans}; SET statement_timeout = {timeout}; \
+        "{plans}SET statement_timeout = {timeout}; \
          SELECT set_config(name, value, false) FROM pg_settings JOIN (VALUES \
          ('client_connection_check_interval', '1000'), ('tcp_keepalives_idle', '15'), \
          ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3')) AS wanted(key, value) \

@@ -279,6 +279,10 @@ async fn the_first_plan_of_an_empty_postgres_uses_an_index() {
     let row = session.query_one_raw(shown).await.expect("must show");
     let scans: String = row.expect("a row").try_get_by_index(0).expect("a text");
     assert_eq!(scans, "off");
+    let shown = Statement::from_string(DbBackend::Postgres, "SHOW plan_cache_mode");
+    let row = session.query_one_raw(shown).await.expect("must show");
+    let mode: String = row.expect("a row").try_get_by_index(0).expect("a text");
+    assert_eq!(mode, "force_generic_plan");
 
     let database = connect(&postgres()).await;
     let transaction = migrated(&database).await;

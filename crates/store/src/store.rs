@@ -240,7 +240,7 @@ async fn ready_dialer(settings: &Settings) -> Result<SharedDialer, OpenError> {
     let between = pooler::look(&dialer).await.map_err(failed)?;
     if between == Between::Pooler {
         tracing::info!(
-            "a pooler in transaction mode sits before the database: set enable_seqscan and \
+            "a pooler in transaction mode sits before the database: set enable_seqscan, plan_cache_mode and \
              statement_timeout for the role, see docs/OPERATING.md"
         );
     }
