@@ -70,7 +70,7 @@ pub struct Config {
     pub messages: MessagesSection,
     /// What carries messages.
     pub sms: SmsSection,
-    /// Where figures are read.
+    /// Where metrics are read.
     pub metrics: MetricsSection,
     /// What is logged, and how.
     pub log: LogSection,

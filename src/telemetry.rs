@@ -1,4 +1,4 @@
-//! What the outside sees of a running process: its log and its figures.
+//! What the outside sees of a running process: its log and its metrics.
 
 use std::net::SocketAddr;
 use std::panic::PanicHookInfo;
@@ -26,7 +26,7 @@ const SECONDS: [f64; 14] = [
 /// How often what was measured is gathered, whether or not somebody reads it.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Why log or figures cannot be set up.
+/// Why log or metrics cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The filter is not understood.
@@ -38,11 +38,11 @@ pub enum TelemetryError {
         key: &'static str,
     },
     /// Something in this process logs or measures already.
-    #[error("log and figures can be set up once in a process: {0}")]
+    #[error("log and metrics can be set up once in a process: {0}")]
     Twice(String),
-    /// The address for figures cannot be listened on.
+    /// The address for metrics cannot be listened on.
     #[error(
-        "metrics.listen: cannot listen on {address}: {reason}; choose another address, or \"\" for no figures"
+        "metrics.listen: cannot listen on {address}: {reason}; choose another address, or \"\" for no metrics"
     )]
     Listen {
         /// The address.
@@ -51,7 +51,7 @@ pub enum TelemetryError {
         reason: std::io::Error,
     },
     /// The bounds of a histogram are not accepted.
-    #[error("figures cannot be set up: {0}")]
+    #[error("metrics cannot be set up: {0}")]
     Recorder(String),
 }
 
@@ -65,29 +65,29 @@ pub fn init(log: &LogSection) -> Result<(), TelemetryError> {
     Ok(())
 }
 
-/// The figures' own listener; they end with it.
+/// The metrics' own listener; they end with it.
 #[derive(Debug)]
-pub struct Figures {
+pub struct MetricsServer {
     address: SocketAddr,
     task: JoinHandle<()>,
 }
 
-impl Figures {
+impl MetricsServer {
     /// Where they can be read.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-impl Drop for Figures {
+impl Drop for MetricsServer {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-/// Begins to measure and shows the figures at `/metrics` of this address, in Prometheus' text form. Once
+/// Begins to measure and shows the metrics at `/metrics` of this address, in Prometheus' text form. Once
 /// for each process; nothing is measured without an address.
-pub async fn metrics(listen: Option<SocketAddr>) -> Result<Option<Figures>, TelemetryError> {
+pub async fn metrics(listen: Option<SocketAddr>) -> Result<Option<MetricsServer>, TelemetryError> {
     let Some(address) = listen else {
         return Ok(None);
     };
@@ -109,9 +109,9 @@ fn builder() -> Result<PrometheusBuilder, TelemetryError> {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "ends when the figures are dropped, and a reader may be cut off"
+    reason = "ends when the metrics are dropped, and a reader may be cut off"
 )]
-fn show(address: SocketAddr, listener: TcpListener, handle: PrometheusHandle) -> Figures {
+fn show(address: SocketAddr, listener: TcpListener, handle: PrometheusHandle) -> MetricsServer {
     let task = tokio::spawn(async move {
         let upkeep = handle.clone();
         let gather = async move {
@@ -128,12 +128,12 @@ fn show(address: SocketAddr, listener: TcpListener, handle: PrometheusHandle) ->
         );
         let serve = async move {
             if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "figures are shown no more");
+                tracing::error!(%error, "metrics are shown no more");
             }
         };
         tokio::join!(serve, gather);
     });
-    Figures { address, task }
+    MetricsServer { address, task }
 }
 
 fn filter(log: &LogSection, variable: Option<String>) -> Result<EnvFilter, TelemetryError> {
@@ -279,8 +279,8 @@ mod tests {
             metrics::histogram!("ringback_request_seconds").record(0.003);
         });
         let listener = TcpListener::bind::<SocketAddr>(address).await.unwrap();
-        let figures = show(listener.local_addr().unwrap(), listener, handle);
-        let base = format!("http://{}", figures.address());
+        let metrics = show(listener.local_addr().unwrap(), listener, handle);
+        let base = format!("http://{}", metrics.address());
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let answer = client.get(format!("{base}/metrics")).send().await.unwrap();
         assert!(

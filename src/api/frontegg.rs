@@ -224,10 +224,10 @@ impl Frontegg {
         let policies = &self.store.rules().policies;
         // As the organisation that is listed reads it.
         let numbers = &policies.of(&caller.organization).numbers;
-        let wish = list::wish(request.uri(), version, caller.scope(None)?, numbers)?;
-        let found = self.store.list_phones(&caller, &wish.query).await;
+        let asked = list::request(request.uri(), version, caller.scope(None)?, numbers)?;
+        let found = self.store.list_phones(&caller, &asked.query).await;
         let found = found.map_err(Failure::Unread)?;
-        Ok(wish.page(found))
+        Ok(asked.page(found))
     }
 }
 

@@ -39,7 +39,7 @@ impl<'a> Plan<'a> {
     }
 
     /// A message may go to a number that the account holds.
-    const fn held(self) -> Plan<'a> {
+    const fn may_tell_held(self) -> Plan<'a> {
         Plan {
             to_held: true,
             ..self
@@ -92,7 +92,7 @@ impl Change {
                 let plan = match phone {
                     PhoneChange::Keep => Plan::new("update", Call::ChangeProfile),
                     PhoneChange::Set(set) => set.plan("update"),
-                    PhoneChange::Remove => Plan::new("update", Call::Remove).held(),
+                    PhoneChange::Remove => Plan::new("update", Call::Remove).may_tell_held(),
                 };
                 let vouches = matches!(profile.email, Some((_, true)));
                 let call = if vouches {
@@ -112,11 +112,11 @@ impl Change {
             }
             Change::Replace { number } => Plan::new("change", Call::SendCode)
                 .naming(number, SENT)
-                .held(),
+                .may_tell_held(),
             Change::Resend { delivery, .. } => {
                 let plan = Plan::new("resend", proof(Some(Verification::Code(*delivery))));
                 match delivery {
-                    Delivery::Send => plan.held(),
+                    Delivery::Send => plan.may_tell_held(),
                     Delivery::Return => plan,
                 }
             }
@@ -129,11 +129,13 @@ impl Change {
                     | Which::Phone(_)
                     | Which::Number(_)
                     | Which::Challenge(_)
-                    | Which::Latest => plan.held(),
+                    | Which::Latest => plan.may_tell_held(),
                 }
             }
-            Change::RequestRemoval { .. } => Plan::new("request_removal", Call::SendCode).held(),
-            Change::ConfirmRemoval { .. } => Plan::new("remove", Call::SubmitCode).held(),
+            Change::RequestRemoval { .. } => {
+                Plan::new("request_removal", Call::SendCode).may_tell_held()
+            }
+            Change::ConfirmRemoval { .. } => Plan::new("remove", Call::SubmitCode).may_tell_held(),
             Change::Remove { which } => {
                 let call = match which {
                     Which::Primary | Which::Number(_) => Call::Remove,
@@ -141,7 +143,7 @@ impl Change {
                         Call::RemoveAny
                     }
                 };
-                Plan::new("remove", call).held()
+                Plan::new("remove", call).may_tell_held()
             }
             Change::MakePrimary { .. } => Plan::new("make_primary", Call::MakePrimary),
             Change::Unlock => Plan::new("unlock", Call::Unlock),
@@ -154,7 +156,7 @@ impl SetPhone {
         let verification = Some(self.verification);
         Plan::new(name, proof(verification))
             .naming(&self.number, verification)
-            .held()
+            .may_tell_held()
     }
 }
 

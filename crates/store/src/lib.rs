@@ -15,6 +15,7 @@
 //! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint`, `reserve` |
 
 mod address;
+mod admission;
 mod backup;
 mod batch;
 mod changes;
@@ -48,7 +49,6 @@ mod share;
 mod sql;
 mod store;
 mod table;
-mod turns;
 mod writes;
 
 use std::sync::Arc;

@@ -35,12 +35,12 @@ impl Store {
     ) -> Result<AccountPage, Refusal> {
         let health = &self.shared.dialer.health;
         let page = async {
-            let mut turn = self.lists.enter(caller, &query.scope).await?;
+            let mut admitted = self.lists.enter(caller, &query.scope).await?;
             loop {
-                let taken = turn.line().take().await?;
+                let taken = admitted.line().take().await?;
                 let page = accounts_page(&self.shared, &taken.session, query);
                 let page = taken.within(page).await;
-                if let Some(page) = turn.line().read(taken, page) {
+                if let Some(page) = admitted.line().read(taken, page) {
                     return page;
                 }
             }
@@ -59,11 +59,11 @@ impl Store {
     ) -> Result<PhonePage, Refusal> {
         let health = &self.shared.dialer.health;
         let page = async {
-            let mut turn = self.lists.enter(caller, &query.scope).await?;
+            let mut admitted = self.lists.enter(caller, &query.scope).await?;
             loop {
-                let taken = turn.line().take().await?;
+                let taken = admitted.line().take().await?;
                 let page = taken.within(phones_found(&taken.session, query)).await;
-                if let Some(page) = turn.line().read(taken, page) {
+                if let Some(page) = admitted.line().read(taken, page) {
                     return page;
                 }
             }
@@ -82,11 +82,11 @@ impl Store {
     ) -> Result<PhoneListPage, Refusal> {
         let health = &self.shared.dialer.health;
         let page = async {
-            let mut turn = self.lists.enter(caller, &query.scope).await?;
+            let mut admitted = self.lists.enter(caller, &query.scope).await?;
             loop {
-                let taken = turn.line().take().await?;
+                let taken = admitted.line().take().await?;
                 let page = taken.within(phones_page(&taken.session, query)).await;
-                if let Some(page) = turn.line().read(taken, page) {
+                if let Some(page) = admitted.line().read(taken, page) {
                     return page;
                 }
             }

@@ -7,6 +7,7 @@ use ringback_core::{Account, Caller, Command, Refusal, Reply, Time, view};
 use sea_orm::DbBackend;
 use tokio::sync::Mutex;
 
+use crate::admission::Lists;
 use crate::dial::{Dialer, Purpose, SharedDialer, other_encoding};
 use crate::fault::Fault;
 use crate::lane::LaneLine;
@@ -15,7 +16,6 @@ use crate::pooler::{self, Between};
 use crate::queues::{Lane, Lookups, metric, queue_of, start};
 use crate::readiness::Readiness;
 use crate::reserve::Reserve;
-use crate::turns::Lists;
 use crate::{OpenError, Rules, Settings, Shared, Source, checkpoint, schema, sql};
 
 /// The memory of one installation. Clones share it.
@@ -241,7 +241,7 @@ async fn ready_dialer(settings: &Settings) -> Result<SharedDialer, OpenError> {
     if between == Between::Pooler {
         tracing::info!(
             "a pooler in transaction mode sits before the database: set enable_seqscan, plan_cache_mode and \
-             statement_timeout for the role, see docs/OPERATING.md"
+             statement_timeout for the role, see docs/POSTGRESQL.md"
         );
     }
     Ok(Arc::new(dialer.pooled(between == Between::Pooler)))

@@ -44,7 +44,7 @@ impl Version {
 }
 
 /// What a request for a list wants.
-pub(super) struct Wish {
+pub(super) struct ListRequest {
     pub(super) query: PhoneListQuery,
     page: u64,
     path: String,
@@ -53,12 +53,12 @@ pub(super) struct Wish {
 }
 
 /// Reads the parameters of a list. Unknown ones are ignored.
-pub(super) fn wish(
+pub(super) fn request(
     uri: &Uri,
     version: Version,
     scope: Scope,
     rules: &NumberRules,
-) -> Result<Wish, Refusal> {
+) -> Result<ListRequest, Refusal> {
     let parameters = Query::<Vec<(String, String)>>::try_from_uri(uri);
     let Query(mut parameters) = parameters.map_err(|_| invalid("the query", "cannot be read"))?;
     // The vendor's client writes what it has no value for as this word.
@@ -113,7 +113,7 @@ pub(super) fn wish(
     let accounts = users(&parameters)?;
     let kept = [LIMIT, SORT_BY, ORDER, NUMBER, USERS];
     parameters.retain(|(name, _)| kept.contains(&name.as_str()));
-    Ok(Wish {
+    Ok(ListRequest {
         query: PhoneListQuery {
             scope,
             accounts,
@@ -164,7 +164,7 @@ fn users(parameters: &[(String, String)]) -> Result<Option<Vec<String>>, Refusal
     Ok(named)
 }
 
-impl Wish {
+impl ListRequest {
     /// The page in the vendor's form.
     pub(super) fn page(&self, found: PhoneListPage) -> NumberPage {
         let pages = found.total.div_ceil(u64::from(self.query.limit));
@@ -218,9 +218,9 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
 mod tests {
     use super::*;
 
-    fn read(query: &str) -> Result<Wish, Refusal> {
+    fn read(query: &str) -> Result<ListRequest, Refusal> {
         let uri: Uri = format!("/p/v2?{query}").parse().unwrap();
-        wish(
+        request(
             &uri,
             Version::Two,
             Scope::Everywhere,
@@ -229,7 +229,7 @@ mod tests {
     }
 
     fn accounts(query: &str) -> Option<Vec<String>> {
-        read(query).ok().and_then(|wish| wish.query.accounts)
+        read(query).ok().and_then(|request| request.query.accounts)
     }
 
     #[test]
@@ -260,25 +260,25 @@ mod tests {
 
     #[test]
     fn the_rest_is_read_as_published() {
-        let wish = read(
+        let request = read(
             "_limit=10&_offset=3&_sortBy=phoneNumber&_order=DESC&_phoneNumber=%2B41791234567&x=1",
         );
-        let wish = wish.ok().unwrap();
-        assert_eq!((wish.query.offset, wish.query.limit), (30, 10));
+        let request = request.ok().unwrap();
+        assert_eq!((request.query.offset, request.query.limit), (30, 10));
         assert_eq!(
-            (wish.query.sort, wish.query.ascending),
+            (request.query.sort, request.query.ascending),
             (PhoneSort::Number, false)
         );
-        assert_eq!(wish.query.number.unwrap().as_str(), "+41791234567");
+        assert_eq!(request.query.number.unwrap().as_str(), "+41791234567");
         let unset = "_limit=undefined&_offset=undefined&_sortBy=undefined&_order=&_phoneNumber=";
         for query in ["", unset] {
-            let wish = read(query).ok().unwrap();
-            assert_eq!((wish.query.offset, wish.query.limit), (0, USUAL_PAGE));
+            let request = read(query).ok().unwrap();
+            assert_eq!((request.query.offset, request.query.limit), (0, USUAL_PAGE));
             assert_eq!(
-                (wish.query.sort, wish.query.ascending),
+                (request.query.sort, request.query.ascending),
                 (PhoneSort::Added, true)
             );
-            assert_eq!(wish.query.number, None);
+            assert_eq!(request.query.number, None);
         }
         assert!(
             read("_phoneNumber=+41791234567").is_ok(),

@@ -117,7 +117,7 @@ async fn transaction_mode_works_or_is_refused_on_postgres() {
     let pooler = Pooler::start(&database, "transaction", "").await;
     let setup = Setup::new(&pooler.url);
     if keeps {
-        // As OPERATING.md says of a role; this database is the test's alone.
+        // As POSTGRESQL.md says of a role; this database is the test's alone.
         let (_, name) = database.url.rsplit_once('/').expect("a database");
         let plans = format!("ALTER DATABASE {name} SET enable_seqscan = off");
         database.execute(&plans).await;

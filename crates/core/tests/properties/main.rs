@@ -20,7 +20,7 @@ use ringback_core::{
     Refusal, Time, Verification, Which, decide,
 };
 
-use story::{NUMBERS, Turn, code_of, primary, story};
+use story::{NUMBERS, Played, code_of, primary, story};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -33,7 +33,7 @@ fn config() -> Config {
 }
 
 /// Plays many stories, each before a fresh watcher that panics when its property does not hold.
-fn always<W: FnMut(&Turn<'_>)>(watcher: impl Fn() -> W) {
+fn always<W: FnMut(&Played<'_>)>(watcher: impl Fn() -> W) {
     let outcome = TestRunner::new(config()).run(&story(), |story| {
         story.play(watcher());
         Ok(())
@@ -48,7 +48,7 @@ fn always<W: FnMut(&Turn<'_>)>(watcher: impl Fn() -> W) {
 struct Diary(BTreeMap<Id, Time>);
 
 impl Diary {
-    fn write(&mut self, turn: &Turn<'_>) {
+    fn write(&mut self, turn: &Played<'_>) {
         for challenge in turn.after.iter().flat_map(|account| &account.challenges) {
             self.0.entry(challenge.id).or_insert(turn.at.now);
         }
@@ -284,7 +284,7 @@ fn all_within(windows: &[Window], times: &[Time], at: Time) {
     }
 }
 
-fn held(account: &Option<Account>) -> BTreeSet<Id> {
+fn phone_ids(account: &Option<Account>) -> BTreeSet<Id> {
     let phones = account.iter().flat_map(|account| &account.phones);
     phones.map(|phone| phone.id).collect()
 }
@@ -323,7 +323,7 @@ fn no_stretch_of_time_holds_more_messages_than_its_windows_give() {
                 times.push(now);
                 all_within(&limits.sends_per_account, times, now);
             }
-            let new = &held(turn.after) - &held(turn.before);
+            let new = &phone_ids(turn.after) - &phone_ids(turn.before);
             assert!(new.len() <= 1);
             if !new.is_empty() && !turn.serves() {
                 let times = sets.entry(id.clone()).or_default();
@@ -661,7 +661,7 @@ fn the_stories_reach_every_outcome() {
     assert_eq!(often, expected, "{outcomes:?}");
 }
 
-fn outcome(turn: &Turn<'_>) -> &'static str {
+fn outcome(turn: &Played<'_>) -> &'static str {
     match &turn.decision.result {
         Ok(_) => match &turn.command.action {
             Action::Change(Change::Resend {

@@ -219,7 +219,7 @@ pub(crate) fn story() -> impl Strategy<Value = Story> {
 }
 
 /// One command, what was before it, and what came of it.
-pub(crate) struct Turn<'a> {
+pub(crate) struct Played<'a> {
     pub(crate) command: &'a Command,
     pub(crate) at: Moment<'a>,
     /// The organisation whose account the command is about.
@@ -235,7 +235,7 @@ pub(crate) struct Turn<'a> {
 
 impl Story {
     /// Plays the story as the store does: each command gets its account and the budgets that it names.
-    pub(crate) fn play(&self, mut watch: impl FnMut(&Turn<'_>)) {
+    pub(crate) fn play(&self, mut watch: impl FnMut(&Played<'_>)) {
         let keys = Keys::for_tests();
         let policies = Policies::from(self.policy.clone());
         let mut slots: BTreeMap<(String, &str), Slot> = BTreeMap::new();
@@ -289,7 +289,7 @@ impl Story {
             };
             let (mut slot_after, mut budgets_after) = (slot_before.clone(), budgets_before.clone());
             let decision = decide(&mut slot_after, &mut budgets_after, &command, &at);
-            watch(&Turn {
+            watch(&Played {
                 command: &command,
                 at,
                 organization: &slot_before.organization,
@@ -459,7 +459,7 @@ fn nothing() -> Id {
     Id::parse("00000000-0000-7000-8000-000000000000").expect("is an id")
 }
 
-impl Turn<'_> {
+impl Played<'_> {
     /// Whether the caller acts with `user.write` over the account, by what the surface says of rights.
     pub(crate) fn serves(&self) -> bool {
         let caller = &self.command.caller;

@@ -93,7 +93,7 @@ async fn a_hundred_thousand_numbers_page_right_to_the_end(world: &World) {
         };
         assert!(up.is_sorted_by(|a, b| key(a) < key(b)), "{sort:?}");
     }
-    // The pages of a door's size, at the far end.
+    // The pages of an API's size, at the far end.
     let query = PhoneListQuery {
         scope: Scope::Organization("acme".into()),
         sort: PhoneSort::Account,

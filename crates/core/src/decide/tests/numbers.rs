@@ -63,7 +63,7 @@ impl World {
         phones.find(|phone| phone.number.as_str() == number)
     }
 
-    fn held(&self, user: &str, number: &str) -> &Phone {
+    fn phone_of(&self, user: &str, number: &str) -> &Phone {
         self.find_held(user, number).expect("must be held")
     }
 
@@ -77,7 +77,7 @@ impl World {
 
     /// The challenge about a number that an answer verifies, or removes.
     fn challenge_about(&self, user: &str, number: &str, purpose: Purpose) -> &Challenge {
-        let phone = self.held(user, number).id;
+        let phone = self.phone_of(user, number).id;
         let mut challenges = self.account(user).challenges.iter();
         challenges
             .find(|challenge| challenge.phone == phone && challenge.purpose == purpose)
@@ -94,7 +94,7 @@ impl World {
         let code = self.code_for(user, number, Purpose::Verify);
         let decision = self.act(&own(user), user, confirm(of(number), &code));
         assert!(decision.result.is_ok(), "{decision:?}");
-        assert!(self.held(user, number).verified());
+        assert!(self.phone_of(user, number).verified());
         decision
     }
 
@@ -154,7 +154,7 @@ fn the_first_number_becomes_primary_and_later_ones_do_not() {
     assert!(world.primary_is("ann", ONE));
     for (decision, number) in [(first, ONE), (second, TWO)] {
         let reply = decision.result.expect("must succeed");
-        assert_eq!(reply.phone, Some(world.held("ann", number).id));
+        assert_eq!(reply.phone, Some(world.phone_of("ann", number).id));
         let [message] = decision.messages.as_slice() else {
             panic!("must be one message: {:?}", decision.messages)
         };
@@ -195,7 +195,7 @@ fn a_number_is_added_asked_by_message_by_reply_trusted_or_later() {
         let sent = usize::from(verification == Some(SEND));
         assert_eq!(decision.messages.len(), sent);
         let reply = decision.result.expect("must succeed");
-        assert_eq!(reply.phone, Some(world.held("ann", TWO).id));
+        assert_eq!(reply.phone, Some(world.phone_of("ann", TWO).id));
         let asks = matches!(verification, Some(Verification::Code(_)));
         assert_eq!(reply.challenge.is_some(), asks);
         let code = (verification == Some(RETURN)).then(|| world.code("ann"));
@@ -397,7 +397,7 @@ fn a_pending_number_that_was_never_proven_is_forgotten() {
         .expires_at;
     // Asking to remove it does not keep it.
     world.pass(300);
-    let phone = world.held("ann", ONE).id;
+    let phone = world.phone_of("ann", ONE).id;
     world.does(
         &own("ann"),
         "ann",
@@ -441,7 +441,7 @@ fn only_a_proven_number_is_made_primary() {
     let mut world = World::announced();
     world.does(&own("ann"), "ann", add(THREE));
     for number in [TWO, THREE] {
-        let phone = world.held("ann", number).id;
+        let phone = world.phone_of("ann", number).id;
         for caller in [own("ann"), service()] {
             let refusal = world.refuses(
                 &caller,
@@ -464,7 +464,7 @@ fn only_a_proven_number_is_made_primary() {
 fn another_number_is_made_primary_once() {
     let mut world = World::unlimited().with_verified("ann", ONE);
     world.does(&service(), "ann", add_by(TWO, Verification::Trusted));
-    let phone = world.held("ann", TWO).id;
+    let phone = world.phone_of("ann", TWO).id;
     let decision = world.act(
         &own("ann"),
         "ann",
@@ -473,7 +473,7 @@ fn another_number_is_made_primary_once() {
     assert_eq!(kinds(&decision), [EventKind::PrimaryChanged]);
     assert_eq!(decision.messages, []);
     assert!(world.primary_is("ann", TWO));
-    assert!(world.held("ann", ONE).verified());
+    assert!(world.phone_of("ann", ONE).verified());
     let before = world.account("ann").clone();
     let decision = world.act(
         &own("ann"),

@@ -22,10 +22,10 @@ fn a_code_is_submitted_by_question_by_number_or_for_the_latest() {
         for which in ways.into_iter().chain(latest) {
             let mut world = world.clone();
             let reply = world.does(&own("ann"), "ann", confirm(which.clone(), &code));
-            assert_eq!(reply.phone, Some(world.held("ann", number).id));
+            assert_eq!(reply.phone, Some(world.phone_of("ann", number).id));
             let proven = world.account("ann").phones.iter();
             let proven: Vec<_> = proven.filter(|phone| phone.verified()).collect();
-            assert_eq!(proven, [world.held("ann", number)]);
+            assert_eq!(proven, [world.phone_of("ann", number)]);
             assert_eq!(world.account("ann").challenges.len(), 2);
             // A code verifies once.
             let again = confirm(which.clone(), &code);
@@ -57,14 +57,14 @@ fn the_latest_is_the_one_that_was_asked_last_also_again() {
         let code = world.code_for("ann", number, Purpose::Verify);
         let mut world = world.clone();
         let reply = world.does(&own("ann"), "ann", confirm(Which::Latest, &code));
-        assert_eq!(reply.phone, Some(world.held("ann", number).id));
+        assert_eq!(reply.phone, Some(world.phone_of("ann", number).id));
     }
 }
 
 #[test]
 fn the_latest_is_no_question_about_removal() {
     let mut world = asked();
-    let phone = world.held("ann", ONE).id;
+    let phone = world.phone_of("ann", ONE).id;
     world.does(
         &own("ann"),
         "ann",
@@ -72,7 +72,7 @@ fn the_latest_is_no_question_about_removal() {
     );
     let code = world.code_for("ann", THREE, Purpose::Verify);
     world.does(&own("ann"), "ann", confirm(Which::Latest, &code));
-    assert!(world.held("ann", THREE).verified());
+    assert!(world.phone_of("ann", THREE).verified());
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn two_accounts_that_wait_for_one_number_never_change_each_other() {
         world.does(&own(user), user, change(THREE));
     }
     let before = world.account("bob").clone();
-    let phone = world.held("bob", THREE).id;
+    let phone = world.phone_of("bob", THREE).id;
     let refusal = world.refuses(
         &own("ann"),
         "ann",
@@ -225,7 +225,7 @@ fn a_code_is_dead_from_its_end_on_whichever_way() {
 fn a_proven_number_has_its_pause_behind_it() {
     let mut world = World::new();
     world.does(&own("ann"), "ann", preverify(ONE));
-    let phone = world.held("ann", ONE).id;
+    let phone = world.phone_of("ann", ONE).id;
     let removal = Action::Change(Change::RequestRemoval { phone });
     let refusal = world.refuses(&own("ann"), "ann", removal.clone());
     assert_eq!(refusal, limited(Limit::CoolDown, 60));

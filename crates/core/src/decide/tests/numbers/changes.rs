@@ -124,7 +124,7 @@ fn another_proven_number_takes_over_at_once() {
         }),
     );
     for (mut world, notices) in [(proven, 1), (unproven, 0), (none, 0)] {
-        let next = world.held("ann", TWO).clone();
+        let next = world.phone_of("ann", TWO).clone();
         let decision = world.act(&own("ann"), "ann", change(TWO));
         assert_eq!(kinds(&decision), [EventKind::PrimaryChanged]);
         let told = decision.messages.iter();
@@ -189,7 +189,10 @@ fn a_second_change_replaces_the_first() {
 fn the_next_number_is_forgotten_with_the_one_that_it_was_to_replace() {
     let mut world = World::announced();
     world.does(&service(), "ann", add_by(THREE, Verification::Trusted));
-    let (one, three) = (world.held("ann", ONE).id, world.held("ann", THREE).id);
+    let (one, three) = (
+        world.phone_of("ann", ONE).id,
+        world.phone_of("ann", THREE).id,
+    );
     let mut asked = world.clone();
     let removal = asked.does(
         &own("ann"),
@@ -231,7 +234,7 @@ fn the_next_number_is_forgotten_with_the_one_that_it_was_to_replace() {
         (&world, own("ann"), change(ONE)),
     ] {
         let mut world = world.clone();
-        let old = world.held("ann", TWO).id;
+        let old = world.phone_of("ann", TWO).id;
         let code = world.code_for("ann", TWO, Purpose::Verify);
         let challenge = world.challenge_about("ann", TWO, Purpose::Verify).id;
         world.does(&caller, "ann", action.clone());
@@ -245,8 +248,8 @@ fn the_next_number_is_forgotten_with_the_one_that_it_was_to_replace() {
 fn the_next_number_stays_when_something_else_happens() {
     let mut world = World::announced();
     world.does(&service(), "ann", add_by(THREE, Verification::Trusted));
-    let three = world.held("ann", THREE).id;
-    let one = world.held("ann", ONE).id;
+    let three = world.phone_of("ann", THREE).id;
+    let one = world.phone_of("ann", ONE).id;
     for (caller, action) in [
         (
             own("ann"),

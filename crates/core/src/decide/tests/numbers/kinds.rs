@@ -67,7 +67,7 @@ fn a_listed_kind_is_the_only_one_that_is_served() {
 fn no_verb_sends_a_code_to_a_kind_that_is_not_served() {
     let mut world = World::unlimited().with_verified("ann", ONE);
     world.does(&service(), "ann", add_by(PREMIUM, None));
-    let phone = world.held("ann", PREMIUM).id;
+    let phone = world.phone_of("ann", PREMIUM).id;
     let verbs = [
         set(PREMIUM),
         update(PhoneChange::Set(super::phone(PREMIUM, SEND))),

@@ -11,7 +11,7 @@ fn two() -> World {
 
 impl World {
     fn asks_removal(&mut self, user: &str, number: &str) -> Reply {
-        let phone = self.held(user, number).id;
+        let phone = self.phone_of(user, number).id;
         self.does(
             &own(user),
             user,
@@ -34,7 +34,7 @@ impl World {
 fn a_removal_asks_the_number_itself_and_removes_nothing() {
     let mut world = two();
     let before = world.account("ann").clone();
-    let phone = world.held("ann", TWO).id;
+    let phone = world.phone_of("ann", TWO).id;
     let decision = world.act(
         &own("ann"),
         "ann",
@@ -68,7 +68,7 @@ fn the_right_code_removes_and_the_owner_is_told() {
         let mut world = two();
         world.asks_removal("ann", number);
         let removal = world.removal("ann", number);
-        let phone = world.held("ann", number).id;
+        let phone = world.phone_of("ann", number).id;
         let decision = world.act(&own("ann"), "ann", removal.clone());
         assert_eq!(kinds(&decision), [EventKind::PhoneRemoved]);
         let [notice] = decision.messages.as_slice() else {
@@ -107,7 +107,7 @@ fn a_number_that_was_not_proven_is_removed_without_a_notice() {
 fn the_answer_to_another_question_removes_nothing() {
     let mut world = two();
     world.does(&own("ann"), "ann", add(THREE));
-    let [one, two, three] = [ONE, TWO, THREE].map(|number| world.held("ann", number).id);
+    let [one, two, three] = [ONE, TWO, THREE].map(|number| world.phone_of("ann", number).id);
     let asked = world.asks_removal("ann", TWO).challenge;
     let other = world.asks_removal("ann", THREE).challenge;
     let (asked, other) = asked.zip(other).expect("must be asked");
@@ -155,7 +155,7 @@ fn a_removal_that_was_never_confirmed_removes_nothing() {
     assert_eq!(world.misses("ann", removal), CodeFailure::Expired);
     world.pass(365 * 86_400);
     world.does(&own("ann"), "ann", add(THREE));
-    assert!(world.held("ann", TWO).verified());
+    assert!(world.phone_of("ann", TWO).verified());
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn the_codes_of_verification_and_removal_do_not_stand_in_for_each_other() {
     let mut world = World::unlimited();
     world.does(&own("ann"), "ann", add(ONE));
     world.asks_removal("ann", ONE);
-    let phone = world.held("ann", ONE).id;
+    let phone = world.phone_of("ann", ONE).id;
     let verify = world.challenge_about("ann", ONE, Purpose::Verify).clone();
     let remove = world.challenge_about("ann", ONE, Purpose::Remove).clone();
     let verifies = world.code_for("ann", ONE, Purpose::Verify);
@@ -268,7 +268,7 @@ fn another_accounts_removal_is_none_of_mine() {
         panic!("is a removal")
     };
     let mixed = Action::Change(Change::ConfirmRemoval {
-        phone: world.held("ann", ONE).id,
+        phone: world.phone_of("ann", ONE).id,
         challenge,
         guess: Guess(code),
     });
@@ -297,7 +297,7 @@ fn what_is_not_held_is_not_removed() {
 fn only_a_service_removes_at_once() {
     let mut world = two();
     world.does(&own("ann"), "ann", add(THREE));
-    let held = [ONE, TWO, THREE].map(|number| (number, world.held("ann", number).id));
+    let held = [ONE, TWO, THREE].map(|number| (number, world.phone_of("ann", number).id));
     for phone in held
         .map(|(_, phone)| phone)
         .into_iter()

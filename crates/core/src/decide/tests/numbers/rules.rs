@@ -8,7 +8,7 @@ fn busy() -> World {
     let mut world = World::announced();
     world.does(&own("ann"), "ann", add(THREE));
     for number in [ONE, THREE] {
-        let phone = world.held("ann", number).id;
+        let phone = world.phone_of("ann", number).id;
         world.does(
             &own("ann"),
             "ann",
@@ -20,7 +20,7 @@ fn busy() -> World {
 
 /// Every verb of several numbers, in a form in which a service succeeds in [`busy`].
 fn verbs(world: &World) -> Vec<Action> {
-    let [one, three] = [ONE, THREE].map(|number| world.held("ann", number).id);
+    let [one, three] = [ONE, THREE].map(|number| world.phone_of("ann", number).id);
     let code = |number| world.code_for("ann", number, Purpose::Verify);
     let two = world.challenge_about("ann", TWO, Purpose::Verify).id;
     let mut verbs = sending(world);
@@ -46,7 +46,7 @@ fn verbs(world: &World) -> Vec<Action> {
 
 /// Those that send.
 fn sending(world: &World) -> Vec<Action> {
-    let [one, three] = [ONE, THREE].map(|number| world.held("ann", number).id);
+    let [one, three] = [ONE, THREE].map(|number| world.phone_of("ann", number).id);
     vec![
         add(&filler(0)),
         add(THREE),

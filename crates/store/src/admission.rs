@@ -25,13 +25,13 @@ pub(crate) struct Lists {
 }
 
 /// A list that may run: its connection, and what it takes up of what may run at once.
-pub(crate) struct Turn<'a> {
+pub(crate) struct Admitted<'a> {
     lists: &'a Lists,
     line: Option<Line>,
     _places: [Option<OwnedSemaphorePermit>; 3],
 }
 
-impl Turn<'_> {
+impl Admitted<'_> {
     pub(crate) fn line(&mut self) -> &mut Line {
         let lists = self.lists;
         self.line.get_or_insert_with(|| {
@@ -41,7 +41,7 @@ impl Turn<'_> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Admitted<'_> {
     fn drop(&mut self) {
         self.lists.idle().extend(self.line.take());
     }
@@ -63,7 +63,11 @@ impl Lists {
 
     /// Waits until the caller, the list's organisation, and the database have room for one more. A list whose
     /// caller goes away is ended, and its connection with it.
-    pub(crate) async fn enter(&self, caller: &Caller, scope: &Scope) -> Result<Turn<'_>, Fault> {
+    pub(crate) async fn enter(
+        &self,
+        caller: &Caller,
+        scope: &Scope,
+    ) -> Result<Admitted<'_>, Fault> {
         // The list itself may take as long as it may take.
         let patience = self.dialer.limits.list / 2;
         let room = tokio::time::timeout(patience, self.room(caller, scope)).await;
@@ -90,7 +94,7 @@ impl Lists {
 
     /// Waits for room; none when too many wait already. First for the caller's own, so that what waits for an
     /// organisation is of many callers.
-    async fn room(&self, caller: &Caller, scope: &Scope) -> Option<Turn<'_>> {
+    async fn room(&self, caller: &Caller, scope: &Scope) -> Option<Admitted<'_>> {
         let of_caller = self.callers.take(&who(caller)).await?;
         let of_organization = match scope {
             Scope::Organization(organization) => {
@@ -101,7 +105,7 @@ impl Lists {
             Scope::Everywhere | Scope::Own { .. } => None,
         };
         let connection = self.all.clone().acquire_owned().await.ok()?;
-        Some(Turn {
+        Some(Admitted {
             lists: self,
             line: None,
             _places: [Some(of_caller), of_organization, Some(connection)],
