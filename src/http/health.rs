@@ -42,12 +42,16 @@ async fn ready(State(store): State<Store>) -> HttpResponse {
 
 /// `grpc.health.v1`, for these services and for the server as a whole, and `grpc.reflection`.
 pub(super) fn grpc_services(store: Store, services: Vec<&'static str>) -> Router {
+    let named = [&services[..], &[HealthServer::<DatabaseHealth>::NAME]].concat();
     let health = HealthServer::new(DatabaseHealth { store, services });
     let mut routes = tonic::service::Routes::new(health);
+    // What is not served is not listed, although its messages are in the same set.
     let reflection = || {
-        tonic_reflection::server::Builder::configure()
+        let builder = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        let named = named.iter().copied();
+        named.fold(builder, |builder, name| builder.with_service_name(name))
     };
     // The descriptor set is our own: that it can be read is proven by every start.
     if let Ok(service) = reflection().build_v1() {

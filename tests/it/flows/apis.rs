@@ -1,5 +1,6 @@
 //! The APIs beside the calls: health, reflection, the contract, CORS, the inbox.
 
+use ringback::config::Api;
 use ringback::proto::pool;
 use serde_json::{Value, json};
 use tonic_health::pb::HealthCheckRequest;
@@ -12,7 +13,7 @@ use crate::http::wire::Wire;
 
 crate::on_both! {
     health_needs_no_token,
-    reflection_names_every_service,
+    reflection_names_every_service_that_is_served,
     the_contract_has_every_path,
     pages_of_allowed_origins_may_call,
     the_inbox_is_for_this_machine,
@@ -53,13 +54,8 @@ async fn health_needs_no_token(database: Database) {
     assert_eq!(unknown.code(), tonic::Code::NotFound);
 }
 
-async fn reflection_names_every_service(database: Database) {
-    let app = TestApp::start(database).await;
-    let expected: Vec<String> = pool()
-        .services()
-        .map(|s| s.full_name().to_owned())
-        .collect();
-
+/// The services that reflection lists.
+async fn listed(app: &TestApp) -> Vec<String> {
     let mut client = v1::server_reflection_client::ServerReflectionClient::new(app.channel.clone());
     let ask = v1::ServerReflectionRequest {
         host: String::new(),
@@ -82,21 +78,33 @@ async fn reflection_names_every_service(database: Database) {
     else {
         panic!("no list: {answer:?}");
     };
-    let names: Vec<String> = list
-        .service
-        .into_iter()
-        .map(|service| service.name)
+    let names = list.service.into_iter().map(|service| service.name);
+    names
+        .filter(|name| !name.starts_with("grpc.reflection."))
+        .collect()
+}
+
+async fn reflection_names_every_service_that_is_served(database: Database) {
+    let one = TestApp::start_with(database.another().await, |config| {
+        config.apis = vec![Api::Zitadel];
+    });
+    let mut names = listed(&one.await).await;
+    names.sort();
+    assert_eq!(
+        names,
+        ["grpc.health.v1.Health", "zitadel.user.v2.UserService"]
+    );
+
+    let app = TestApp::start(database).await;
+    let mut expected: Vec<String> = pool()
+        .services()
+        .map(|s| s.full_name().to_owned())
+        .chain(["grpc.health.v1.Health".to_owned()])
         .collect();
-    for name in expected
-        .iter()
-        .map(String::as_str)
-        .chain(["grpc.health.v1.Health"])
-    {
-        assert!(
-            names.iter().any(|listed| listed == name),
-            "{name} is not in {names:?}"
-        );
-    }
+    expected.sort();
+    let mut names = listed(&app).await;
+    names.sort();
+    assert_eq!(names, expected);
 
     let mut client =
         v1alpha::server_reflection_client::ServerReflectionClient::new(app.channel.clone());
