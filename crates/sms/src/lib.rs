@@ -24,7 +24,7 @@ pub struct Sms {
     pub text: String,
     /// The code that `text` carries, for a receiver that writes its own text.
     pub code: Option<Code>,
-    /// The stable name of what it says: `code`, `replaced`, `removed`.
+    /// The stable name of what it says: `code`, `removal_code`, `replaced`, `removed`.
     pub kind: &'static str,
     /// The languages that its reader prefers, best first, in the form of an Accept-Language header;
     /// may be empty.
