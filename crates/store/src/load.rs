@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ringback_core::number::NumberRules;
 use ringback_core::{Account, Action, Budget, Command, Deleted, Number, Refusal, Slot};
 use sea_orm::ConnectionTrait;
 
-use crate::Shared;
 use crate::entity::{accounts, budgets, deleted_accounts, phone_numbers};
 use crate::fault::Fault;
 use crate::rows;
 use crate::session::Session;
 use crate::sql::Wanted;
+use crate::{Rules, Shared};
 
 /// An account's row beside those of its numbers.
 pub(crate) type Found = (accounts::Model, Vec<phone_numbers::Model>);
@@ -58,8 +57,8 @@ impl World {
         commands: &[&Command],
     ) -> Result<World, Fault> {
         let wanted = wanted_accounts(commands);
-        let deletions = wanted_deletions(shared, commands);
-        let mut named = named_budgets(shared, commands);
+        let deletions = wanted_deletions(&shared.rules, commands);
+        let mut named = named_budgets(&shared.rules, commands);
         loop {
             let statement = shared.sql.what_decides(
                 &wanted,
@@ -79,7 +78,7 @@ impl World {
                 .chain(named.iter().map(String::as_str))
                 .collect();
             let held = hold(shared, &meant, &found, &deleted)?;
-            let wanted = wanted_budgets(shared, commands, &meant, &held);
+            let wanted = wanted_budgets(&shared.rules, commands, &meant, &held);
             // Numbers that an older version wrote have no pseudonym beside them, and an organisation's own
             // rules may read a number otherwise: asked for by name.
             let missing: Vec<_> = wanted
@@ -122,29 +121,29 @@ fn wanted_accounts<'a>(commands: &[&'a Command]) -> Wanted<'a> {
 }
 
 /// Whom a command would bring into being, where nobody is found, and whom it may delete.
-fn wanted_deletions(shared: &Shared, commands: &[&Command]) -> BTreeSet<String> {
-    let keys = &shared.rules.keys;
+fn wanted_deletions(rules: &Rules, commands: &[&Command]) -> BTreeSet<String> {
     let matters =
         |command: &&&Command| command.registers() || matches!(command.action, Action::Delete);
     let pseudonym = |command: &&Command| {
         let target = command.target();
-        keys.account_pseudonym(target.first_guess(), target.id)
+        let organization = target.first_guess();
+        rules.keys.account_pseudonym(organization, target.id)
     };
     commands.iter().filter(matters).map(pseudonym).collect()
 }
 
-/// The budgets of the numbers that the commands themselves name, as far as can be told before it is known
-/// which account is meant.
-fn named_budgets(shared: &Shared, commands: &[&Command]) -> BTreeSet<String> {
-    let of = |command: &&Command| {
-        let rules = rules(shared, command.target().first_guess());
-        command.budgets(std::iter::empty(), rules, &shared.rules.keys)
+/// The budgets that the commands may touch, as far as can be told before anything is read. What this leaves
+/// out costs a second question.
+fn named_budgets(rules: &Rules, commands: &[&Command]) -> BTreeSet<String> {
+    let guess = |command: &&Command| {
+        let target = command.target();
+        Ok(Key {
+            organization: target.first_guess().to_owned(),
+            id: target.id.to_owned(),
+        })
     };
-    commands.iter().flat_map(of).collect()
-}
-
-fn rules<'a>(shared: &'a Shared, organization: &str) -> &'a NumberRules {
-    &shared.rules.policies.of(organization).numbers
+    let guessed: Vec<_> = commands.iter().map(guess).collect();
+    wanted_budgets(rules, commands, &guessed, &BTreeMap::new())
 }
 
 /// Which account each command means, by what was found.
@@ -210,7 +209,7 @@ fn hold(
 /// The budgets that the commands may touch: those of the numbers that an account holds now and of those that
 /// it may hold once the commands before have been decided.
 fn wanted_budgets(
-    shared: &Shared,
+    rules: &Rules,
     commands: &[&Command],
     meant: &[Result<Key, Refusal>],
     accounts: &BTreeMap<Key, Held>,
@@ -225,14 +224,14 @@ fn wanted_budgets(
         known.insert(key, phones.map(|phone| phone.number.clone()).collect());
     }
     for (command, key) in commands.clone() {
-        let number = command.number(rules(shared, &key.organization));
+        let number = command.number(&rules.policies.of(&key.organization).numbers);
         known.entry(key).or_default().extend(number);
     }
     let mut wanted = BTreeSet::new();
     for (command, key) in commands {
         let numbers = known.get(key).into_iter().flatten();
-        let rules = rules(shared, &key.organization);
-        wanted.extend(command.budgets(numbers, rules, &shared.rules.keys));
+        let reading = &rules.policies.of(&key.organization).numbers;
+        wanted.extend(command.budgets(numbers, reading, &rules.keys));
     }
     wanted
 }
@@ -262,4 +261,56 @@ async fn one_text<T: serde::de::DeserializeOwned>(
     let row = row.ok_or_else(|| Fault::Failed("a question was answered without a row".into()))?;
     let text: String = row.try_get_by_index(0)?;
     Ok(serde_json::from_str(&text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use ringback_core::command::SetPhone;
+    use ringback_core::{Caller, Change, Delivery, Keys, Policies, Verification};
+
+    use super::*;
+
+    /// Every change that names a number, each way that it can be proven.
+    fn changes() -> Vec<Change> {
+        let number = || "+41791234567".into();
+        let ways = [
+            Verification::Code(Delivery::Send),
+            Verification::Code(Delivery::Return),
+            Verification::Trusted,
+        ];
+        let set = ways.map(|verification| {
+            Change::Set(SetPhone {
+                number: number(),
+                verification,
+            })
+        });
+        let add = ways.map(|verification| Change::Add {
+            number: number(),
+            verification: Some(verification),
+        });
+        let others = [
+            Change::Preverify { number: number() },
+            Change::Replace { number: number() },
+        ];
+        set.into_iter().chain(add).chain(others).collect()
+    }
+
+    #[test]
+    fn one_question_reads_the_budgets_of_the_numbers_that_are_named() {
+        let rules = Rules {
+            policies: Policies::default(),
+            keys: Keys::for_tests(),
+        };
+        for change in changes() {
+            let command = Command {
+                caller: Caller::new("ann", "acme"),
+                account: "ann".into(),
+                action: change.into(),
+            };
+            let commands = [&command];
+            let meant = meant(&commands, &[]);
+            let wanted = wanted_budgets(&rules, &commands, &meant, &BTreeMap::new());
+            assert_eq!(named_budgets(&rules, &commands), wanted, "{command:?}");
+        }
+    }
 }
