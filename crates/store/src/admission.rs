@@ -1,4 +1,4 @@
-//! Turns of lists: how many run at once, of one organisation and of one caller, and over which connections.
+//! Which lists may run: how many at once, of one organisation and of one caller, and over which connections.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,8 +12,9 @@ use crate::fault::Fault;
 use crate::line::Line;
 use crate::share::who;
 
-/// How many may wait for each one of an organisation that runs.
-const WAITING: usize = 16;
+/// How many may wait for each one of an organisation that runs. Quick ones, of a millisecond or a few, are all
+/// done within the time that anybody waits.
+const WAITING: usize = 128;
 
 /// Who may run a list now, and over which connection.
 pub(crate) struct Lists {
