@@ -142,7 +142,7 @@ async fn the_protocol_is_chosen_by_alpn() {
             .json(&json!({}));
         let answer = request.send().await.expect("an answer");
         assert_eq!((answer.status().as_u16(), answer.version()), (200, version));
-        assert_eq!(answer.text().await.expect("a body"), "{}");
+        assert_eq!(answer.text().await.expect("a body"), "{}\n");
     }
     assert_eq!(
         shown(client(&issued.authority()), &https(&app, "/healthz")).await,
