@@ -130,7 +130,7 @@ pub enum CodeFailure {
     Expired,
     /// The challenge has had all its wrong guesses.
     Spent,
-    /// After wrong guesses of the account for the number the next one has to wait. Told as a limit.
+    /// After wrong guesses of the account for the number the next one has to wait. Answered as a limit.
     Waiting,
     /// After too many of them only an operator helps.
     Locked,

@@ -68,7 +68,7 @@ struct Bench {
 }
 
 /// A database that exists for a while.
-struct House {
+struct Installation {
     setup: Setup,
     name: Option<String>,
 }
@@ -115,12 +115,12 @@ impl Bench {
 
     /// Measures on a database of its own.
     async fn at(&mut self, spot: Spot) -> anyhow::Result<()> {
-        let house = self.house(spot.database).await?;
-        self.measure(&house, spot).await?;
-        house.close(&self.postgres).await
+        let installation = self.installation(spot.database).await?;
+        self.measure(&installation, spot).await?;
+        installation.close(&self.postgres).await
     }
 
-    async fn measure(&mut self, house: &House, spot: Spot) -> anyhow::Result<()> {
+    async fn measure(&mut self, installation: &Installation, spot: Spot) -> anyhow::Result<()> {
         let plan = self.plan(spot.scenario, spot.connections);
         let load = Load {
             plan,
@@ -129,7 +129,7 @@ impl Bench {
             known: spot.accounts,
             servers: spot.servers(),
         };
-        let outcome = stage::measure(&house.setup, load).await;
+        let outcome = stage::measure(&installation.setup, load).await;
         let outcome = outcome.with_context(|| format!("{spot:?}"))?;
         self.say(format!(
             "{} {} {} {}: {}/s",
@@ -144,11 +144,11 @@ impl Bench {
     }
 
     async fn by_hand(&mut self, connections: usize) -> anyhow::Result<()> {
-        let house = self.house(Database::Postgres).await?;
-        house.setup.migrate().await?;
+        let installation = self.installation(Database::Postgres).await?;
+        installation.setup.migrate().await?;
         let plan = self.plan(Scenario::Flow, connections);
-        let yard = self.pgbench.measure(&house.setup, plan, FEW).await?;
-        house.close(&self.postgres).await?;
+        let yard = self.pgbench.measure(&installation.setup, plan, FEW).await?;
+        installation.close(&self.postgres).await?;
         self.say(format!(
             "by hand {connections}: {}/s",
             whole(yard.per_second)
@@ -187,15 +187,19 @@ impl Bench {
         }
     }
 
-    async fn house(&mut self, database: Database) -> anyhow::Result<House> {
+    async fn installation(&mut self, database: Database) -> anyhow::Result<Installation> {
         let program = self.program.clone();
-        self.house_of(&program, database).await
+        self.installation_of(&program, database).await
     }
 
     /// With servers of this program.
-    async fn house_of(&mut self, program: &Path, database: Database) -> anyhow::Result<House> {
+    async fn installation_of(
+        &mut self,
+        program: &Path,
+        database: Database,
+    ) -> anyhow::Result<Installation> {
         if database == Database::Sqlite {
-            return Ok(House {
+            return Ok(Installation {
                 setup: Setup::new(program, None)?,
                 name: None,
             });
@@ -208,7 +212,7 @@ impl Bench {
             .rsplit_once('/')
             .context("--postgres names no database")?;
         let setup = Setup::new(program, Some(&format!("{server}/{name}")))?;
-        Ok(House {
+        Ok(Installation {
             setup,
             name: Some(name),
         })
@@ -219,7 +223,7 @@ impl Bench {
     }
 }
 
-impl House {
+impl Installation {
     async fn close(self, postgres: &str) -> anyhow::Result<()> {
         match self.name {
             None => Ok(()),

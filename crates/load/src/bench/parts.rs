@@ -156,12 +156,16 @@ impl Bench {
     /// The same load on a small and on a large database, alternating.
     async fn sizes(&mut self) -> anyhow::Result<()> {
         for database in DATABASES {
-            let (few, many) = (self.house(database).await?, self.house(database).await?);
+            let (few, many) = (
+                self.installation(database).await?,
+                self.installation(database).await?,
+            );
             for _ in 0..3 {
                 for scenario in [Scenario::Flow, Scenario::Get] {
-                    for (house, accounts) in [(&few, FEW), (&many, MANY)] {
+                    for (installation, accounts) in [(&few, FEW), (&many, MANY)] {
                         let spot = Spot::plain(scenario, database, BUSY).in_case(Case::Kept);
-                        self.measure(house, Spot { accounts, ..spot }).await?;
+                        self.measure(installation, Spot { accounts, ..spot })
+                            .await?;
                     }
                 }
             }
@@ -192,14 +196,14 @@ impl Bench {
 
     /// Measures on a database of its own, which the server reaches over the network.
     async fn away(&mut self, far: &Far, spot: Spot) -> anyhow::Result<()> {
-        let mut house = match (spot.case, self.before.clone()) {
-            (Case::FarBefore, Some(before)) => self.house_of(&before, spot.database).await?,
-            _ => self.house(spot.database).await?,
+        let mut installation = match (spot.case, self.before.clone()) {
+            (Case::FarBefore, Some(before)) => self.installation_of(&before, spot.database).await?,
+            _ => self.installation(spot.database).await?,
         };
-        let url = far.url(&house.setup.database)?;
-        house.setup = house.setup.reaching(url);
-        self.measure(&house, spot).await?;
-        house.close(&self.postgres).await
+        let url = far.url(&installation.setup.database)?;
+        installation.setup = installation.setup.reaching(url);
+        self.measure(&installation, spot).await?;
+        installation.close(&self.postgres).await
     }
 
     /// As many connections to one server and to two on one database, alternating.
@@ -216,9 +220,9 @@ impl Bench {
     async fn lists(&mut self, rounds: usize) -> anyhow::Result<()> {
         for _ in 0..rounds {
             for database in DATABASES {
-                let house = self.house(database).await?;
-                let found = lists(&house.setup, self.warmup, self.measure).await?;
-                house.close(&self.postgres).await?;
+                let installation = self.installation(database).await?;
+                let found = lists(&installation.setup, self.warmup, self.measure).await?;
+                installation.close(&self.postgres).await?;
                 let (name, kept) = (database.name(), found.kept());
                 self.say(format!("lists, {name}: flow keeps {kept:.2}"));
                 self.found.lists.entry(database).or_default().push(found);
@@ -228,17 +232,17 @@ impl Bench {
     }
 
     async fn starts(&mut self) -> anyhow::Result<()> {
-        let house = self.house(Database::Sqlite).await?;
-        house.setup.migrate().await?;
-        stage::people(&house.setup.database, Scenario::Get, 0, FEW).await?;
+        let installation = self.installation(Database::Sqlite).await?;
+        installation.setup.migrate().await?;
+        stage::people(&installation.setup.database, Scenario::Get, 0, FEW).await?;
         for _ in 0..5 {
-            let server = house.setup.start().await?;
+            let server = installation.setup.start().await?;
             self.found
                 .starts
                 .push(server.started_in.as_secs_f64() * 1_000.0);
             server.stop().await?;
         }
-        house.close(&self.postgres).await
+        installation.close(&self.postgres).await
     }
 
     async fn overloads(&mut self, rounds: usize) -> anyhow::Result<()> {
@@ -252,19 +256,19 @@ impl Bench {
 
     async fn overload(&mut self, database: Database) -> anyhow::Result<()> {
         self.say(format!("overload, {}", database.name()));
-        let mut house = self.house(database).await?;
-        house.setup = house.setup.with_lanes(1);
+        let mut installation = self.installation(database).await?;
+        installation.setup = installation.setup.with_lanes(1);
         let flood = Flood {
             connections: FLOOD,
             seconds: self.measure,
             pause: PAUSE,
         };
-        let found = overload(&house.setup, flood).await?;
+        let found = overload(&installation.setup, flood).await?;
         self.found
             .overloads
             .entry(database)
             .or_default()
             .push(found);
-        house.close(&self.postgres).await
+        installation.close(&self.postgres).await
     }
 }
