@@ -3,6 +3,7 @@
 pub mod frontegg;
 pub mod inbox;
 pub mod reachfive;
+pub mod receipts;
 pub mod ringback;
 pub mod shared;
 pub mod zitadel;

@@ -8,22 +8,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use rand::Rng;
 use ringback_core::Time;
-use ringback_sms::{Inbox, Route, Webhook, WebhookSettings};
+use ringback_sms::{Inbox, Route};
 use ringback_store::{Rules, Settings, Source, Store};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::api::inbox::{self, Page};
-use crate::api::{frontegg, reachfive, ringback, zitadel};
+use crate::api::{frontegg, reachfive, receipts, ringback, zitadel};
 use crate::auth::{Auth, Clock};
-use crate::config::{Api, Config, RouteName, ServerSection};
+use crate::config::{Api, Config, ServerSection};
 use crate::http::{GRACE, Installed, Server, Services, serve};
 use crate::tls::{self, Tls};
-use crate::worker::{Delivery, DeliverySettings, Texts};
-
-/// How long a receiver of webhooks may take.
-const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::worker::{Callbacks, Delivery, DeliverySettings, Texts, routes};
 
 /// The program's own clock and generator. Nothing else reads either.
 pub fn source() -> Source {
@@ -100,6 +97,7 @@ impl App {
         let (routes, inbox) = routes(config)?;
         let mut apis = apis(config);
         apis.extend(inbox.clone().map(|inbox| inbox::install(inbox, page)));
+        apis.push(receipts::install(&routes, &config.server.public_url));
         let auth = auth(config, &mut apis, clock)?;
         let delivery = delivery(config, &store, routes);
         let services = Services {
@@ -152,9 +150,10 @@ impl App {
 /// `src/api.rs` and its line here.
 pub fn apis(config: &Config) -> Vec<Installed> {
     type Install = fn(&Config) -> Installed;
-    let all: [(Api, Install); 4] = [
+    let all: [(Api, Install); 5] = [
         (Api::Zitadel, zitadel::install),
         (Api::Ringback, ringback::install),
+        (Api::Ringback, ringback::messages::install),
         (Api::Frontegg, frontegg::install),
         (Api::ReachFive, reachfive::install),
     ];
@@ -220,30 +219,8 @@ pub fn settings(config: &Config) -> Settings {
         timeout: Duration::from_secs(config.database.timeout_seconds),
         list_timeout: Duration::from_secs(config.database.list_seconds),
         lists_per_organization: config.database.lists_per_organization,
+        keep_messages: config.sms.keep(),
     }
-}
-
-/// The routes of a configuration, and the inbox when it is one of them.
-pub fn routes(config: &Config) -> anyhow::Result<(Vec<Route>, Option<Inbox>)> {
-    let mut inbox = None;
-    let mut routes = Vec::new();
-    for name in &config.sms.routes {
-        routes.push(match name {
-            RouteName::Inbox => Route::Inbox(inbox.get_or_insert_with(Inbox::default).clone()),
-            RouteName::Webhook => {
-                let webhook = &config.sms.webhook;
-                let secrets = webhook.secrets.iter().map(|s| s.expose_secret().to_owned());
-                let settings = WebhookSettings {
-                    url: webhook.url.clone(),
-                    secrets: secrets.collect(),
-                    timeout: WEBHOOK_TIMEOUT,
-                    allow_insecure: webhook.allow_insecure,
-                };
-                Route::Webhook(Webhook::new(settings).context("sms.webhook")?)
-            }
-        });
-    }
-    Ok((routes, inbox))
 }
 
 /// Who delivers, for a configuration.
@@ -254,7 +231,9 @@ pub fn delivery(config: &Config, store: &Store, routes: Vec<Route>) -> Delivery 
         domain: some(&config.messages.domain),
         android_hash: some(&config.messages.android_hash),
     };
-    Delivery::new(store.clone(), routes, texts, DeliverySettings::default())
+    let settings = DeliverySettings::default();
+    let callbacks = some(&config.server.public_url).map(|url| Callbacks::new(&url));
+    Delivery::new(store.clone(), routes, texts, callbacks, settings)
 }
 
 /// Listens for the signals that end the process, from now on; the future ends when one came: SIGTERM or

@@ -80,6 +80,10 @@ enum Command {
         #[arg(long, value_name = "TOKEN")]
         token: Option<String>,
     },
+    /// List text messages and what became of them, or have one tried again
+    Messages(commands::MessagesArguments),
+    /// Send one text over one route, and say what came of it
+    SmsTest(commands::SmsTestArguments),
     /// Let a user guess again who is locked after too many wrong codes
     Unlock(commands::UnlockArguments),
     /// Print a token for the service that `ringback dev` runs
@@ -116,6 +120,8 @@ pub async fn main() -> ExitCode {
             config,
             token: Some(token),
         } => commands::check_token(config, token).await,
+        Command::Messages(arguments) => commands::messages(arguments).await,
+        Command::SmsTest(arguments) => commands::sms_test(arguments).await,
         Command::Unlock(arguments) => commands::unlock(arguments).await,
         Command::Token(arguments) => commands::token(arguments),
     };

@@ -3,25 +3,30 @@
 mod backup;
 mod check;
 mod dev;
+mod messages;
 mod migrate;
 mod serve;
+mod sms_test;
 mod token;
 mod unlock;
 mod worker;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 
 use crate::app;
 use crate::config::{Config, environment};
+use crate::dev::DevHome;
 pub use backup::backup;
 pub use check::{check, check_token};
 pub use dev::dev;
+pub use messages::{MessagesArguments, messages};
 pub use migrate::migrate;
 pub use serve::serve;
+pub use sms_test::{SmsTestArguments, sms_test};
 pub use token::{TokenArguments, token};
 pub use unlock::{UnlockArguments, unlock};
 pub use worker::worker;
@@ -34,6 +39,12 @@ fn say_which_database(config: &Config) {
 
 fn load(file: Option<PathBuf>) -> anyhow::Result<Config> {
     Ok(Config::load(file.as_deref(), environment())?)
+}
+
+/// The configuration of a data directory that `ringback dev` made.
+fn of_data_dir(dir: &Path) -> anyhow::Result<Config> {
+    let home = DevHome::existing(dir)?;
+    Ok(home.config(SocketAddr::from(([127, 0, 0, 1], 0)), None)?)
 }
 
 async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {

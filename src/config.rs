@@ -7,6 +7,7 @@ mod error;
 mod layers;
 mod network;
 mod organizations;
+mod sms;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -27,6 +28,9 @@ pub use error::{ConfigError, Problem};
 use layers::Layers;
 pub use network::Network;
 pub use organizations::{OrganizationSection, OwnNumbers};
+pub use sms::{
+    InboxSection, ProviderSection, RouteCommon, RouteSection, SmsSection, WebhookSection,
+};
 
 /// The reference of all keys, and the first layer.
 pub const DEFAULTS: &str = include_str!("../ringback.default.toml");
@@ -113,6 +117,8 @@ pub struct ServerSection {
     pub trusted_proxies: Vec<Network>,
     /// Mebibytes of request bodies that may be held at once.
     pub body_mib: usize,
+    /// How the service is reached from outside; empty when nobody needs to know.
+    pub public_url: String,
 }
 
 /// `[tls]`; an empty path is a key that is not set.
@@ -196,38 +202,6 @@ pub struct MessagesSection {
     pub domain: String,
     /// 11 characters for Android's SMS Retriever; empty for none.
     pub android_hash: String,
-}
-
-/// `[sms]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SmsSection {
-    /// What carries messages.
-    pub routes: Vec<RouteName>,
-    /// The webhook's own keys.
-    pub webhook: WebhookSection,
-}
-
-/// The name of a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RouteName {
-    /// Messages stay in memory, to be read from the same machine.
-    Inbox,
-    /// Messages are posted to an address.
-    Webhook,
-}
-
-/// `[sms.webhook]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WebhookSection {
-    /// Where messages are posted; empty when there is no webhook.
-    pub url: String,
-    /// What posts are signed with.
-    pub secrets: Vec<SecretString>,
-    /// Lets the address begin with http.
-    pub allow_insecure: bool,
 }
 
 /// `[reachfive]`
@@ -319,6 +293,7 @@ impl Config {
             limits: self.limits.clone(),
             notify: self.notify.clone(),
             self_service: self.self_service.clone(),
+            routes: self.sms.routes(),
         }
     }
 

@@ -20,9 +20,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::config::{
-    Config, ConfigError, IssuerSection, Permission, RouteName, VendorClient, environment,
-};
+use crate::config::{Config, ConfigError, IssuerSection, Permission, VendorClient, environment};
 pub use certificate::DevCertificate;
 
 /// Who signs the tokens of a data directory, and for whom.
@@ -56,8 +54,8 @@ const SETTINGS: &str = r#"
     format = "text"
     [metrics]
     listen = ""
-    [sms]
-    routes = ["inbox"]
+    [sms.routes.inbox]
+    type = "inbox"
 "#;
 
 /// A data directory, with its keys.
@@ -210,9 +208,12 @@ impl DevHome {
         config.secrets.code_keys = [("1".to_owned(), self.keys.code_key.clone().into())].into();
         config.secrets.current_code_key = 1;
         config.secrets.pseudonym_key = self.keys.pseudonym_key.clone().into();
-        if !config.sms.routes.contains(&RouteName::Inbox) {
-            config.sms.routes.insert(0, RouteName::Inbox);
-        }
+        config.sms.order.entry("default".into()).or_insert_with(|| {
+            let others = config.sms.routes.keys().filter(|name| *name != "inbox");
+            std::iter::once("inbox".into())
+                .chain(others.cloned())
+                .collect()
+        });
         let issuer = IssuerSection {
             issuer: ISSUER.to_owned(),
             audiences: vec![AUDIENCE.to_owned()],

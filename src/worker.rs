@@ -1,7 +1,16 @@
 //! What happens without a request.
 
+mod breaker;
+mod callbacks;
+mod carrier;
 pub mod delivery;
-mod messages;
+mod lane;
+mod pace;
+mod planner;
+mod routes;
+mod texts;
 
+pub use callbacks::Callbacks;
 pub use delivery::{Delivery, DeliverySettings};
-pub use messages::Texts;
+pub use routes::routes;
+pub use texts::Texts;

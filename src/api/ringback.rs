@@ -1,6 +1,7 @@
 //! ringback's own service: reading phone numbers, of one user and across users, and changing several.
 
 mod errors;
+pub mod messages;
 mod requests;
 mod responses;
 mod rules;

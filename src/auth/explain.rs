@@ -126,6 +126,8 @@ fn named(rights: Rights) -> String {
         ("user.read", rights.read),
         ("user.write", rights.write),
         ("user.delete", rights.delete),
+        ("sms.read", rights.read_messages),
+        ("sms.write", rights.write_messages),
     ];
     let held: Vec<&str> = all
         .iter()

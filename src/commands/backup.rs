@@ -1,11 +1,9 @@
 //! `ringback backup`: copies an SQLite database while it is in use.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::load;
+use super::{load, of_data_dir};
 use crate::app;
-use crate::dev::DevHome;
 
 /// `ringback backup`
 pub async fn backup(
@@ -14,10 +12,7 @@ pub async fn backup(
     data_dir: Option<PathBuf>,
 ) -> anyhow::Result<()> {
     let config = match data_dir {
-        Some(data_dir) => {
-            let home = DevHome::existing(&data_dir)?;
-            home.config(SocketAddr::from(([127, 0, 0, 1], 0)), None)?
-        }
+        Some(dir) => of_data_dir(&dir)?,
         None => load(file)?,
     };
     let settings = app::settings(&config);

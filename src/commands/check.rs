@@ -9,6 +9,7 @@ use super::load;
 use crate::app::{self, source};
 use crate::auth::Auth;
 use crate::tls::Tls;
+use crate::worker::routes;
 
 /// `ringback check`: says everything that is wrong, not only the first thing.
 pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
@@ -43,11 +44,11 @@ pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
             Err(reason) => wrong.push(format!("issuer {name}: {reason}")),
         }
     }
-    let (routes, _) = app::routes(&config)?;
+    let (routes, _) = routes(&config)?;
     for route in &routes {
-        match route.check().await {
-            Ok(()) => println!("route {}: ok", route.name()),
-            Err(error) => wrong.push(format!("route {}: {error}", route.name())),
+        match route.provider.check().await {
+            Ok(()) => println!("route {}: ok", route.name),
+            Err(error) => wrong.push(format!("route {}: {error}", route.name)),
         }
     }
     if wrong.is_empty() {

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::{load, say_which_database};
 use crate::app::{self, source, stop_signal};
 use crate::telemetry;
+use crate::worker::routes;
 
 /// `ringback worker`
 pub async fn worker(file: Option<PathBuf>) -> anyhow::Result<()> {
@@ -18,7 +19,7 @@ pub async fn worker(file: Option<PathBuf>) -> anyhow::Result<()> {
     say_which_database(&config);
     let store = app::open(&config, source()).await?;
     store.migrate().await?;
-    let (routes, _) = app::routes(&config)?;
+    let (routes, _) = routes(&config)?;
     let delivery = app::delivery(&config, &store, routes);
     let (stop, stopped) = watch::channel(false);
     tracing::info!("delivering");

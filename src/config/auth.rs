@@ -33,6 +33,12 @@ pub enum Permission {
     /// Deletes accounts.
     #[serde(rename = "user.delete")]
     Delete,
+    /// Sees what became of messages.
+    #[serde(rename = "sms.read")]
+    ReadMessages,
+    /// Has messages tried again.
+    #[serde(rename = "sms.write")]
+    WriteMessages,
 }
 
 impl Permission {
@@ -42,6 +48,8 @@ impl Permission {
             "user.read" => Some(Permission::Read),
             "user.write" => Some(Permission::Write),
             "user.delete" => Some(Permission::Delete),
+            "sms.read" => Some(Permission::ReadMessages),
+            "sms.write" => Some(Permission::WriteMessages),
             _ => None,
         }
     }
@@ -52,6 +60,8 @@ impl Permission {
             Permission::Read => Right::Read,
             Permission::Write => Right::Write,
             Permission::Delete => Right::Delete,
+            Permission::ReadMessages => Right::ReadMessages,
+            Permission::WriteMessages => Right::WriteMessages,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! What must hold before a configuration can be used; collects everything that does not.
 
 mod auth;
+mod sms;
 
 use reqwest::Url;
 use secrecy::ExposeSecret;
 
-use super::{Api, Config, ConfigError, RouteName, VendorClient, cors};
+use super::{Api, Config, ConfigError, VendorClient, cors};
 
 impl Config {
     /// Says everything that keeps the whole program, APIs and delivery, from starting.
@@ -42,6 +43,13 @@ impl Config {
         error.or_ok()
     }
 
+    /// Says everything that keeps a process that only sends a text from starting.
+    pub fn check_routes(&self) -> Result<(), ConfigError> {
+        let mut error = ConfigError::default();
+        self.judge_messages(&mut error);
+        error.or_ok()
+    }
+
     /// Says everything that keeps a process that only migrates from starting.
     pub fn check_database(&self) -> Result<(), ConfigError> {
         let mut error = ConfigError::default();
@@ -67,7 +75,7 @@ impl Config {
             error.add("server.idle_seconds", "must be 10 to 3600");
         }
         let open = !server.listen.ip().is_loopback();
-        if open && self.sms.routes.contains(&RouteName::Inbox) {
+        if open && self.sms.has_inbox() {
             error.add(
                 "sms.routes",
                 format!(
@@ -231,52 +239,6 @@ impl Config {
             );
         }
         self.judge_routes(error);
-    }
-
-    fn judge_routes(&self, error: &mut ConfigError) {
-        let sms = &self.sms;
-        if sms.routes.is_empty() {
-            error.add(
-                "sms.routes",
-                "is missing; set it to [\"webhook\"], with sms.webhook.url and sms.webhook.secrets \
-                 (RINGBACK_SMS__ROUTES=webhook)",
-            );
-        }
-        let twice = (1..sms.routes.len()).any(|at| sms.routes[..at].contains(&sms.routes[at]));
-        if twice {
-            error.add("sms.routes", "names a route twice");
-        }
-        if !sms.routes.contains(&RouteName::Webhook) {
-            return;
-        }
-        let webhook = &sms.webhook;
-        match (web_address(&webhook.url), webhook.allow_insecure) {
-            (None, _) if webhook.url.is_empty() => {
-                error.add(
-                    "sms.webhook.url",
-                    "is missing; set it to the address that messages are posted to",
-                );
-            }
-            (None, _) => error.add("sms.webhook.url", "must be an address that begins with https://"),
-            (Some(url), false) if url.scheme() != "https" => error.add(
-                "sms.webhook.url",
-                "must begin with https://, or set sms.webhook.allow_insecure = true: the posts hold codes",
-            ),
-            (Some(_), _) => {}
-        }
-        if webhook.secrets.is_empty() {
-            error.add(
-                "sms.webhook.secrets",
-                "is missing; set at least one secret, so that the receiver can tell our posts from others",
-            );
-        }
-        if webhook
-            .secrets
-            .iter()
-            .any(|secret| secret.expose_secret().is_empty())
-        {
-            error.add("sms.webhook.secrets", "holds an empty secret");
-        }
     }
 
     fn judge_cors(&self, error: &mut ConfigError) {

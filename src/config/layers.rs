@@ -52,6 +52,22 @@ const SHAPES: &str = r#"
     roles_claim = ""
     scopes_grant = false
     audience_required = false
+    [sms.order]
+    "*" = [""]
+    [sms.routes."*"]
+    type = ""
+    countries = [""]
+    kinds = [""]
+    sender = ""
+    timeout_seconds = 0
+    max_in_flight = 0
+    per_second = 0
+    url = ""
+    secrets = [""]
+    allow_insecure = false
+    receipts = false
+    [sms.routes."*".sender_by_country]
+    "*" = ""
     [organizations."*".numbers]
     default_region = ""
     kinds = [""]

@@ -48,13 +48,23 @@ const ENOUGH: [(&str, &str); 9] = [
         "RINGBACK_AUTH__ISSUERS__MAIN__SECRET",
         "12345678901234567890123456789012",
     ),
-    ("RINGBACK_SMS__ROUTES", "webhook"),
-    ("RINGBACK_SMS__WEBHOOK__URL", "https://sms.example.com/send"),
+    ("RINGBACK_SMS__ROUTES__RELAY__TYPE", "webhook"),
     (
-        "RINGBACK_SMS__WEBHOOK__SECRETS",
+        "RINGBACK_SMS__ROUTES__RELAY__URL",
+        "https://sms.example.com/send",
+    ),
+    (
+        "RINGBACK_SMS__ROUTES__RELAY__SECRETS",
         "[\"whsec_AQEB\", \"whsec_AgIC\"]",
     ),
 ];
+
+fn relay_of(config: &Config) -> &WebhookSection {
+    match &config.sms.routes["relay"].provider {
+        ProviderSection::Webhook(webhook) => webhook,
+        other => panic!("{other:?}"),
+    }
+}
 
 #[test]
 fn the_default_file_holds_the_defaults_of_the_rules() {
@@ -106,7 +116,7 @@ fn the_environment_alone_is_enough() {
         issuer.secret.expose_secret(),
         "12345678901234567890123456789012"
     );
-    assert_eq!(config.sms.webhook.secrets[1].expose_secret(), "whsec_AgIC");
+    assert_eq!(relay_of(&config).secrets[1].expose_secret(), "whsec_AgIC");
     assert_eq!(config.keys().unwrap().current(), 1);
 }
 
@@ -225,7 +235,7 @@ fn a_key_that_does_not_exist_is_named_with_its_origin() {
             "[limits]\nsets_per_account = [{ count = 1, seconds = 2, x = 3 }]\n",
             "limits.sets_per_account.0.x",
         ),
-        ("[sms.webhook]\nuri = \"x\"\n", "sms.webhook.uri"),
+        ("[sms]\nkept = 1\n", "sms.kept"),
         ("colour = 1\n", "colour"),
     ] {
         let file = file(content);
@@ -286,7 +296,7 @@ fn a_wrong_type_is_named_and_not_shown() {
         ("RINGBACK_NUMBERS__KINDS", "voip,hunter2", "numbers.kinds.1"),
         ("RINGBACK_SERVER__LISTEN", "hunter2", "server.listen"),
         ("RINGBACK_METRICS__LISTEN", "hunter2", "metrics.listen"),
-        ("RINGBACK_SMS__ROUTES", "inbox,hunter2", "sms.routes.1"),
+        ("RINGBACK_SMS__KEEP_SECONDS", "hunter2", "sms.keep_seconds"),
         (
             "RINGBACK_AUTH__ISSUERS__MAIN__ALGORITHMS",
             "none",

@@ -11,7 +11,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use ringback::app::App;
-use ringback::config::{Api, Config, IssuerSection, Permission, RouteName};
+use ringback::config::{Api, Config, IssuerSection, Permission};
 use ringback::http::serve;
 use ringback::worker::Delivery;
 use ringback_core::Time;
@@ -112,7 +112,7 @@ impl TestApp {
         self.advance(Duration::from_secs(seconds));
     }
 
-    /// Sends what waits in the outbox now.
+    /// Sends the messages that are due now.
     pub async fn deliver(&self) {
         while self.delivery.run_once().await.expect("a round of delivery") > 0 {}
     }
@@ -198,6 +198,7 @@ fn configuration(url: &str) -> Config {
             "RINGBACK_SECRETS__CODE_KEYS__1",
             "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=",
         ),
+        ("RINGBACK_SMS__ROUTES__INBOX__TYPE", "inbox"),
         (
             "RINGBACK_SECRETS__PSEUDONYM_KEY",
             "cHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHA=",
@@ -206,7 +207,6 @@ fn configuration(url: &str) -> Config {
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut config = Config::load(None, variables).expect("a configuration");
     config.apis = Api::ALL.to_vec();
-    config.sms.routes = vec![RouteName::Inbox];
     config.messages.service_name = "Acme".into();
     config.cors.allowed_origins = vec!["https://app.example.com".into()];
     config.auth.issuers.insert("main".into(), issuer());

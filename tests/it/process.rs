@@ -2,6 +2,7 @@
 
 mod crash;
 mod data_directory;
+mod delivery;
 pub mod harness;
 mod leaks;
 mod races;

@@ -164,6 +164,24 @@ impl Caller {
     }
 }
 
+impl Caller {
+    /// Which messages the caller may see, or with [`Right::WriteMessages`] try again: those of one organisation,
+    /// or for whoever has the right everywhere and names none, all. They are for services: whoever lists what
+    /// was sent to an account need not be its user.
+    ///
+    /// # Errors
+    /// [`Refusal::PermissionDenied`].
+    pub fn messages(&self, right: Right) -> Result<Scope, Refusal> {
+        if self.everywhere.holds(right) && !self.names_organization {
+            return Ok(Scope::Everywhere);
+        }
+        match self.rights_at(&self.organization).holds(right) {
+            true => Ok(Scope::Organization(self.organization.clone())),
+            false => Err(Refusal::PermissionDenied),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -46,6 +46,13 @@ pub struct Challenge {
     pub expires_at: Time,
     /// Wrong guesses that are left.
     pub guesses_left: u8,
+    /// Messages that its code was sent in.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sends: u32,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Challenge {
@@ -66,6 +73,7 @@ impl Challenge {
             shape: rules.shape(),
             expires_at: at.now + rules.validity(),
             guesses_left: guesses,
+            sends: 0,
         }
     }
 

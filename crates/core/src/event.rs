@@ -131,6 +131,10 @@ pub struct Message {
     pub kind: MessageKind,
     /// BCP 47 tags of the languages to write it in, best first; may be empty.
     pub language: String,
+    /// The route that it waits for; `None` when no route serves its number.
+    pub route: Option<String>,
+    /// How many messages with the same code went before it: each goes over another route.
+    pub round: u32,
     /// When it was asked for.
     pub created_at: Time,
     /// No earlier it goes out: a notice waits for room in its number's budget.

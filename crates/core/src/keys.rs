@@ -5,8 +5,9 @@ use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 
-use crate::Number;
+use crate::{Id, Number};
 
 /// The secrets of an installation. `Debug` shows versions only.
 #[derive(Clone)]
@@ -15,6 +16,9 @@ pub struct Keys {
     current: u32,
     pseudonyms: [u8; 32],
 }
+
+/// Bytes of a receipt's token: the message's id, the attempt, and half of a tag.
+const RECEIPT_TOKEN: usize = 36;
 
 /// Why a set of keys cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -92,6 +96,30 @@ impl Keys {
         keyed(&self.pseudonyms, &[b"tag", purpose.as_bytes(), content])
     }
 
+    /// What stands in the address that a provider tells of an attempt at: it cannot be guessed, and
+    /// [`Keys::receipt_of`] reads it.
+    pub fn receipt_token(&self, message: Id, attempt: u32) -> [u8; RECEIPT_TOKEN] {
+        let mut token = [0; RECEIPT_TOKEN];
+        token[..16].copy_from_slice(message.as_bytes());
+        token[16..20].copy_from_slice(&attempt.to_be_bytes());
+        let tag = self.tag("receipt", &token[..20]);
+        token[20..].copy_from_slice(&tag[..16]);
+        token
+    }
+
+    /// The message and the attempt that a token is for; `None` for one that is not ours.
+    pub fn receipt_of(&self, token: &[u8]) -> Option<(Id, u32)> {
+        let token: &[u8; RECEIPT_TOKEN] = token.try_into().ok()?;
+        let tag = self.tag("receipt", &token[..20]);
+        if !bool::from(tag[..16].ct_eq(&token[20..])) {
+            return None;
+        }
+        let (mut id, mut attempt) = ([0; 16], [0; 4]);
+        id.copy_from_slice(&token[..16]);
+        attempt.copy_from_slice(&token[16..20]);
+        Some((Id::from_bytes(id), u32::from_be_bytes(attempt)))
+    }
+
     /// Keys with known content, for tests only: whoever knows them can derive every code.
     pub fn for_tests() -> Keys {
         Keys {
@@ -132,6 +160,21 @@ pub(crate) fn keyed(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_receipts_token_is_for_one_attempt_of_one_message() {
+        let keys = Keys::for_tests();
+        let id = Id::parse("01900000-0000-7000-8000-000000000001").expect("is an id");
+        let token = keys.receipt_token(id, 3);
+        assert_eq!(keys.receipt_of(&token), Some((id, 3)));
+        for at in 0..token.len() {
+            let mut other = token;
+            other[at] ^= 1;
+            assert_eq!(keys.receipt_of(&other), None, "{at}");
+        }
+        assert_eq!(keys.receipt_of(&token[..35]), None);
+        assert_eq!(keys.receipt_of(&[]), None);
+    }
 
     #[test]
     fn the_current_version_must_exist() {

@@ -10,6 +10,7 @@ pub mod challenge;
 pub mod code;
 pub mod command;
 mod decide;
+pub mod delivery;
 pub mod event;
 pub mod keys;
 pub mod limit;

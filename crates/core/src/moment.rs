@@ -52,6 +52,18 @@ impl Id {
         uuid::Uuid::try_parse(text).ok().map(Id)
     }
 
+    /// An id that comes before all those made from this time on, and after all those made before, to the
+    /// millisecond.
+    pub fn first_at(time: Time) -> Id {
+        let millis = u64::try_from(time.0 / 1_000).unwrap_or(0);
+        Id(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+    }
+
+    /// The id of 16 bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Id {
+        Id(uuid::Uuid::from_bytes(bytes))
+    }
+
     /// The 16 bytes.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()

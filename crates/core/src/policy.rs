@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::code::{Alphabet, Shape};
+use crate::delivery::Routes;
 use crate::limit::{LimitRules, Window};
 use crate::number::{NumberRules, is_region};
 
@@ -51,6 +52,8 @@ pub struct Policy {
     pub notify: NotifyRules,
     /// What users may do by themselves.
     pub self_service: SelfServiceRules,
+    /// Which routes carry messages.
+    pub routes: Routes,
 }
 
 /// When a user that we have not seen gets an account.

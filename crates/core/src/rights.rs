@@ -18,6 +18,10 @@ pub enum Right {
     Write,
     /// `user.delete`
     Delete,
+    /// `sms.read`
+    ReadMessages,
+    /// `sms.write`
+    WriteMessages,
 }
 
 /// A set of rights.
@@ -29,6 +33,10 @@ pub struct Rights {
     pub write: bool,
     /// `user.delete`
     pub delete: bool,
+    /// `sms.read`
+    pub read_messages: bool,
+    /// `sms.write`
+    pub write_messages: bool,
 }
 
 impl Rights {
@@ -37,12 +45,16 @@ impl Rights {
         read: false,
         write: false,
         delete: false,
+        read_messages: false,
+        write_messages: false,
     };
     /// Every one.
     pub const ALL: Rights = Rights {
         read: true,
         write: true,
         delete: true,
+        read_messages: true,
+        write_messages: true,
     };
 
     /// Whether this one is among them.
@@ -51,6 +63,8 @@ impl Rights {
             Right::Read => self.read,
             Right::Write => self.write,
             Right::Delete => self.delete,
+            Right::ReadMessages => self.read_messages,
+            Right::WriteMessages => self.write_messages,
         }
     }
 
@@ -61,6 +75,8 @@ impl Rights {
             read: self.read || other.read,
             write: self.write || other.write,
             delete: self.delete || other.delete,
+            read_messages: self.read_messages || other.read_messages,
+            write_messages: self.write_messages || other.write_messages,
         }
     }
 
@@ -71,6 +87,8 @@ impl Rights {
             read: self.read && other.read,
             write: self.write && other.write,
             delete: self.delete && other.delete,
+            read_messages: self.read_messages && other.read_messages,
+            write_messages: self.write_messages && other.write_messages,
         }
     }
 
@@ -93,6 +111,8 @@ impl FromIterator<Right> for Rights {
                 Right::Read => all.read = true,
                 Right::Write => all.write = true,
                 Right::Delete => all.delete = true,
+                Right::ReadMessages => all.read_messages = true,
+                Right::WriteMessages => all.write_messages = true,
             }
         }
         all

@@ -149,6 +149,8 @@ mod tests {
             kind: "removed",
             language: String::new(),
             expires_at: Time(0),
+            sender: None,
+            callback: None,
         }
     }
 

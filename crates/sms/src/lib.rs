@@ -1,22 +1,28 @@
 //! How ringback delivers: one message over one route, and what came of it.
 
 mod inbox;
+mod receipt;
 mod webhook;
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ringback_core::delivery::Verdict;
 use ringback_core::{Code, Number, Time};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 pub use inbox::{Inbox, InboxMessage};
+pub use receipt::{Receipt, ReceiptError, ReceiptRequest};
+pub use ringback_core::delivery::{Arrival, Lost};
 pub use webhook::{Webhook, WebhookSettings};
 
 /// A text message, ready to go. `Debug` shows neither its text nor its code.
 #[derive(Clone)]
 pub struct Sms {
-    /// Its name, the same over all attempts: what a receiver tells a repeated message by.
+    /// Its id, the same over all attempts: what a receiver tells a repeated message by.
     pub id: String,
     /// Where it goes.
     pub to: Number,
@@ -31,6 +37,10 @@ pub struct Sms {
     pub language: String,
     /// From this time on it is of no use.
     pub expires_at: Time,
+    /// Who it comes from: a number or a name; `None` for what the provider chooses.
+    pub sender: Option<String>,
+    /// Where the provider shall tell what became of it; holds a secret of this message.
+    pub callback: Option<String>,
 }
 
 impl fmt::Debug for Sms {
@@ -43,32 +53,34 @@ impl fmt::Debug for Sms {
     }
 }
 
-/// What came of an attempt. A reason never holds a number, a text, or what is secret in an address.
+/// What came of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sent {
-    /// The route has taken the message on.
-    Sent,
-    /// Not now.
-    Retry {
-        /// Why.
-        reason: String,
-        /// How long the route asked to be left alone.
-        after: Option<Duration>,
-    },
-    /// Not now and not later.
-    Refused {
-        /// Why.
-        reason: String,
-    },
+pub struct Report {
+    /// Whose fault it was, if anybody's.
+    pub verdict: Verdict,
+    /// Why, in plain words; empty when the route took it. Never holds a number, a text, or what is secret in an
+    /// address.
+    pub reason: String,
+    /// What the route calls the message, when it said.
+    pub reference: Option<String>,
 }
 
-impl Sent {
-    /// The stable name: in metrics and logs.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Sent::Sent => "sent",
-            Sent::Retry { .. } => "retry",
-            Sent::Refused { .. } => "refused",
+impl Report {
+    /// The route has it.
+    pub fn taken(reference: Option<String>) -> Report {
+        Report {
+            verdict: Verdict::Taken,
+            reason: String::new(),
+            reference,
+        }
+    }
+
+    /// The route has not got it, or may not have it.
+    pub fn failed(verdict: Verdict, reason: impl Into<String>) -> Report {
+        Report {
+            verdict,
+            reason: reason.into(),
+            reference: None,
         }
     }
 }
@@ -119,48 +131,107 @@ pub enum RouteError {
     },
 }
 
-/// A way for messages to leave.
+/// A way for messages to leave, by its name in the configuration.
 #[derive(Clone)]
-pub enum Route {
+pub struct Route {
+    /// The stable name: in metrics, logs, trails and config.
+    pub name: Arc<str>,
+    /// Who takes the messages.
+    pub provider: Provider,
+    /// Who they come from.
+    pub senders: Senders,
+    /// How many may be under way at once.
+    pub max_in_flight: usize,
+    /// How many may go out in a second; `None` for any number.
+    pub per_second: Option<u32>,
+}
+
+/// Who messages come from: a number, or a name where countries allow one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Senders {
+    /// Where a country has none of its own; empty for what the provider chooses.
+    pub default: String,
+    /// By country (ISO 3166-1 alpha-2).
+    pub by_country: BTreeMap<String, String>,
+}
+
+impl Senders {
+    /// The sender of messages to a number.
+    pub fn of(&self, to: &Number) -> Option<&str> {
+        let own = match self.by_country.is_empty() {
+            true => None,
+            false => to
+                .country()
+                .and_then(|country| self.by_country.get(&country)),
+        };
+        Some(own.unwrap_or(&self.default).as_str()).filter(|sender| !sender.is_empty())
+    }
+}
+
+/// Who takes messages.
+#[derive(Clone)]
+pub enum Provider {
     /// Kept in memory, to be read by a developer.
     Inbox(Inbox),
-    /// Posted to an address.
+    /// Posted to an address of the operator's.
     Webhook(Webhook),
 }
 
-impl Route {
-    /// The stable name: in metrics, logs and config.
-    pub fn name(&self) -> &'static str {
+impl Provider {
+    /// The longest that [`Provider::send`] takes.
+    pub fn timeout(&self) -> Duration {
         match self {
-            Route::Inbox(_) => "inbox",
-            Route::Webhook(_) => "webhook",
+            Provider::Inbox(_) => Duration::ZERO,
+            Provider::Webhook(webhook) => webhook.timeout(),
         }
     }
 
-    /// The longest that [`Route::send`] takes.
-    pub fn patience(&self) -> Duration {
+    /// Whether it tells a repeated message by its id, and brings it out once.
+    pub fn tells_repeats(&self) -> bool {
         match self {
-            Route::Inbox(_) => Duration::ZERO,
-            Route::Webhook(webhook) => webhook.timeout(),
+            Provider::Inbox(_) | Provider::Webhook(_) => true,
         }
     }
 
     /// Tries once to send. `now` is what the receiver is told as the time of the attempt.
-    pub async fn send(&self, sms: &Sms, now: Time) -> Sent {
+    pub async fn send(&self, sms: &Sms, now: Time) -> Report {
         match self {
-            Route::Inbox(inbox) => {
+            Provider::Inbox(inbox) => {
                 inbox.add(sms, now);
-                Sent::Sent
+                Report::taken(None)
             }
-            Route::Webhook(webhook) => webhook.send(sms, now).await,
+            Provider::Webhook(webhook) => webhook.send(sms, now).await,
         }
     }
 
-    /// Whether the route's other end can be reached. Sends nothing.
+    /// Whether the other end can be reached, and knows us where it has a way to say so. Sends nothing.
     pub async fn check(&self) -> Result<(), RouteError> {
         match self {
-            Route::Inbox(_) => Ok(()),
-            Route::Webhook(webhook) => webhook.check().await,
+            Provider::Inbox(_) => Ok(()),
+            Provider::Webhook(webhook) => webhook.check().await,
+        }
+    }
+
+    /// Whether it tells later what became of a message, when it was given an address for that.
+    pub fn sends_receipts(&self) -> bool {
+        match self {
+            Provider::Inbox(_) => false,
+            Provider::Webhook(webhook) => webhook.sends_receipts(),
+        }
+    }
+
+    /// Reads what it tells. `now` bounds the age of what is signed with a time.
+    ///
+    /// # Errors
+    /// When it is not from this provider, or makes no sense.
+    pub fn read_receipt(
+        &self,
+        request: &ReceiptRequest<'_>,
+        now: Time,
+    ) -> Result<Receipt, ReceiptError> {
+        match self {
+            Provider::Inbox(_) => Err(ReceiptError::NoReceipts),
+            Provider::Webhook(webhook) => webhook.read_receipt(request, now),
         }
     }
 }
@@ -197,6 +268,8 @@ mod tests {
             kind: "code",
             language: String::new(),
             expires_at: Time(0),
+            sender: None,
+            callback: None,
         };
         let shown = format!("{sms:?}");
         assert!(shown.contains("m1"));
@@ -206,9 +279,8 @@ mod tests {
     #[tokio::test]
     async fn the_inbox_is_a_route_that_always_takes() {
         let inbox = Inbox::default();
-        let route = Route::Inbox(inbox.clone());
-        assert_eq!(route.name(), "inbox");
-        assert_eq!(route.check().await, Ok(()));
+        let provider = Provider::Inbox(inbox.clone());
+        assert_eq!(provider.check().await, Ok(()));
         let sms = Sms {
             id: "m1".into(),
             to: Number::from_stored("+41791234567"),
@@ -217,8 +289,10 @@ mod tests {
             kind: "removed",
             language: String::new(),
             expires_at: Time(0),
+            sender: None,
+            callback: None,
         };
-        assert_eq!(route.send(&sms, Time(0)).await, Sent::Sent);
+        assert_eq!(provider.send(&sms, Time(0)).await, Report::taken(None));
         assert_eq!(inbox.received(), 1);
     }
 }

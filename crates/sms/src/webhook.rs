@@ -12,14 +12,21 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 use ringback_core::Time;
-use serde::Serialize;
+use ringback_core::delivery::{NumberFault, RouteFault, Verdict};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use tokio::net::TcpStream;
 
-use crate::{RouteError, Sent, Sms, rfc3339};
+use crate::{
+    Arrival, Lost, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Sms, rfc3339,
+};
 
-/// The longest that a receiver may ask to be left alone; who asks for more is asked again after this.
-const LONGEST_REST: Duration = Duration::from_secs(300);
+/// Seconds that a receiver may ask to be left alone; who asks for more is asked again after this.
+const LONGEST_REST: u32 = 300;
+/// Seconds that a receipt may be old.
+const RECEIPT_AGE_SECONDS: i64 = 300;
+/// Characters that are kept of what a receiver calls a message.
+const REFERENCE_LENGTH: usize = 100;
 /// How much of an answer is read away, so that the connection can serve the next message.
 const ANSWER_BYTES: usize = 16 * 1_024;
 /// How long that may take.
@@ -43,6 +50,8 @@ pub struct WebhookSettings {
     pub timeout: Duration,
     /// Whether plain http to a host other than this one is allowed.
     pub allow_insecure: bool,
+    /// Whether the receiver tells later what became of a message.
+    pub receipts: bool,
 }
 
 /// A route that posts each message to an address.
@@ -51,6 +60,7 @@ pub struct Webhook {
     url: Url,
     signers: Vec<Hmac<Sha256>>,
     timeout: Duration,
+    receipts: bool,
     client: Client,
 }
 
@@ -67,6 +77,10 @@ struct Payload<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     language: &'a str,
     expires_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipts: Option<&'a str>,
 }
 
 impl Webhook {
@@ -100,6 +114,7 @@ impl Webhook {
             url,
             signers,
             timeout: settings.timeout,
+            receipts: settings.receipts,
             client,
         })
     }
@@ -108,7 +123,7 @@ impl Webhook {
         self.timeout
     }
 
-    pub(crate) async fn send(&self, sms: &Sms, now: Time) -> Sent {
+    pub(crate) async fn send(&self, sms: &Sms, now: Time) -> Report {
         let payload = Payload {
             id: &sms.id,
             to: sms.to.as_str(),
@@ -117,11 +132,12 @@ impl Webhook {
             kind: sms.kind,
             language: &sms.language,
             expires_at: rfc3339(sms.expires_at),
+            sender: sms.sender.as_deref(),
+            receipts: sms.callback.as_deref(),
         };
         let Ok(body) = serde_json::to_string(&payload) else {
-            return Sent::Refused {
-                reason: "the message cannot be written as json".into(),
-            };
+            let fault = RouteFault::Protocol;
+            return Report::failed(Verdict::Unable { fault }, "it cannot be written as JSON");
         };
         let timestamp = now.0.div_euclid(1_000_000);
         let answer = self
@@ -136,15 +152,73 @@ impl Webhook {
             .await;
         match answer {
             Ok(response) => {
-                let sent = judge(response.status(), response.headers());
-                read_away(response).await;
-                sent
+                let (status, after) = (response.status(), rest(response.headers()));
+                let body = read_answer(response).await;
+                judge(status, after, &body)
             }
-            Err(error) => Sent::Retry {
-                reason: self.fault(&error),
-                after: None,
-            },
+            Err(error) => self.fault(&error),
         }
+    }
+
+    pub(crate) fn sends_receipts(&self) -> bool {
+        self.receipts
+    }
+
+    /// Signed like our own posts, with one of our secrets.
+    pub(crate) fn read_receipt(
+        &self,
+        request: &ReceiptRequest<'_>,
+        now: Time,
+    ) -> Result<Receipt, ReceiptError> {
+        let header = |name| {
+            let value = request.headers.get(name)?;
+            value.to_str().ok()
+        };
+        let (Some(id), Some(timestamp), Some(signatures)) = (
+            header("webhook-id"),
+            header("webhook-timestamp"),
+            header("webhook-signature"),
+        ) else {
+            return Err(ReceiptError::Signature("a header field is missing"));
+        };
+        let at: i64 = timestamp
+            .parse()
+            .map_err(|_| ReceiptError::Signature("its time is no number"))?;
+        if (now.0.div_euclid(1_000_000) - at).abs() > RECEIPT_AGE_SECONDS {
+            return Err(ReceiptError::Signature("it is too old or from the future"));
+        }
+        let mut given = signatures
+            .split(' ')
+            .filter_map(|one| one.strip_prefix("v1,"));
+        let holds = given.any(|given| {
+            let given = STANDARD.decode(given).unwrap_or_default();
+            self.signers.iter().any(|signer| {
+                let mac = signer
+                    .clone()
+                    .chain_update(format!("{id}.{at}."))
+                    .chain_update(request.body);
+                mac.verify_slice(&given).is_ok()
+            })
+        });
+        if !holds {
+            return Err(ReceiptError::Signature("none fits a secret of the route"));
+        }
+        let answer: Answer = serde_json::from_slice(request.body)
+            .map_err(|_| ReceiptError::Malformed("it is not {\"result\": …}"))?;
+        let arrival = match answer.result {
+            AnswerResult::Delivered => Arrival::Delivered,
+            AnswerResult::Taken => Arrival::OnTheWay,
+            AnswerResult::Undelivered | AnswerResult::Unknown => Arrival::Undelivered(Lost::Phone),
+            other => Arrival::Undelivered(match (other.number_fault(), other.route_fault()) {
+                (Some(fault), _) => Lost::Number(fault),
+                (None, Some(fault)) => Lost::Route(fault),
+                (None, None) => Lost::Phone,
+            }),
+        };
+        Ok(Receipt {
+            arrival,
+            reason: arrival_reason(arrival).to_owned(),
+        })
     }
 
     pub(crate) async fn check(&self) -> Result<(), RouteError> {
@@ -178,70 +252,165 @@ impl Webhook {
         signatures.join(" ")
     }
 
-    fn fault(&self, error: &reqwest::Error) -> String {
-        if error.is_timeout() {
-            format!("no answer within {:?}", self.timeout)
-        } else if error.is_connect() {
-            format!("no connection: {}", root(error))
-        } else {
-            format!("the connection broke: {}", root(error))
+    fn fault(&self, error: &reqwest::Error) -> Report {
+        if error.is_connect() {
+            let (fault, after) = (RouteFault::Unreachable, 0);
+            let reason = match error.is_timeout() {
+                true => format!("no connection within {:?}", self.timeout),
+                false => format!("no connection: {}", root(error)),
+            };
+            return Report::failed(Verdict::NotNow { fault, after }, reason);
+        }
+        let reason = match error.is_timeout() {
+            true => format!("no answer within {:?}", self.timeout),
+            false => format!("the connection broke: {}", root(error)),
+        };
+        Report::failed(Verdict::Unknown, reason)
+    }
+}
+
+/// What a receiver may say beside its status, or in a receipt.
+#[derive(Deserialize)]
+struct Answer {
+    result: AnswerResult,
+    /// What the receiver calls the message.
+    #[serde(default)]
+    id: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AnswerResult {
+    Taken,
+    Delivered,
+    Undelivered,
+    InvalidNumber,
+    OptedOut,
+    Landline,
+    NotAllowed,
+    Sender,
+    Content,
+    Auth,
+    Credit,
+    Throttled,
+    Down,
+    #[serde(other)]
+    Unknown,
+}
+
+impl AnswerResult {
+    fn number_fault(self) -> Option<NumberFault> {
+        match self {
+            AnswerResult::InvalidNumber => Some(NumberFault::Invalid),
+            AnswerResult::OptedOut => Some(NumberFault::OptedOut),
+            AnswerResult::Landline => Some(NumberFault::Landline),
+            _ => None,
+        }
+    }
+
+    fn route_fault(self) -> Option<RouteFault> {
+        match self {
+            AnswerResult::NotAllowed => Some(RouteFault::Region),
+            AnswerResult::Sender => Some(RouteFault::Sender),
+            AnswerResult::Content => Some(RouteFault::Content),
+            AnswerResult::Auth => Some(RouteFault::Auth),
+            AnswerResult::Credit => Some(RouteFault::Credit),
+            AnswerResult::Throttled => Some(RouteFault::Throttled),
+            AnswerResult::Down => Some(RouteFault::Down),
+            _ => None,
         }
     }
 }
 
-/// What an answer means for the message.
-fn judge(status: StatusCode, headers: &HeaderMap) -> Sent {
-    let reason = format!("answered {}", status.as_u16());
-    let later = status.is_server_error()
-        || [
-            StatusCode::REQUEST_TIMEOUT,
-            StatusCode::TOO_EARLY,
-            StatusCode::TOO_MANY_REQUESTS,
-        ]
-        .contains(&status);
-    if status.is_success() {
-        Sent::Sent
-    } else if later {
-        Sent::Retry {
+fn arrival_reason(arrival: Arrival) -> &'static str {
+    match arrival {
+        Arrival::OnTheWay | Arrival::Delivered => "",
+        Arrival::Undelivered(lost) => lost.reason(),
+    }
+}
+
+/// What an answer means for the message: what its body says, else what its status says.
+fn judge(status: StatusCode, after: u32, body: &[u8]) -> Report {
+    let said: Option<Answer> = serde_json::from_slice(body).ok();
+    let code = status.as_u16();
+    if let Some(Answer { result, id }) = said
+        && let Some(verdict) = said_verdict(result, after)
+    {
+        let reference = id.map(|id| id.chars().take(REFERENCE_LENGTH).collect());
+        let reason = match verdict {
+            Verdict::Taken => String::new(),
+            Verdict::Never { fault } => fault.reason().to_owned(),
+            Verdict::NotNow { fault, .. } | Verdict::Unable { fault } => {
+                format!("answered {code}: {}", fault.reason())
+            }
+            Verdict::Unknown | Verdict::Skipped => format!("answered {code}: unknown"),
+        };
+        return Report {
+            verdict,
             reason,
-            after: rest(headers),
-        }
-    } else if status.is_redirection() {
-        Sent::Refused {
-            reason: format!(
+            reference,
+        };
+    }
+    let reason = format!("answered {code}");
+    let not_now = |fault| Verdict::NotNow { fault, after };
+    let unable = |fault| Verdict::Unable { fault };
+    match code {
+        200..=299 => Report::taken(None),
+        300..=399 => Report::failed(
+            unable(RouteFault::Protocol),
+            format!(
                 "{reason}, a redirect, which is not followed: configure the address that it leads to"
             ),
-        }
-    } else {
-        Sent::Refused { reason }
+        ),
+        401 | 403 | 407 => Report::failed(unable(RouteFault::Auth), reason),
+        402 => Report::failed(unable(RouteFault::Credit), reason),
+        429 => Report::failed(not_now(RouteFault::Throttled), reason),
+        // A receiver tells a repeated message by its id, so whatever it did it may be asked again.
+        408 | 425 | 500..=599 => Report::failed(not_now(RouteFault::Down), reason),
+        _ => Report::failed(unable(RouteFault::Protocol), reason),
     }
 }
 
-/// How long the receiver asks to be left alone. Its other form, a date, would depend on its clock.
-fn rest(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_REST))
+/// `None` when the word says nothing about sending.
+fn said_verdict(result: AnswerResult, after: u32) -> Option<Verdict> {
+    if let Some(fault) = result.number_fault() {
+        return Some(Verdict::Never { fault });
+    }
+    match (result, result.route_fault()) {
+        (AnswerResult::Taken | AnswerResult::Delivered, _) => Some(Verdict::Taken),
+        (_, Some(fault @ (RouteFault::Throttled | RouteFault::Down))) => {
+            Some(Verdict::NotNow { fault, after })
+        }
+        (_, Some(fault)) => Some(Verdict::Unable { fault }),
+        (_, None) => None,
+    }
 }
 
-/// Reads what little a receiver may say and forgets it: a connection with unread bytes must be closed.
-async fn read_away(mut response: Response) {
+/// Seconds for which the receiver asks to be left alone, 0 when it does not. The header's other form, a date,
+/// would depend on its clock.
+fn rest(headers: &HeaderMap) -> u32 {
+    let seconds = headers
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok());
+    let seconds = seconds.and_then(|seconds| seconds.trim().parse().ok());
+    seconds.map_or(0, |seconds: u32| seconds.min(LONGEST_REST))
+}
+
+/// Reads what little a receiver may say: a connection with unread bytes must be closed.
+async fn read_answer(mut response: Response) -> Vec<u8> {
+    let mut read = Vec::new();
     let reading = async {
-        let mut read = 0;
         while let Ok(Some(chunk)) = response.chunk().await {
-            read += chunk.len();
-            if read > ANSWER_BYTES {
+            let room = ANSWER_BYTES - read.len();
+            read.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if read.len() == ANSWER_BYTES {
                 break;
             }
         }
     };
-    // The verdict stands, however the rest of the answer fares.
+    // The status stands, however the rest of the answer fares.
     let _ = tokio::time::timeout(ANSWER_TIME, reading).await;
+    read
 }
 
 fn parse_url(text: &str, allow_insecure: bool) -> Result<Url, RouteError> {

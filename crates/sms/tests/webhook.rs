@@ -6,12 +6,13 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use ringback_core::command::SetPhone;
+use ringback_core::delivery::{NumberFault, RouteFault, Verdict};
 use ringback_core::rights::Rights;
 use ringback_core::{
     Action, Budgets, Caller, Code, Command, Delivery, Keys, Moment, Number, Policies, Slot, Time,
     Verification, decide,
 };
-use ringback_sms::{Route, RouteError, Sent, Sms, Webhook, WebhookSettings};
+use ringback_sms::{Provider, Report, RouteError, Sms, Webhook, WebhookSettings};
 use sha2::{Digest, Sha256};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
@@ -26,11 +27,12 @@ fn settings(url: &str, secrets: &[&str]) -> WebhookSettings {
         secrets: secrets.iter().map(|secret| (*secret).into()).collect(),
         timeout: Duration::from_secs(5),
         allow_insecure: false,
+        receipts: false,
     }
 }
 
-fn route(url: &str) -> Route {
-    Route::Webhook(Webhook::new(settings(url, &[SECRET])).expect("settings in order"))
+fn route(url: &str) -> Provider {
+    Provider::Webhook(Webhook::new(settings(url, &[SECRET])).expect("settings in order"))
 }
 
 fn refused(settings: WebhookSettings) -> RouteError {
@@ -46,6 +48,8 @@ fn sms(code: Option<Code>) -> Sms {
         kind: "code",
         language: "de-CH,en".into(),
         expires_at: NOW + Duration::from_secs(600),
+        sender: None,
+        callback: None,
     }
 }
 
@@ -149,7 +153,10 @@ async fn a_message_is_posted_and_signed() {
     let route = route(&format!("{}/sms?token=t0k", server.uri()));
     let code = code();
     assert_eq!(route.check().await, Ok(()));
-    assert_eq!(route.send(&sms(Some(code.clone())), NOW).await, Sent::Sent);
+    assert_eq!(
+        route.send(&sms(Some(code.clone())), NOW).await,
+        Report::taken(None)
+    );
 
     let requests = requests(&server).await;
     assert_eq!(requests.len(), 1, "the check sends nothing");
@@ -187,7 +194,7 @@ async fn what_there_is_not_is_left_out() {
     let mut notice = sms(None);
     notice.language = String::new();
     let route = route(&format!("{}/sms", server.uri()));
-    assert_eq!(route.send(&notice, NOW).await, Sent::Sent);
+    assert_eq!(route.send(&notice, NOW).await, Report::taken(None));
     let requests = requests(&server).await;
     let body: BTreeMap<String, String> =
         serde_json::from_slice(&requests[0].body).expect("json of texts");
@@ -203,8 +210,8 @@ async fn each_secret_signs() {
         &format!("{}/sms", server.uri()),
         &[SECRET, &other],
     ));
-    let route = Route::Webhook(webhook.expect("settings in order"));
-    assert_eq!(route.send(&sms(None), NOW).await, Sent::Sent);
+    let route = Provider::Webhook(webhook.expect("settings in order"));
+    assert_eq!(route.send(&sms(None), NOW).await, Report::taken(None));
     let requests = requests(&server).await;
     let expected = format!(
         "{} {}",
@@ -228,9 +235,9 @@ async fn a_repeated_message_keeps_its_id_and_is_signed_anew() {
         .await;
     let route = route(&server.uri());
     let message = sms(None);
-    assert_eq!(route.send(&message, NOW).await.code(), "retry");
+    assert_eq!(route.send(&message, NOW).await.verdict.code(), "not_now");
     let later = NOW + Duration::from_secs(2);
-    assert_eq!(route.send(&message, later).await, Sent::Sent);
+    assert_eq!(route.send(&message, later).await, Report::taken(None));
 
     let requests = requests(&server).await;
     assert_eq!(requests.len(), 2);
@@ -247,27 +254,70 @@ async fn a_repeated_message_keeps_its_id_and_is_signed_anew() {
 }
 
 #[tokio::test]
-async fn each_answer_means_what_its_class_says() {
-    let cases: [(&str, &[u16]); 3] = [
-        ("sent", &[200, 201, 202, 204, 299]),
-        ("retry", &[408, 425, 429, 500, 501, 502, 503, 504, 599]),
+async fn each_status_says_whose_fault_it_was() {
+    let unable = |fault| Verdict::Unable { fault };
+    let not_now = |fault| Verdict::NotNow { fault, after: 0 };
+    let cases: [(Verdict, &[u16]); 6] = [
+        (Verdict::Taken, &[200, 201, 202, 204, 299]),
         (
-            "refused",
-            &[304, 400, 401, 403, 404, 409, 410, 413, 422, 451],
+            not_now(RouteFault::Down),
+            &[408, 425, 500, 501, 502, 503, 504, 599],
+        ),
+        (not_now(RouteFault::Throttled), &[429]),
+        (unable(RouteFault::Auth), &[401, 403, 407]),
+        (unable(RouteFault::Credit), &[402]),
+        (
+            unable(RouteFault::Protocol),
+            &[304, 400, 404, 409, 410, 413, 422, 451],
         ),
     ];
-    for (class, statuses) in cases {
+    for (verdict, statuses) in cases {
         for status in statuses {
             let server = receiver(ResponseTemplate::new(*status)).await;
-            let sent = route(&format!("{}/sms", server.uri()))
-                .send(&sms(None), NOW)
-                .await;
-            assert_eq!(sent.code(), class, "{status}");
-            let told = match sent {
-                Sent::Sent => continue,
-                Sent::Retry { reason, .. } | Sent::Refused { reason } => reason,
-            };
-            assert!(told.starts_with(&format!("answered {status}")), "{told}");
+            let route = route(&format!("{}/sms", server.uri()));
+            let report = route.send(&sms(None), NOW).await;
+            assert_eq!(report.verdict, verdict, "{status}");
+            if verdict != Verdict::Taken {
+                let begin = format!("answered {status}");
+                assert!(report.reason.starts_with(&begin), "{}", report.reason);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_may_say_whose_fault_it_was() {
+    let never = |fault| Verdict::Never { fault };
+    let unable = |fault| Verdict::Unable { fault };
+    let cases = [
+        (400, "invalid_number", never(NumberFault::Invalid)),
+        (200, "opted_out", never(NumberFault::OptedOut)),
+        (422, "landline", never(NumberFault::Landline)),
+        (400, "not_allowed", unable(RouteFault::Region)),
+        (400, "sender", unable(RouteFault::Sender)),
+        (400, "content", unable(RouteFault::Content)),
+        (500, "auth", unable(RouteFault::Auth)),
+        (200, "credit", unable(RouteFault::Credit)),
+        (
+            400,
+            "throttled",
+            Verdict::NotNow {
+                fault: RouteFault::Throttled,
+                after: 0,
+            },
+        ),
+        (409, "taken", Verdict::Taken),
+        (200, "unheard-of", Verdict::Taken),
+        (401, "unknown", unable(RouteFault::Auth)),
+    ];
+    for (status, result, verdict) in cases {
+        let body = serde_json::json!({ "result": result, "id": "ref-1" });
+        let server = receiver(ResponseTemplate::new(status).set_body_json(body)).await;
+        let route = route(&format!("{}/sms", server.uri()));
+        let report = route.send(&sms(None), NOW).await;
+        assert_eq!(report.verdict, verdict, "{status} {result}");
+        if result == "taken" {
+            assert_eq!(report, Report::taken(Some("ref-1".into())));
         }
     }
 }
@@ -275,24 +325,20 @@ async fn each_answer_means_what_its_class_says() {
 #[tokio::test]
 async fn a_receiver_may_ask_for_rest_but_not_for_ever() {
     let cases = [
-        ("7", Some(7)),
-        ("0", Some(0)),
-        ("86400", Some(300)),
-        ("99999999999999999999999", None),
-        ("-1", None),
-        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("7", 7),
+        ("0", 0),
+        ("86400", 300),
+        ("99999999999999999999999", 0),
+        ("-1", 0),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", 0),
     ];
-    for (header, seconds) in cases {
+    for (header, after) in cases {
         let answer = ResponseTemplate::new(429).insert_header("retry-after", header);
         let server = receiver(answer).await;
-        let sent = route(&format!("{}/sms", server.uri()))
-            .send(&sms(None), NOW)
-            .await;
-        let expected = Sent::Retry {
-            reason: "answered 429".into(),
-            after: seconds.map(Duration::from_secs),
-        };
-        assert_eq!(sent, expected, "{header}");
+        let route = route(&format!("{}/sms", server.uri()));
+        let report = route.send(&sms(None), NOW).await;
+        let fault = RouteFault::Throttled;
+        assert_eq!(report.verdict, Verdict::NotNow { fault, after }, "{header}");
     }
 }
 
@@ -306,9 +352,9 @@ async fn a_redirect_is_not_followed() {
         let sent = route(&format!("{}/sms", server.uri()))
             .send(&sms(None), NOW)
             .await;
-        let Sent::Refused { reason } = sent else {
-            panic!("{status}: {sent:?}");
-        };
+        let fault = RouteFault::Protocol;
+        assert_eq!(sent.verdict, Verdict::Unable { fault }, "{status}");
+        let reason = sent.reason;
         assert!(reason.contains("redirect") && !reason.contains("secret"));
         assert!(requests(&target).await.is_empty());
     }
@@ -322,12 +368,9 @@ async fn a_slow_receiver_is_not_waited_for() {
         timeout: Duration::from_millis(50),
         ..settings(&format!("{}/sms", server.uri()), &[SECRET])
     });
-    let route = Route::Webhook(webhook.expect("settings in order"));
-    assert_eq!(route.patience(), Duration::from_millis(50));
-    let expected = Sent::Retry {
-        reason: "no answer within 50ms".into(),
-        after: None,
-    };
+    let route = Provider::Webhook(webhook.expect("settings in order"));
+    assert_eq!(route.timeout(), Duration::from_millis(50));
+    let expected = Report::failed(Verdict::Unknown, "no answer within 50ms");
     assert_eq!(route.send(&sms(None), NOW).await, expected);
 }
 
@@ -336,8 +379,8 @@ async fn an_answer_that_is_too_long_to_read_still_counts() {
     let answer = ResponseTemplate::new(200).set_body_bytes(vec![b'x'; 8 << 20]);
     let server = receiver(answer).await;
     let route = route(&format!("{}/sms", server.uri()));
-    assert_eq!(route.send(&sms(None), NOW).await, Sent::Sent);
-    assert_eq!(route.send(&sms(None), NOW).await, Sent::Sent);
+    assert_eq!(route.send(&sms(None), NOW).await, Report::taken(None));
+    assert_eq!(route.send(&sms(None), NOW).await, Report::taken(None));
 }
 
 #[tokio::test]
@@ -347,13 +390,9 @@ async fn a_network_fault_is_tried_again_and_tells_no_secret() {
     drop(listener);
     let route = route(&format!("http://{place}/sms/p4th?token=t0k"));
     let sent = route.send(&sms(None), NOW).await;
-    let Sent::Retry {
-        reason,
-        after: None,
-    } = &sent
-    else {
-        panic!("{sent:?}");
-    };
+    let (fault, after) = (RouteFault::Unreachable, 0);
+    assert_eq!(sent.verdict, Verdict::NotNow { fault, after });
+    let reason = sent.reason;
     assert!(reason.starts_with("no connection: "), "{reason}");
     for secret in ["t0k", "p4th", "1234567", "quotes"] {
         assert!(!reason.contains(secret), "{reason}");

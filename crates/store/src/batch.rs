@@ -67,13 +67,13 @@ async fn optimistic(
     if changes.is_empty() {
         return Ok(outcomes);
     }
-    let tells = !changes.messages.added.is_empty();
+    let tells = changes.routes();
     let statement = shared.sql.writes.at_once(changes.writes()?);
     let taken = line.take().await?;
     let writing = async { Ok(taken.session.query_one_raw(statement).await?) };
     let (epoch, written) = (taken.epoch, taken.within(writing).await);
     line.done(taken, written)?;
-    shared.wrote(epoch, 0, tells);
+    shared.wrote(epoch, 0, &tells);
     Ok(outcomes)
 }
 
@@ -91,7 +91,7 @@ async fn exclusive(
         match decide_and_write(shared, session, commands).await {
             Ok((outcomes, 0, _)) => {
                 end(session, "ROLLBACK").await?;
-                Ok((outcomes, 0, false))
+                Ok((outcomes, 0, Vec::new()))
             }
             Ok(done) => {
                 end(session, "COMMIT").await?;
@@ -109,7 +109,7 @@ async fn exclusive(
     }
     let (outcomes, touched, tells) = line.done(taken, done)?;
     if touched > 0 {
-        shared.wrote(epoch, touched, tells);
+        shared.wrote(epoch, touched, &tells);
     }
     Ok(outcomes)
 }
@@ -133,15 +133,15 @@ pub(crate) async fn end(session: &Session, how: &str) -> Result<(), Fault> {
     }
 }
 
-/// What the commands came to, how many rows were touched, and whether a message is among them.
+/// What the commands came to, how many rows were touched, and the routes that messages among them wait for.
 async fn decide_and_write(
     shared: &Shared,
     session: &Session,
     commands: &[&Command],
-) -> Result<(Vec<Outcome>, u64, bool), Fault> {
+) -> Result<(Vec<Outcome>, u64, Vec<String>), Fault> {
     let world = World::load(shared, session, commands).await?;
     let Decided { outcomes, changes } = decide_all(shared, commands, world)?;
-    let tells = !changes.messages.added.is_empty();
+    let tells = changes.routes();
     let mut touched = 0;
     for write in changes.writes()? {
         let rows = write.rows;
@@ -202,7 +202,7 @@ fn decide_all(shared: &Shared, commands: &[&Command], world: World) -> Result<De
             .events
             .added
             .extend(events.iter().map(rows::event_row));
-        let messages = messages.iter().map(rows::outbox_row);
+        let messages = messages.iter().map(rows::message_row);
         changes.messages.added.extend(messages);
         outcomes.push(result);
     }

@@ -2,9 +2,7 @@
 
 use serde::Serialize;
 
-use crate::entity::{
-    account_names, accounts, budgets, deleted_accounts, events, outbox, phone_numbers,
-};
+use crate::entity::{account_names, accounts, budgets, deleted_accounts, events, phone_numbers};
 use crate::fault::Fault;
 
 /// Rows of one table. Those in `added` must not exist, those in `changed` and `removed` must, and where rows
@@ -64,6 +62,41 @@ impl From<accounts::Model> for AccountState {
     }
 }
 
+/// What there is of a message before its first attempt.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct NewMessage {
+    pub(crate) id: String,
+    pub(crate) user_id: String,
+    pub(crate) organization_id: String,
+    pub(crate) number: String,
+    pub(crate) kind: String,
+    pub(crate) challenge_id: Option<String>,
+    pub(crate) round: i32,
+    pub(crate) language: String,
+    pub(crate) created_at: i64,
+    pub(crate) expires_at: i64,
+    pub(crate) route: String,
+    pub(crate) due_at: i64,
+}
+
+impl NewMessage {
+    /// The columns of `messages` that this holds; the others have defaults.
+    pub(crate) const COLUMNS: [&'static str; 12] = [
+        "id",
+        "user_id",
+        "organization_id",
+        "number",
+        "kind",
+        "challenge_id",
+        "round",
+        "language",
+        "created_at",
+        "expires_at",
+        "route",
+        "due_at",
+    ];
+}
+
 /// What a batch changes.
 #[derive(Default)]
 pub(crate) struct Changes {
@@ -73,7 +106,7 @@ pub(crate) struct Changes {
     pub(crate) phones: TableChange<phone_numbers::Model>,
     pub(crate) budgets: TableChange<budgets::Model>,
     pub(crate) deleted: TableChange<deleted_accounts::Model>,
-    pub(crate) messages: TableChange<outbox::Model>,
+    pub(crate) messages: TableChange<NewMessage>,
     pub(crate) events: TableChange<events::Model>,
 }
 
@@ -139,6 +172,17 @@ impl Changes {
             && deleted.is_empty()
             && messages.is_empty()
             && events.is_empty()
+    }
+
+    /// The routes that new messages wait for, each once.
+    pub(crate) fn routes(&self) -> Vec<String> {
+        let mut routes = Vec::new();
+        for message in &self.messages.added {
+            if !routes.contains(&message.route) {
+                routes.push(message.route.clone());
+            }
+        }
+        routes
     }
 
     /// The writes, always in this order.

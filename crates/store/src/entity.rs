@@ -5,7 +5,7 @@ pub(crate) mod accounts;
 pub(crate) mod budgets;
 pub(crate) mod deleted_accounts;
 pub(crate) mod events;
-pub(crate) mod outbox;
+pub(crate) mod messages;
 pub(crate) mod phone_numbers;
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
                 expected::<super::deleted_accounts::Entity>(backend),
             ),
             ("events", expected::<super::events::Entity>(backend)),
-            ("outbox", expected::<super::outbox::Entity>(backend)),
+            ("messages", expected::<super::messages::Entity>(backend)),
             (
                 "phone_numbers",
                 expected::<super::phone_numbers::Entity>(backend),

@@ -11,7 +11,7 @@
 //! | whether all this works | `readiness` |
 //! | statements | `sql`, `writes`, `table`, `rows`, `entity` |
 //! | one account, lists | `lookup`, `lists`, `turns`, `matching`, `fold` |
-//! | messages | `outbox` |
+//! | messages | `messages`, `history`, `wakeups` |
 //! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint`, `reserve` |
 
 mod address;
@@ -26,6 +26,7 @@ mod fault;
 mod files;
 mod fold;
 mod health;
+mod history;
 mod inspect;
 mod lane;
 mod line;
@@ -33,8 +34,8 @@ mod lists;
 mod load;
 mod lookup;
 mod matching;
+mod messages;
 mod migration;
-mod outbox;
 mod pooler;
 mod query;
 #[cfg(test)]
@@ -49,20 +50,21 @@ mod share;
 mod sql;
 mod store;
 mod table;
+mod wakeups;
 mod writes;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ringback_core::{Keys, Policies, Time};
-use tokio::sync::Notify;
 
 use crate::fault::Fault;
 
 pub use backup::{BackupError, backup};
+pub use history::{MessageQuery, MessageRecord, NotRetried};
 pub use inspect::{Inspection, describe, inspect};
+pub use messages::{Claimed, Settled, Settlement};
 pub use migration::{LaterStep, take_later_steps};
-pub use outbox::{Claimed, Settled, Settlement};
 pub use query::{
     AccountFilter, AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery,
     PhonePage, PhoneQuery, PhoneRow, PhoneSort, TextMatch, TextPlace,
@@ -107,6 +109,8 @@ pub struct Settings {
     pub list_timeout: Duration,
     /// Lists of one organisation that run at once, and half as many of one caller; others wait.
     pub lists_per_organization: usize,
+    /// How long what became of a message is kept, from the time when it was asked for; zero for not at all.
+    pub keep_messages: Duration,
 }
 
 /// Why a store cannot be opened. Shows no password.
@@ -159,14 +163,16 @@ pub enum OpenError {
     },
 }
 
-/// What lanes, reads and the outbox have in common.
+/// What lanes, reads and deliveries have in common.
 pub(crate) struct Shared {
     dialer: dial::SharedDialer,
     sql: sql::Sql,
     rules: Rules,
     source: Source,
     batch: usize,
-    messages: Notify,
+    wakeups: wakeups::Wakeups,
+    /// How long what became of a message is kept.
+    keep: Duration,
     /// SQLite's; PostgreSQL sees to its own.
     log: Option<checkpoint::Log>,
 }
@@ -179,14 +185,12 @@ impl Shared {
         }
     }
 
-    /// Something was committed over a connection of this epoch: so many rows, and perhaps a message.
-    fn wrote(&self, epoch: u64, rows: u64, message: bool) {
+    /// Something was committed over a connection of this epoch: so many rows, and messages for these routes.
+    fn wrote(&self, epoch: u64, rows: u64, routes: &[String]) {
         self.dialer.health.wrote(epoch);
         if let Some(log) = &self.log {
             log.grew(rows);
         }
-        if message {
-            self.messages.notify_one();
-        }
+        self.wakeups.ring(routes);
     }
 }

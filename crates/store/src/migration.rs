@@ -4,6 +4,7 @@ mod m0001_tables;
 mod m0002_versions;
 mod m0003_event_counts;
 mod m0004_organizations;
+mod m0005_messages;
 
 use std::sync::OnceLock;
 
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_versions::Migration),
             Box::new(m0003_event_counts::Migration),
             Box::new(m0004_organizations::Migration),
+            Box::new(m0005_messages::Migration),
         ];
         for later in LATER.get().copied().unwrap_or_default() {
             steps.push(Box::new(*later));

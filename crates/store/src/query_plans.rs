@@ -7,11 +7,9 @@ use sea_orm::{
 use sea_orm_migration::MigratorTrait;
 
 use crate::Settings;
-use crate::changes::{Changes, TableChange};
+use crate::changes::{Changes, NewMessage, TableChange};
 use crate::dial::{Dialer, Purpose};
-use crate::entity::{
-    account_names, accounts, budgets, deleted_accounts, events, outbox, phone_numbers,
-};
+use crate::entity::{account_names, accounts, budgets, deleted_accounts, events, phone_numbers};
 use crate::migration::Migrator;
 use crate::sql::{Sql, Wanted};
 
@@ -24,7 +22,7 @@ const TABLES: [&str; 7] = [
     "phone_numbers",
     "budgets",
     "deleted_accounts",
-    "outbox",
+    "messages",
     "events",
 ];
 
@@ -95,9 +93,10 @@ async fn filled(database: &impl ConnectionTrait) {
         ),
         fill(
             backend,
-            "outbox",
+            "messages",
             "id = 'm' || n; user_id = 'u' || n; organization_id = 'o'; number = '+' || n; kind = 'code'; \
-             language = ''; created_at = n; expires_at = n; due_at = n; attempts = 0",
+             language = ''; created_at = n; expires_at = n; due_at = n; attempts = 0; round = 0; \
+             route = 'r' || n; state = 'queued'; trail = '[]'",
         ),
         fill(
             backend,
@@ -171,9 +170,11 @@ fn statements(sql: &Sql) -> Vec<Statement> {
             .expect("must be built"),
         sql.challenges(&exactly).expect("must be built"),
         sql.phones(&exactly).expect("must be built"),
-        sql.claim(10, 20, 100),
-        sql.remove_messages(ids("m1")).expect("must be built"),
-        sql.postpone_messages(r#"[{"id":"m1","due_at":20,"attempts":1}]"#.into()),
+        sql.claim("r1", 10, 20, 100),
+        sql.remove_messages(r#"[{"id":"m1","attempts":1}]"#.into()),
+        sql.settle_messages(r#"[{"id":"m1","due_at":20,"attempts":1,"route":"r2"}]"#.into()),
+        sql.purge_messages("m1", 500),
+        sql.erase_numbers(10, 500),
         sql.purge_budgets(10, 500),
         sql.purge_deleted(10, 500),
     ];
@@ -272,6 +273,7 @@ async fn the_first_plan_of_an_empty_postgres_uses_an_index() {
         timeout: std::time::Duration::from_secs(5),
         list_timeout: std::time::Duration::from_secs(5),
         lists_per_organization: 1,
+        keep_messages: std::time::Duration::ZERO,
     };
     let dialer = Dialer::new(&settings).expect("an address");
     let session = dialer.dial(Purpose::Keys).await.expect("must connect");
@@ -379,19 +381,20 @@ fn budget(pseudonym: &str) -> budgets::Model {
     }
 }
 
-fn message(id: &str) -> outbox::Model {
-    outbox::Model {
+fn message(id: &str) -> NewMessage {
+    NewMessage {
         id: id.into(),
         user_id: "u1".into(),
         organization_id: "o".into(),
         number: "+1".into(),
         kind: "code".into(),
         challenge_id: None,
+        round: 0,
         language: String::new(),
         created_at: 1,
         expires_at: 1,
+        route: "r0".into(),
         due_at: 1,
-        attempts: 0,
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::Shared;
 use crate::entity::{
-    account_names, accounts, budgets, deleted_accounts, events, outbox, phone_numbers,
+    account_names, accounts, budgets, deleted_accounts, events, messages, phone_numbers,
 };
 use crate::fault::Fault;
 use crate::lane::LaneLine;
@@ -137,7 +137,7 @@ impl Look {
         match written {
             Ok((_, 0)) => Ok(()),
             Ok((epoch, rows)) => {
-                shared.wrote(epoch, rows, false);
+                shared.wrote(epoch, rows, &[]);
                 Ok(())
             }
             Err(fault) => {
@@ -167,7 +167,7 @@ fn tables(backend: DbBackend) -> Statement {
         Table::of(account_names::Entity),
         Table::of(phone_numbers::Entity),
         Table::of(budgets::Entity),
-        Table::of(outbox::Entity),
+        Table::of(messages::Entity),
         Table::of(deleted_accounts::Entity),
         Table::of(events::Entity),
     ];

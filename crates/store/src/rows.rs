@@ -6,8 +6,9 @@ use ringback_core::{
     Account, Budget, Deleted, Event, Id, Keys, Number, Phone, PhoneState, Profile, Time,
 };
 
+use crate::changes::NewMessage;
 use crate::entity::{
-    account_names, accounts, budgets, deleted_accounts, events, outbox, phone_numbers,
+    account_names, accounts, budgets, deleted_accounts, events, messages, phone_numbers,
 };
 use crate::fault::Fault;
 use crate::fold::fold;
@@ -200,8 +201,8 @@ pub(crate) fn event_row(event: &Event) -> events::Model {
     }
 }
 
-pub(crate) fn outbox_row(message: &Message) -> outbox::Model {
-    outbox::Model {
+pub(crate) fn message_row(message: &Message) -> NewMessage {
+    NewMessage {
         id: message.id.to_string(),
         user_id: message.account.clone(),
         organization_id: message.organization.clone(),
@@ -213,41 +214,49 @@ pub(crate) fn outbox_row(message: &Message) -> outbox::Model {
             }
             MessageKind::Replaced | MessageKind::Removed => None,
         },
+        round: i32::try_from(message.round).unwrap_or(i32::MAX),
         language: message.language.clone(),
         created_at: message.created_at.0,
         expires_at: message.expires_at.0,
+        route: message.route.clone().unwrap_or_default(),
         due_at: message.due_at.0,
-        attempts: 0,
     }
 }
 
-pub(crate) fn message(row: outbox::Model) -> Result<Message, Fault> {
-    let kind = match (row.kind.as_str(), &row.challenge_id) {
-        ("code", Some(challenge)) => MessageKind::Code {
+pub(crate) fn message_kind(kind: &str, challenge: Option<&str>) -> Result<MessageKind, Fault> {
+    match (kind, challenge) {
+        ("code", Some(challenge)) => Ok(MessageKind::Code {
             challenge: id(challenge)?,
-        },
-        ("removal_code", Some(challenge)) => MessageKind::RemovalCode {
+        }),
+        ("removal_code", Some(challenge)) => Ok(MessageKind::RemovalCode {
             challenge: id(challenge)?,
-        },
-        ("replaced", None) => MessageKind::Replaced,
-        ("removed", None) => MessageKind::Removed,
-        (other, _) => {
-            return Err(Fault::Failed(format!("no message is of kind {other:?}")));
-        }
+        }),
+        ("replaced", None) => Ok(MessageKind::Replaced),
+        ("removed", None) => Ok(MessageKind::Removed),
+        (other, _) => Err(Fault::Failed(format!("no message is of kind {other:?}"))),
+    }
+}
+
+pub(crate) fn message(row: messages::Model) -> Result<Message, Fault> {
+    let Some(number) = row.number else {
+        return Err(Fault::Failed("a message that waits has no number".into()));
     };
+    let kind = message_kind(&row.kind, row.challenge_id.as_deref())?;
     Ok(Message {
         id: id(&row.id)?,
         account: row.user_id,
         organization: row.organization_id,
-        number: Number::from_stored(row.number),
+        number: Number::from_stored(number),
         kind,
         language: row.language,
+        route: Some(row.route).filter(|route| !route.is_empty()),
+        round: u32::try_from(row.round).unwrap_or(0),
         created_at: Time(row.created_at),
-        due_at: Time(row.due_at),
+        due_at: Time(row.due_at.unwrap_or(row.created_at)),
         expires_at: Time(row.expires_at),
     })
 }
 
-fn id(text: &str) -> Result<Id, Fault> {
+pub(crate) fn id(text: &str) -> Result<Id, Fault> {
     Id::parse(text).ok_or_else(|| Fault::Failed(format!("{text:?} is no id")))
 }

@@ -19,7 +19,10 @@ pub(crate) struct Sql {
     phones: About,
     claim: String,
     remove_messages: String,
-    postpone_messages: String,
+    settle_messages: String,
+    awaited_routes: String,
+    purge_messages: String,
+    erase_numbers: String,
     purge_budgets: String,
     purge_deleted: String,
     pub(crate) writes: Writes,
@@ -63,14 +66,29 @@ impl Sql {
                 ),
             ),
             claim: format!(
-                "UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id {} RETURNING {}",
+                "UPDATE messages SET due_at = $3, attempts = attempts + 1 WHERE id {} RETURNING {}",
                 once(&format!(
-                    "SELECT id FROM outbox WHERE due_at <= $1 ORDER BY due_at LIMIT $3{skip}"
+                    "SELECT id FROM messages WHERE route = $1 AND due_at <= $2 \
+                     ORDER BY due_at LIMIT $4{skip}"
                 )),
                 messages.names("")
             ),
-            remove_messages: format!("DELETE FROM outbox WHERE {}", among(backend, "id", 1)),
-            postpone_messages: postpone(backend, messages),
+            remove_messages: remove_messages(backend, messages),
+            settle_messages: settle_messages(backend, messages),
+            awaited_routes: "SELECT DISTINCT route FROM messages WHERE due_at IS NOT NULL".into(),
+            purge_messages: format!(
+                "DELETE FROM messages WHERE id {} AND due_at IS NULL",
+                once(&format!(
+                    "SELECT id FROM messages WHERE id < $1 AND due_at IS NULL ORDER BY id LIMIT $2{skip}"
+                ))
+            ),
+            erase_numbers: format!(
+                "UPDATE messages SET number = NULL, ended_at = expires_at WHERE id {}",
+                once(&format!(
+                    "SELECT id FROM messages WHERE due_at IS NULL AND number IS NOT NULL \
+                     AND expires_at <= $1 ORDER BY expires_at LIMIT $2{skip}"
+                ))
+            ),
             purge_budgets: format!(
                 "DELETE FROM budgets WHERE pseudonym {} AND idle_at <= $1",
                 once(&format!(
@@ -123,25 +141,49 @@ impl Sql {
         Ok(self.statement(text, wanted.values(self.backend)?))
     }
 
-    /// Claims messages that are due at `now` until `lease_end`.
-    pub(crate) fn claim(&self, now: i64, lease_end: i64, most: u32) -> Statement {
+    /// Claims messages for a route that are due at `now` until `lease_end`.
+    pub(crate) fn claim(&self, route: &str, now: i64, lease_end: i64, most: u32) -> Statement {
         self.statement(
             &self.claim,
-            vec![now.into(), lease_end.into(), i64::from(most).into()],
+            vec![
+                route.into(),
+                now.into(),
+                lease_end.into(),
+                i64::from(most).into(),
+            ],
         )
     }
 
-    pub(crate) fn remove_messages<'a>(
-        &self,
-        ids: impl Iterator<Item = &'a str>,
-    ) -> Result<Statement, Fault> {
-        Ok(self.statement(&self.remove_messages, vec![keys(self.backend, ids)?]))
+    /// Removes messages, each unless another worker has claimed it since: a JSON array of objects with `id` and
+    /// `attempts`.
+    pub(crate) fn remove_messages(&self, json: String) -> Statement {
+        self.statement(&self.remove_messages, vec![json.into()])
     }
 
-    /// Makes messages due again, each unless another worker has claimed it since: a JSON array of objects
-    /// with `id`, `due_at` and `attempts`.
-    pub(crate) fn postpone_messages(&self, json: String) -> Statement {
-        self.statement(&self.postpone_messages, vec![json.into()])
+    /// Writes what became of messages, each unless another worker has claimed it since: a JSON array of objects
+    /// with `id`, `attempts` and the columns of [`SETTLED`].
+    pub(crate) fn settle_messages(&self, json: String) -> Statement {
+        self.statement(&self.settle_messages, vec![json.into()])
+    }
+
+    pub(crate) fn awaited_routes(&self) -> Statement {
+        self.statement(&self.awaited_routes, Vec::new())
+    }
+
+    /// Removes messages older than an id of which nothing more is tried.
+    pub(crate) fn purge_messages(&self, oldest: &str, most: u32) -> Statement {
+        self.statement(
+            &self.purge_messages,
+            vec![oldest.into(), i64::from(most).into()],
+        )
+    }
+
+    /// Erases the numbers of messages that a route has and of which nothing was heard in time.
+    pub(crate) fn erase_numbers(&self, now: i64, most: u32) -> Statement {
+        self.statement(
+            &self.erase_numbers,
+            vec![now.into(), i64::from(most).into()],
+        )
     }
 
     pub(crate) fn purge_budgets(&self, now: i64, most: u32) -> Statement {
@@ -307,14 +349,45 @@ fn what_decides(backend: DbBackend, tables: &Tables) -> String {
     format!("SELECT CAST({all} AS text)")
 }
 
-fn postpone(backend: DbBackend, messages: &Table) -> String {
+/// The columns of a message that a settlement writes.
+const SETTLED: [&str; 9] = [
+    "number",
+    "number_mask",
+    "number_pseudonym",
+    "route",
+    "due_at",
+    "state",
+    "ended_at",
+    "trail",
+    "reference",
+];
+
+/// A claim: the message and how often it has been claimed.
+const CLAIM: [&str; 2] = ["id", "attempts"];
+
+fn settle_messages(backend: DbBackend, messages: &Table) -> String {
     let source = messages.source(backend, 1, |name| {
-        ["id", "due_at", "attempts"].contains(&name)
+        CLAIM.contains(&name) || SETTLED.contains(&name)
     });
+    let sets = SETTLED.map(|name| format!("{name} = r.{name}"));
     format!(
-        "UPDATE outbox SET due_at = r.due_at FROM {source} \
-         WHERE outbox.id = r.id AND outbox.attempts = r.attempts"
+        "UPDATE messages SET {} FROM {source} \
+         WHERE messages.id = r.id AND messages.attempts = r.attempts",
+        sets.join(", ")
     )
+}
+
+fn remove_messages(backend: DbBackend, messages: &Table) -> String {
+    let source = messages.source(backend, 1, |name| CLAIM.contains(&name));
+    match backend {
+        DbBackend::Postgres => format!(
+            "DELETE FROM messages USING {source} \
+             WHERE messages.id = r.id AND messages.attempts = r.attempts"
+        ),
+        _ => format!(
+            "DELETE FROM messages WHERE (id, attempts) IN (SELECT id, attempts FROM {source})"
+        ),
+    }
 }
 
 /// Whether a column is one of the keys in parameter `n`.
@@ -355,7 +428,6 @@ mod tests {
                     sql.what_decides(&wanted, ids(), ids()),
                     sql.challenges(&wanted),
                     sql.phones(&wanted),
-                    sql.remove_messages(ids()),
                 ];
                 all.map(|statement| statement.expect("must be made").sql)
             };

@@ -67,7 +67,8 @@ impl Store {
             rules,
             source,
             batch: settings.batch.max(1),
-            messages: Default::default(),
+            wakeups: Default::default(),
+            keep: settings.keep_messages,
             log,
         });
         if let Some(copying) = copying {

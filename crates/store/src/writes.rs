@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sea_orm::{DbBackend, Statement, Value};
 
-use crate::changes::{AccountState, Kind, Target, Write};
+use crate::changes::{AccountState, Kind, NewMessage, Target, Write};
 use crate::entity::{
-    account_names, accounts, budgets, deleted_accounts, events, outbox, phone_numbers,
+    account_names, accounts, budgets, deleted_accounts, events, messages, phone_numbers,
 };
 use crate::table::{Table, VERSION};
 
@@ -55,7 +55,7 @@ impl Writes {
                 phones: Table::of(phone_numbers::Entity),
                 budgets: Table::of(budgets::Entity),
                 deleted: Table::of(deleted_accounts::Entity),
-                messages: Table::of(outbox::Entity),
+                messages: Table::of(messages::Entity),
                 events: Table::of(events::Entity),
             },
             texts: Mutex::default(),
@@ -109,7 +109,10 @@ impl Writes {
     fn text(&self, target: Target, kind: Kind, n: usize) -> String {
         let table = self.tables.of(target);
         match kind {
-            Kind::Add => add(self.backend, table, n),
+            Kind::Add if target == Target::Messages => add(self.backend, table, n, |column| {
+                NewMessage::COLUMNS.contains(&column)
+            }),
+            Kind::Add => add(self.backend, table, n, |_| true),
             Kind::Change if target == Target::States => change(self.backend, table, n, |column| {
                 AccountState::COLUMNS.contains(&column)
             }),
@@ -124,13 +127,15 @@ fn statement(backend: DbBackend, text: &str, values: Vec<Value>) -> Statement {
 }
 
 /// Adds rows whose keys are new; a row whose key exists is left out and so not counted.
-fn add(backend: DbBackend, table: &Table, n: usize) -> String {
+fn add(backend: DbBackend, table: &Table, n: usize, wanted: impl Fn(&str) -> bool) -> String {
+    let names = table.columns.iter().map(|(name, _)| name.as_str());
+    let names: Vec<_> = names.filter(|name| wanted(name)).collect();
     format!(
-        "INSERT INTO {} ({}) SELECT {} FROM {} WHERE true ON CONFLICT DO NOTHING",
+        "INSERT INTO {} ({}) SELECT r.{} FROM {} WHERE true ON CONFLICT DO NOTHING",
         table.name,
-        table.names(""),
-        table.names("r."),
-        table.source(backend, n, |_| true)
+        names.join(", "),
+        names.join(", r."),
+        table.source(backend, n, &wanted)
     )
 }
 
@@ -196,10 +201,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_accounts_state_is_made_of_its_columns() {
+    fn what_holds_part_of_a_row_is_made_of_its_columns() {
         let accounts = Table::of(accounts::Entity);
         for column in AccountState::COLUMNS {
             assert!(accounts.columns.iter().any(|(name, _)| name == column));
+        }
+        let messages = Table::of(messages::Entity);
+        for column in NewMessage::COLUMNS {
+            assert!(messages.columns.iter().any(|(name, _)| name == column));
         }
     }
 

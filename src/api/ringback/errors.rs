@@ -64,6 +64,16 @@ pub(super) fn status_of_read(refusal: &Refusal) -> Status {
     }
 }
 
+/// A reason of this service's own, as a detail.
+pub(super) fn info(reason: &str) -> Any {
+    let info = ErrorInfo {
+        reason: reason.to_owned(),
+        domain: DOMAIN.to_owned(),
+        ..ErrorInfo::default()
+    };
+    detail("google.rpc.ErrorInfo", &info)
+}
+
 /// The reason, when to come again, and which field it is about.
 fn details(refusal: &Refusal, retry_after: Option<Duration>) -> Vec<Any> {
     let mut info = ErrorInfo {

@@ -31,6 +31,7 @@ async fn api() -> (UserApi, TempDir) {
         timeout: std::time::Duration::from_secs(5),
         list_timeout: std::time::Duration::from_secs(5),
         lists_per_organization: 2,
+        keep_messages: std::time::Duration::ZERO,
     };
     let rules = Rules {
         policies: Policies::default(),

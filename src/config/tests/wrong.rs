@@ -114,11 +114,10 @@ fn what_cannot_work_is_named() {
             "short",
             "messages.android_hash",
         ),
-        ("RINGBACK_SMS__ROUTES", "webhook,webhook", "sms.routes"),
         (
-            "RINGBACK_SMS__WEBHOOK__URL",
+            "RINGBACK_SMS__ROUTES__RELAY__URL",
             "http://sms.example.com/",
-            "sms.webhook.url",
+            "sms.routes.relay.url",
         ),
         (
             "RINGBACK_REACHFIVE__REQUIRED_SCOPE",
@@ -131,8 +130,44 @@ fn what_cannot_work_is_named() {
             "self_service.required_scope",
         ),
         ("RINGBACK_REACHFIVE__LANGUAGE", "", "reachfive.language"),
-        ("RINGBACK_SMS__WEBHOOK__URL", "", "sms.webhook.url"),
-        ("RINGBACK_SMS__WEBHOOK__SECRETS", "", "sms.webhook.secrets"),
+        (
+            "RINGBACK_SMS__ROUTES__RELAY__URL",
+            "",
+            "sms.routes.relay.url",
+        ),
+        (
+            "RINGBACK_SMS__ROUTES__RELAY__SECRETS",
+            "",
+            "sms.routes.relay.secrets",
+        ),
+        (
+            "RINGBACK_SMS__ROUTES__RELAY__COUNTRIES",
+            "CH,Switzerland",
+            "sms.routes.relay.countries",
+        ),
+        (
+            "RINGBACK_SMS__ROUTES__RELAY__KINDS",
+            "codes",
+            "sms.routes.relay.kinds",
+        ),
+        (
+            "RINGBACK_SMS__ROUTES__RELAY__PER_SECOND",
+            "0",
+            "sms.routes.relay.per_second",
+        ),
+        (
+            "RINGBACK_SMS__ROUTES__SECOND__TYPE",
+            "inbox",
+            "sms.order.default",
+        ),
+        ("RINGBACK_SMS__ORDER__DEFAULT", "gone", "sms.order.default"),
+        ("RINGBACK_SMS__ORDER__DEFAULT", "", "sms.order.default"),
+        (
+            "RINGBACK_SMS__ORDER__DEFAULT",
+            "relay,relay",
+            "sms.order.default",
+        ),
+        ("RINGBACK_SMS__ORDER__XX", "relay", "sms.order.xx"),
         (
             "RINGBACK_CORS__ALLOWED_ORIGINS",
             "https://example.com/",
@@ -145,20 +180,38 @@ fn what_cannot_work_is_named() {
 
 #[test]
 fn the_inbox_is_served_to_this_machine_only() {
-    let judge = |listen: &str, routes: &str| {
-        let more = [
-            ("RINGBACK_SERVER__LISTEN", listen),
-            ("RINGBACK_SMS__ROUTES", routes),
-        ];
-        load(&[&ENOUGH[..], &more].concat()).unwrap().check()
+    let judge = |listen: &str, inbox: bool| {
+        let mut more = vec![("RINGBACK_SERVER__LISTEN", listen)];
+        if inbox {
+            more.push(("RINGBACK_SMS__ROUTES__MINE__TYPE", "inbox"));
+            more.push(("RINGBACK_SMS__ORDER__DEFAULT", "relay,mine"));
+        }
+        match load(&[&ENOUGH[..], &more].concat()).unwrap().check() {
+            Ok(()) => Vec::new(),
+            error => keys_of(error),
+        }
     };
-    let judge = |listen: &str, routes: &str| match judge(listen, routes) {
-        Ok(()) => Vec::new(),
-        error => keys_of(error),
-    };
-    assert_eq!(judge("0.0.0.0:8080", "inbox"), ["sms.routes"]);
-    assert_eq!(judge("[::]:8080", "inbox,webhook"), ["sms.routes"]);
-    assert!(judge("127.0.0.1:8080", "inbox").is_empty());
-    assert!(judge("[::1]:8080", "inbox").is_empty());
-    assert!(judge("0.0.0.0:8080", "webhook").is_empty());
+    assert_eq!(judge("0.0.0.0:8080", true), ["sms.routes"]);
+    assert_eq!(judge("[::]:8080", true), ["sms.routes"]);
+    assert!(judge("127.0.0.1:8080", true).is_empty());
+    assert!(judge("[::1]:8080", true).is_empty());
+    assert!(judge("0.0.0.0:8080", false).is_empty());
+}
+
+#[test]
+fn the_form_of_routes_before_is_refused_with_the_new_one() {
+    for (content, says) in [
+        ("[sms]\nroutes = [\"webhook\"]\n", "[sms.routes.relay]"),
+        ("[sms.webhook]\nurl = \"x\"\n", "[sms.routes.webhook]"),
+        ("[sms.routes.a]\nurl = \"x\"\n", "type is missing"),
+        (
+            "[sms.routes.a]\ntype = \"pigeon\"\n",
+            "\"inbox\" or \"webhook\"",
+        ),
+        ("[sms.routes.a]\ntype = \"inbox\"\nurl = \"x\"\n", "url"),
+    ] {
+        let file = file(content);
+        let text = problem(Config::load(Some(file.path()), []));
+        assert!(text.contains(says), "{content}: {text}");
+    }
 }

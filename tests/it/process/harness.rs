@@ -67,7 +67,7 @@ impl Setup {
             .with("auth.issuers.main.audiences", json!(["ringback"]))
             .with("auth.issuers.main.algorithms", json!(["HS256"]))
             .with("auth.issuers.main.secret", TOKEN_SECRET)
-            .with("sms.routes", json!(["inbox"]))
+            .with("sms.routes.inbox.type", "inbox")
             .with("metrics.listen", "")
     }
 
@@ -93,11 +93,17 @@ impl Setup {
 
     /// The same, sending to a receiver of webhooks.
     pub fn with_webhook(self, url: &str) -> Setup {
+        self.without("sms.routes.inbox").with_route("relay", url)
+    }
+
+    /// The same with one more route to a receiver of webhooks.
+    pub fn with_route(self, name: &str, url: &str) -> Setup {
+        let key = |key: &str| format!("sms.routes.{name}.{key}");
         let secret = format!("whsec_{}", STANDARD.encode([3; 32]));
-        self.with("sms.routes", json!(["webhook"]))
-            .with("sms.webhook.url", url)
-            .with("sms.webhook.secrets", json!([secret]))
-            .with("sms.webhook.allow_insecure", true)
+        self.with(&key("type"), "webhook")
+            .with(&key("url"), url)
+            .with(&key("secrets"), json!([secret]))
+            .with(&key("allow_insecure"), true)
     }
 
     fn write(&self, path: &Path) {
@@ -111,7 +117,12 @@ impl Setup {
 
     /// Runs a subcommand with this configuration to its end.
     pub async fn run(&self, subcommand: &str) -> Ended {
-        Program::start(&[subcommand], Some(self)).end().await
+        self.run_with(&[subcommand]).await
+    }
+
+    /// The same with more arguments.
+    pub async fn run_with(&self, arguments: &[&str]) -> Ended {
+        Program::start(arguments, Some(self)).end().await
     }
 }
 

@@ -167,9 +167,14 @@ async fn resends_send_one_message(racers: Racers) {
         let too_soon = Kind::Limited(ringback_core::limit::Limit::CoolDown);
         assert_eq!(accepted(&answers, too_soon), 1, "{:?}", racer.api);
 
-        // An empty outbox has nothing left that could become a second message.
-        until("an empty outbox", async || {
-            (racers.database.count("outbox").await == 0).then_some(())
+        // When no message waits, there is nothing left that could become a second message.
+        until("no message that waits", async || {
+            (racers
+                .database
+                .count("messages WHERE due_at IS NOT NULL")
+                .await
+                == 0)
+                .then_some(())
         })
         .await;
         let messages = racers.inbox(&racer.number).await;

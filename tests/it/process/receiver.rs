@@ -1,5 +1,6 @@
 //! A receiver of webhooks that answers, or takes messages and never says a word.
 
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -21,6 +22,8 @@ pub struct Receiver {
 #[derive(Clone, Default)]
 struct Post {
     answers: watch::Sender<bool>,
+    /// 0 for 204.
+    status: Arc<AtomicU16>,
     taken: Arc<Mutex<Vec<Taken>>>,
 }
 
@@ -33,6 +36,8 @@ pub struct Taken {
     pub to: String,
     /// What it carries.
     pub code: String,
+    /// Where it shall be told what became of it.
+    pub receipts: String,
 }
 
 impl Receiver {
@@ -59,6 +64,18 @@ impl Receiver {
         let receiver = Receiver::silent().await;
         receiver.answer();
         receiver
+    }
+
+    /// Starts one that answers so.
+    pub async fn refusing(status: u16) -> Receiver {
+        let receiver = Receiver::answering().await;
+        receiver.refuse(status);
+        receiver
+    }
+
+    /// From now on it answers so; 0 for 204.
+    pub fn refuse(&self, status: u16) {
+        self.post.status.store(status, Ordering::Relaxed);
     }
 
     /// From now on messages are answered, and so are those that still wait for it.
@@ -90,6 +107,7 @@ async fn take(State(post): State<Post>, headers: HeaderMap, body: String) -> Sta
         id,
         to: text(&body["to"]),
         code: text(&body["code"]),
+        receipts: text(&body["receipts"]),
     };
     post.taken
         .lock()
@@ -98,5 +116,6 @@ async fn take(State(post): State<Post>, headers: HeaderMap, body: String) -> Sta
     let mut answers = post.answers.subscribe();
     // The sender lives as long as the receiver, and the caller waits no longer than that.
     let _ = answers.wait_for(|answers| *answers).await;
-    StatusCode::NO_CONTENT
+    let status = post.status.load(Ordering::Relaxed);
+    StatusCode::from_u16(status).unwrap_or(StatusCode::NO_CONTENT)
 }

@@ -19,7 +19,6 @@ async fn a_missing_key_is_named() {
         ("secrets.pseudonym_key", "secrets.pseudonym_key"),
         ("auth.issuers", "auth.issuers"),
         ("auth.issuers.main.audiences", "auth.issuers.main.audiences"),
-        ("sms.routes", "sms.routes"),
     ] {
         setup()
             .without(key)
@@ -27,6 +26,8 @@ async fn a_missing_key_is_named() {
             .await
             .refuses(&[says, "missing"]);
     }
+    let ended = setup().without("sms.routes").run("serve").await;
+    ended.refuses(&["sms.routes", "at least one route"]);
     // Everything at once, and without any file.
     let keys = [
         "secrets.code_keys",
@@ -74,10 +75,10 @@ async fn a_wrong_secret_is_named_and_not_shown() {
     ended.refuses(&["auth.issuers.main.secret", "32"]);
     let webhook = setup().with_webhook("https://sms.example.com/");
     let ended = webhook
-        .with("sms.webhook.secrets", json!(["hunter2"]))
+        .with("sms.routes.relay.secrets", json!(["hunter2"]))
         .run("serve")
         .await;
-    ended.refuses(&["sms.webhook", "secret"]);
+    ended.refuses(&["sms.routes.relay", "secret"]);
     let ended = run(&["serve", "--config", "nowhere.toml"]).await;
     ended.refuses(&["nowhere.toml"]);
 }
@@ -217,12 +218,12 @@ async fn check_says_what_is_wrong_and_sends_nothing(database: Database) {
         "configuration: ok",
         "database: ok",
         "issuer main: ok",
-        "route webhook: ok",
+        "route relay: ok",
     ] {
         assert!(ended.output.contains(part), "not {part}: {}", ended.output);
     }
     assert_eq!(receiver.taken().len(), 0);
-    assert_eq!(database.count("outbox").await, 1);
+    assert_eq!(database.count("messages WHERE due_at IS NOT NULL").await, 1);
 
     let taken = tokio::net::TcpSocket::new_v4().expect("a socket");
     taken
@@ -265,7 +266,7 @@ async fn a_worker_delivers_what_another_process_accepted(database: Database) {
         server.post("/v2/users/human", &admin(), body).await.status,
         200
     );
-    assert_eq!(database.count("outbox").await, 1);
+    assert_eq!(database.count("messages WHERE due_at IS NOT NULL").await, 1);
 
     // A worker accepts no token and needs no issuer.
     let mut worker = Program::start(&["worker"], Some(&setup.without("auth")));
@@ -274,8 +275,8 @@ async fn a_worker_delivers_what_another_process_accepted(database: Database) {
         (!receiver.taken().is_empty()).then_some(())
     })
     .await;
-    until("an empty outbox", async || {
-        (database.count("outbox").await == 0).then_some(())
+    until("no message that waits", async || {
+        (database.count("messages WHERE due_at IS NOT NULL").await == 0).then_some(())
     })
     .await;
     let taken = receiver.taken();

@@ -84,7 +84,8 @@ impl Decider<'_> {
         delivery: Delivery,
     ) -> Result<Outcome, Refusal> {
         let number = phone_or_refuse(account, phone)?.number;
-        let challenge = self.stand_challenge(account, phone, purpose);
+        let sent = delivery == Delivery::Send;
+        let challenge = self.stand_challenge(account, phone, purpose, sent);
         let mut outcome = Outcome {
             code: None,
             phone: Some(phone),
@@ -103,8 +104,8 @@ impl Decider<'_> {
                     Purpose::Verify => MessageKind::Code { challenge: id },
                     Purpose::Remove => MessageKind::RemovalCode { challenge: id },
                 };
-                let now = self.at.now;
-                self.enqueue(account, &number, kind, now, challenge.expires_at);
+                let (round, now) = (challenge.sends, self.at.now);
+                self.enqueue(account, &number, kind, round, now, challenge.expires_at);
                 self.record(account, EventKind::CodeSent, Some(&number));
             }
         }
@@ -115,8 +116,14 @@ impl Decider<'_> {
         Ok(outcome)
     }
 
-    /// The challenge that stands or a new one, now the account's last.
-    fn stand_challenge(&mut self, account: &mut Account, phone: Id, purpose: Purpose) -> Challenge {
+    /// The challenge that stands or a new one, now the account's last, as it was before its code is `sent`.
+    fn stand_challenge(
+        &mut self,
+        account: &mut Account,
+        phone: Id,
+        purpose: Purpose,
+        sent: bool,
+    ) -> Challenge {
         let codes = &self.policy.codes;
         let present = account
             .challenge_for(phone, purpose)
@@ -132,18 +139,23 @@ impl Decider<'_> {
             Some(present) if repeats(&present) => present,
             present => {
                 // A new code of an open challenge brings no new guesses; after its end it does.
-                let guesses = match &present {
-                    Some(present) if present.is_open(self.at.now) => present.guesses_left,
-                    Some(_) | None => codes.guesses,
-                };
-                Challenge::open(phone, purpose, guesses, codes, self.at, &mut self.ids)
+                let open = present.filter(|present| present.is_open(self.at.now));
+                let guesses = open
+                    .as_ref()
+                    .map_or(codes.guesses, |open| open.guesses_left);
+                let mut new =
+                    Challenge::open(phone, purpose, guesses, codes, self.at, &mut self.ids);
+                new.sends = open.map_or(0, |open| open.sends);
+                new
             }
         };
         // The one that was asked last stands last.
         account
             .challenges
             .retain(|challenge| Some(challenge.id) != old);
-        account.challenges.push(challenge.clone());
+        let mut standing = challenge.clone();
+        standing.sends = standing.sends.saturating_add(sent.into());
+        account.challenges.push(standing);
         challenge
     }
 

@@ -30,7 +30,8 @@ impl Decider<'_> {
             due_at = now + wait;
             budget.take_notice(limits, due_at, now);
         }
-        self.enqueue(account, &phone.number, kind, due_at, due_at + NOTICE_LIFE);
+        let expires_at = due_at + NOTICE_LIFE;
+        self.enqueue(account, &phone.number, kind, 0, due_at, expires_at);
     }
 
     pub(super) fn enqueue(
@@ -38,9 +39,13 @@ impl Decider<'_> {
         account: &Account,
         number: &Number,
         kind: MessageKind,
+        round: u32,
         due_at: Time,
         expires_at: Time,
     ) {
+        let routes = &self.policy.routes;
+        let country = routes.ask_country().then(|| number.country()).flatten();
+        let route = routes.first(country.as_deref(), kind, round);
         let languages = [
             &account.profile.preferred_language,
             &self.command.caller.language,
@@ -57,6 +62,8 @@ impl Decider<'_> {
             number: number.clone(),
             kind,
             language: language.join(","),
+            route: route.map(str::to_owned),
+            round,
             created_at: self.at.now,
             due_at,
             expires_at,

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Number;
 
+/// What stands for a number's country when it belongs to none.
+const WORLD: &str = "001";
+
 /// The kind of a number: libphonenumber's, and satellite phones as one of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -76,6 +79,14 @@ impl fmt::Display for NumberKind {
 }
 
 impl Number {
+    /// The country (ISO 3166-1 alpha-2) that the number belongs to, as far as its digits tell; `None` for one
+    /// that belongs to none, such as a satellite phone's. Reads the number anew: about a microsecond.
+    pub fn country(&self) -> Option<String> {
+        let parsed = PhoneNumber::parse(&self.0, None).ok()?;
+        let region = parsed.get_region_code()?.to_string();
+        (region != WORLD).then_some(region)
+    }
+
     /// What kind of number it is, as far as its digits tell. Reads the number anew: about a microsecond.
     pub fn kind(&self) -> NumberKind {
         const SATELLITE: [&str; 4] = ["+870", "+881", "+88213", "+88216"];

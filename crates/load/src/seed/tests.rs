@@ -29,6 +29,7 @@ async fn opened(url: &str) -> Store {
         timeout: std::time::Duration::from_secs(5),
         list_timeout: std::time::Duration::from_secs(5),
         lists_per_organization: 1,
+        keep_messages: std::time::Duration::ZERO,
     };
     let rules = Rules {
         policies: Policies::default(),

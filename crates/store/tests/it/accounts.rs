@@ -274,7 +274,7 @@ async fn refusals_leave_nothing(world: &World) {
     let refused = act(&store, &service(), "bob", set(&number(1), RETURN)).await;
     assert_eq!(refused, Err(Refusal::AccountNotFound));
     assert_eq!(store.find_account("bob").await, Ok(None));
-    for table in ["accounts", "phone_numbers", "budgets", "outbox", "events"] {
+    for table in ["accounts", "phone_numbers", "budgets", "messages", "events"] {
         assert_eq!(
             world.count(&format!("SELECT count(*) FROM {table}")).await,
             0,

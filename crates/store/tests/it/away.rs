@@ -85,7 +85,10 @@ async fn lost_connections_heal(world: &World) {
         heals(ended, || act(&store, &service(), "ann", rename(&name))).await;
         let found = heals(ended, || store.find_account("ann")).await;
         assert_eq!(found.expect("is there").profile.username, name);
-        heals(ended, || store.claim(10, std::time::Duration::from_secs(1))).await;
+        heals(ended, || {
+            store.claim("", 10, std::time::Duration::from_secs(1))
+        })
+        .await;
         heals(ended, || store.purge()).await;
         heals(ended, || store.ping()).await;
     }

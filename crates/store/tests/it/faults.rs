@@ -132,23 +132,25 @@ async fn a_failed_commit_of_the_worker_hurts_nobody(world: &World) {
     does(&store, "ann", set(&number(1), SEND)).await;
     let refuse = match world.kind {
         Kind::Sqlite => vec![
-            "CREATE TRIGGER stays BEFORE DELETE ON outbox BEGIN SELECT RAISE(ROLLBACK, 'full'); END",
+            "CREATE TRIGGER stays BEFORE DELETE ON messages BEGIN SELECT RAISE(ROLLBACK, 'full'); END",
         ],
         Kind::Postgres => vec![
             "CREATE FUNCTION stays() RETURNS trigger LANGUAGE plpgsql AS \
              $$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = '53100'; END $$",
-            "CREATE TRIGGER stays BEFORE DELETE ON outbox FOR EACH ROW EXECUTE FUNCTION stays()",
+            "CREATE TRIGGER stays BEFORE DELETE ON messages FOR EACH ROW EXECUTE FUNCTION stays()",
         ],
     };
     for sql in refuse {
         world.run_sql(sql).await;
     }
     let lease = std::time::Duration::from_secs(60);
-    let claimed = store.claim(10, lease).await.expect("must claim");
+    let claimed = store.claim("", 10, lease).await.expect("must claim");
     let settlement = ringback_store::Settlement {
         message: claimed[0].message.id,
         attempt: claimed[0].attempt,
-        outcome: ringback_store::Settled::Done,
+        number: claimed[0].message.number.clone(),
+        trail: claimed[0].trail.clone(),
+        outcome: ringback_store::Settled::Ended(ringback_core::delivery::State::Handed),
     };
     for _ in 0..2 {
         assert!(
@@ -164,9 +166,9 @@ async fn a_failed_commit_of_the_worker_hurts_nobody(world: &World) {
     world
         .run_sql(match world.kind {
             Kind::Sqlite => "DROP TRIGGER stays",
-            Kind::Postgres => "DROP TRIGGER stays ON outbox",
+            Kind::Postgres => "DROP TRIGGER stays ON messages",
         })
         .await;
     store.settle(&[settlement]).await.expect("must settle");
-    assert_eq!(world.count("SELECT count(*) FROM outbox").await, 0);
+    assert_eq!(world.count("SELECT count(*) FROM messages").await, 0);
 }

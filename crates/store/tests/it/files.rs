@@ -107,7 +107,7 @@ async fn what_was_deleted_is_not_in_the_file(world: &World) {
     cut(world).await;
     assert!(holds(number(4_711).as_str()));
     does(&store, "ann", ringback_core::Action::Delete).await;
-    world.run_sql("DELETE FROM outbox").await;
+    world.run_sql("DELETE FROM messages").await;
     cut(world).await;
     assert!(!holds(number(4_711).as_str()));
 }

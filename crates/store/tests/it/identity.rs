@@ -137,7 +137,7 @@ async fn messages_carry_the_code_of_their_own_account(world: &World) {
             .expect("a code");
         codes.push((organization.to_owned(), code.reveal().to_owned()));
     }
-    let claimed = store.claim(10, Duration::from_secs(60)).await;
+    let claimed = store.claim("", 10, Duration::from_secs(60)).await;
     let claimed = claimed.expect("must claim").into_iter().map(|claimed| {
         let code = claimed.code.expect("a code").reveal().to_owned();
         (claimed.message.organization, code)

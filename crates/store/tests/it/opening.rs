@@ -32,7 +32,7 @@ const TABLES: [&str; 10] = [
     "deleted_accounts",
     "events",
     "liveness",
-    "outbox",
+    "messages",
     "phone_numbers",
     "schema_version",
     "seaql_migrations",
@@ -62,7 +62,7 @@ async fn several_migrate_at_once(world: &World) {
     assert_eq!(tables(world).await, TABLES);
     assert_eq!(
         world.count("SELECT count(*) FROM seaql_migrations").await,
-        4
+        5
     );
     does(&stores[2], "ann", named("")).await;
 }

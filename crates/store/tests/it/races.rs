@@ -133,7 +133,7 @@ async fn resends_at_once_put_one_message(world: &World) {
     let stores = [world.store().await, world.store().await];
     does(&stores[0], "ann", named("")).await;
     does(&stores[0], "ann", set(&number(1), SEND)).await;
-    assert_eq!(world.count("SELECT count(*) FROM outbox").await, 1);
+    assert_eq!(world.count("SELECT count(*) FROM messages").await, 1);
     world.pass(61);
     let caller = own("ann");
     let results = join_all((0..50).map(|n| {
@@ -145,7 +145,7 @@ async fn resends_at_once_put_one_message(world: &World) {
     }));
     let sent = results.await.iter().filter(|result| result.is_ok()).count();
     assert_eq!(sent, 1);
-    assert_eq!(world.count("SELECT count(*) FROM outbox").await, 2);
+    assert_eq!(world.count("SELECT count(*) FROM messages").await, 2);
 }
 
 /// Accounts that hold one number, each with a code of its own that was returned and so spent no budget.
@@ -256,7 +256,7 @@ async fn many_new_accounts_and_numbers_over_two_stores(world: &World) {
     assert!(answers.iter().all(expected), "{answers:?}");
     // Forty numbers, each of which two accounts write to once.
     assert_eq!(done, 80);
-    assert_eq!(world.count("SELECT count(*) FROM outbox").await, 80);
+    assert_eq!(world.count("SELECT count(*) FROM messages").await, 80);
     assert_eq!(world.count("SELECT count(*) FROM budgets").await, 40);
     assert_eq!(world.count("SELECT count(*) FROM accounts").await, 80);
 }

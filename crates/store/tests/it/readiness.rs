@@ -22,7 +22,7 @@ const NEEDED: [&str; 7] = [
     "account_names",
     "phone_numbers",
     "budgets",
-    "outbox",
+    "messages",
     "events",
     "liveness",
 ];

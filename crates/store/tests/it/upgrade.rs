@@ -10,11 +10,39 @@ use crate::world::{Kind, World};
 on_both!(
     rows_without_guards_are_carried_over,
     rows_without_organisations_are_carried_over,
+    messages_of_the_outbox_are_carried_over,
     tables_that_are_ready_need_no_rights
 );
 
-/// Takes the fourth step of the tables back, so far as its rows go.
+/// Takes the fifth step of the tables back.
+async fn as_the_fourth_version_had_it(world: &World) {
+    let (text, big) = match world.kind {
+        Kind::Postgres => ("text COLLATE \"C\"", "bigint"),
+        Kind::Sqlite => ("text", "integer"),
+    };
+    let outbox = format!(
+        "CREATE TABLE outbox (id {text} NOT NULL PRIMARY KEY, user_id {text} NOT NULL, \
+         number {text} NOT NULL, kind {text} NOT NULL, language {text} NOT NULL, challenge_id {text}, \
+         created_at {big} NOT NULL, expires_at {big} NOT NULL, due_at {big} NOT NULL, \
+         attempts integer NOT NULL, organization_id {text} NOT NULL DEFAULT '')"
+    );
+    for sql in [
+        &*outbox,
+        "INSERT INTO outbox (id, user_id, number, kind, language, challenge_id, created_at, expires_at, \
+         due_at, attempts, organization_id) SELECT id, user_id, number, kind, language, challenge_id, \
+         created_at, expires_at, due_at, attempts, organization_id FROM messages",
+        "CREATE INDEX outbox_by_due_at ON outbox (due_at)",
+        "DROP TABLE messages",
+        "UPDATE schema_version SET needs_at_least = 4",
+        "DELETE FROM seaql_migrations WHERE version = 'm0005_messages'",
+    ] {
+        world.run_sql(sql).await;
+    }
+}
+
+/// Takes the fourth step back, too, so far as its rows go.
 async fn as_the_third_version_had_it(world: &World) {
+    as_the_fourth_version_had_it(world).await;
     let names = match world.kind {
         Kind::Postgres => &[
             "ALTER TABLE accounts DROP CONSTRAINT accounts_pkey",
@@ -121,7 +149,9 @@ async fn rows_without_organisations_are_carried_over(world: &World) {
     };
     assert_eq!(ids(&store, &query).await, ["ann", "bob"]);
     // Messages that waited find their challenges.
-    let claimed = store.claim(10, std::time::Duration::from_secs(60)).await;
+    let claimed = store
+        .claim("", 10, std::time::Duration::from_secs(60))
+        .await;
     let claimed = claimed.expect("must claim");
     assert_eq!(claimed.len(), 2);
     for claimed in claimed {
@@ -136,6 +166,30 @@ async fn rows_without_organisations_are_carried_over(world: &World) {
     let there = service().acting_in(Some("other")).expect("may");
     let made = act(&store, &there, "ann", named("Ann")).await;
     assert!(made.is_ok(), "{made:?}");
+}
+
+async fn messages_of_the_outbox_are_carried_over(world: &World) {
+    let store = world.store().await;
+    does(&store, "ann", named("")).await;
+    does(&store, "ann", set(&number(1), SEND)).await;
+    let minute = std::time::Duration::from_secs(60);
+    let before = store.claim("", 10, minute).await.expect("must claim");
+    drop(store);
+    as_the_fourth_version_had_it(world).await;
+
+    let store = world.store().await;
+    assert_eq!(store.awaited_routes().await, Ok(vec![String::new()]));
+    world.pass(60);
+    let claimed = store.claim("", 10, minute).await.expect("must claim");
+    let [one] = claimed.as_slice() else {
+        panic!("must be one: {claimed:?}");
+    };
+    assert_eq!(one.message.id, before[0].message.id);
+    assert_eq!(one.message.number, number(1));
+    assert_eq!((one.message.route.as_deref(), one.message.round), (None, 0));
+    assert_eq!(one.attempt, 2);
+    assert!(one.trail.attempts().is_empty());
+    assert_eq!(one.code, before[0].code);
 }
 
 async fn tables_that_are_ready_need_no_rights(world: &World) {

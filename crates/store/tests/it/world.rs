@@ -10,6 +10,7 @@ use futures::FutureExt;
 use metrics::{
     Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
+use ringback_core::delivery::{RouteRules, Routes};
 use ringback_core::{Keys, Policies, Time};
 use ringback_store::{Rules, Settings, Source, Store};
 use sea_orm::{
@@ -129,6 +130,7 @@ impl World {
             timeout: Duration::from_secs(5),
             list_timeout: Duration::from_secs(5),
             lists_per_organization: 2,
+            keep_messages: Duration::ZERO,
         };
         let rules = Rules {
             policies: Policies::default(),
@@ -163,6 +165,28 @@ impl World {
 
     pub async fn store_with(&self, settings: &Settings) -> Store {
         let store = self.open(settings).await;
+        store.migrate().await.expect("must migrate");
+        store
+    }
+
+    /// A store that keeps what became of messages for an hour, over these routes in their order.
+    pub async fn store_with_routes(&self, names: &[&str]) -> Store {
+        let routes = Routes {
+            rules: names
+                .iter()
+                .map(|name| ((*name).to_owned(), RouteRules::default()))
+                .collect(),
+            default: names.iter().map(|name| (*name).to_owned()).collect(),
+            by_country: BTreeMap::new(),
+        };
+        let settings = Settings {
+            keep_messages: Duration::from_secs(3_600),
+            ..self.settings.clone()
+        };
+        let mut rules = self.rules.clone();
+        rules.policies.default.routes = routes;
+        let store = Store::open(&settings, rules, self.source.clone()).await;
+        let store = store.expect("must open");
         store.migrate().await.expect("must migrate");
         store
     }

@@ -1,8 +1,11 @@
 //! How codes are verified, sent again and ended.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::code::Alphabet;
 use crate::command::CodeTimes;
+use crate::delivery::{RouteRules, Routes};
 use crate::event::MessageKind;
 
 #[test]
@@ -248,7 +251,7 @@ fn resend_repeats_the_code_while_two_minutes_of_it_remain() {
     world.pass(480);
     let decision = world.act(&own("ann"), "ann", resend());
     assert_eq!(kinds(&decision), [EventKind::CodeSent]);
-    assert_eq!(*world.challenge("ann"), first);
+    assert_eq!(*world.challenge("ann"), sent_again(first.clone()));
     let [message] = decision.messages.as_slice() else {
         panic!("must be one message: {:?}", decision.messages)
     };
@@ -384,7 +387,39 @@ fn a_returned_code_can_be_sent_afterwards() {
     let first = world.challenge("ann").clone();
     let decision = world.act(&own("ann"), "ann", resend());
     assert_eq!(decision.messages.len(), 1);
-    assert_eq!(*world.challenge("ann"), first);
+    assert_eq!(*world.challenge("ann"), sent_again(first));
+}
+
+/// The same challenge after one more message with its code.
+fn sent_again(mut challenge: Challenge) -> Challenge {
+    challenge.sends += 1;
+    challenge
+}
+
+#[test]
+fn each_message_with_the_same_code_begins_with_the_next_route() {
+    let mut world = World::unlimited();
+    let names = ["one", "two", "three"];
+    world.policy.routes = Routes {
+        rules: names
+            .map(|name| (name.to_owned(), RouteRules::default()))
+            .into(),
+        default: names.map(str::to_owned).into(),
+        by_country: BTreeMap::new(),
+    };
+    let mut first = world.act(&own("ann"), "ann", set(ONE)).messages;
+    let mut routes = Vec::new();
+    for _ in 0..4 {
+        let message = first.pop().expect("a message");
+        routes.push((message.round, message.route.expect("a route")));
+        world.pass(30);
+        first = world.act(&service(), "ann", resend()).messages;
+    }
+    let routes: Vec<_> = routes
+        .iter()
+        .map(|(round, name)| (*round, &**name))
+        .collect();
+    assert_eq!(routes, [(0, "one"), (1, "two"), (2, "three"), (3, "one")]);
 }
 
 #[test]

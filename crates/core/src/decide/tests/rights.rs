@@ -205,13 +205,21 @@ fn the_table_of_rights_is_this_one() {
 fn every_cell_of_the_table_is_decided_as_it_says() {
     use crate::rights::{Call, Capacity, Own, Right};
     let only = |right: Right| Rights::from_iter([right]);
-    let rights = [Right::Read, Right::Write, Right::Delete];
+    let rights = [
+        Right::Read,
+        Right::Write,
+        Right::Delete,
+        Right::ReadMessages,
+        Right::WriteMessages,
+    ];
     for call in Call::ALL {
         let rule = call.rule();
         let cell = |caller: Caller, organization| caller.capacity("ann", organization, call);
         let denied_or_unseen = |right| match right {
             Right::Read | Right::Write => Err(Refusal::PermissionDenied),
-            Right::Delete => Err(Refusal::AccountNotFound),
+            Right::Delete | Right::ReadMessages | Right::WriteMessages => {
+                Err(Refusal::AccountNotFound)
+            }
         };
         let own_cell = match rule.own {
             Own::Allowed => Ok(Capacity::Own),

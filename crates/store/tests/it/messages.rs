@@ -1,9 +1,10 @@
-//! The outbox: each message is given out once for as long as its lease, with its code, while it matters.
+//! Messages: each is given out once for as long as its lease, with its code, while it matters; and what is kept.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ringback_core::{Action, Change, Delivery, Id, MessageKind, Profile, Which};
+use ringback_core::delivery::State;
+use ringback_core::{Action, Change, Delivery, Id, MessageKind, Profile, Time, Which};
 use ringback_store::{Claimed, Settled, Settlement, Store};
 
 use crate::requests::*;
@@ -26,13 +27,19 @@ on_both!(
 );
 
 const LEASE: Duration = Duration::from_secs(30);
+const HANDED: Settled = Settled::Ended(State::Handed);
+
+fn again(at: Time) -> Settled {
+    let route = String::new();
+    Settled::Waits { route, at }
+}
 
 async fn claim(store: &Store) -> Vec<Claimed> {
-    store.claim(100, LEASE).await.expect("must claim")
+    store.claim("", 100, LEASE).await.expect("must claim")
 }
 
 async fn rows(world: &World) -> i64 {
-    world.count("SELECT count(*) FROM outbox").await
+    world.count("SELECT count(*) FROM messages").await
 }
 
 /// Sends a code to each of some new accounts.
@@ -48,6 +55,8 @@ async fn settle(store: &Store, claimed: &Claimed, outcome: Settled) {
     let settlement = Settlement {
         message: claimed.message.id,
         attempt: claimed.attempt,
+        number: claimed.message.number.clone(),
+        trail: claimed.trail.clone(),
         outcome,
     };
     store.settle(&[settlement]).await.expect("must settle");
@@ -101,7 +110,7 @@ async fn two_workers_never_get_the_same_message(world: &World) {
     send(&stores[0], 40).await;
     let mut seen: Vec<Id> = Vec::new();
     loop {
-        let rounds = (0..6).map(|n| stores[n % 2].claim(3, LEASE));
+        let rounds = (0..6).map(|n| stores[n % 2].claim("", 3, LEASE));
         let claimed = futures::future::join_all(rounds).await;
         let claimed: Vec<Claimed> = claimed
             .into_iter()
@@ -117,11 +126,19 @@ async fn two_workers_never_get_the_same_message(world: &World) {
     // No more than was asked for, oldest first.
     world.pass(30);
     assert_eq!(
-        stores[0].claim(7, LEASE).await.expect("must claim").len(),
+        stores[0]
+            .claim("", 7, LEASE)
+            .await
+            .expect("must claim")
+            .len(),
         7
     );
     assert_eq!(
-        stores[0].claim(0, LEASE).await.expect("must claim").len(),
+        stores[0]
+            .claim("", 0, LEASE)
+            .await
+            .expect("must claim")
+            .len(),
         0
     );
 }
@@ -130,12 +147,15 @@ async fn what_is_done_is_gone(world: &World) {
     let store = world.store().await;
     send(&store, 2).await;
     let claimed = claim(&store).await;
-    settle(&store, &claimed[0], Settled::Done).await;
+    settle(&store, &claimed[0], HANDED).await;
     assert_eq!(rows(world).await, 1);
-    // Done is done, whoever holds the lease by now.
+    // Whoever holds the lease by now says what becomes of it.
     world.pass(31);
-    assert_eq!(claim(&store).await[0].attempt, 2);
-    settle(&store, &claimed[1], Settled::Done).await;
+    let second = claim(&store).await;
+    assert_eq!(second[0].attempt, 2);
+    settle(&store, &claimed[1], HANDED).await;
+    assert_eq!(rows(world).await, 1);
+    settle(&store, &second[0], HANDED).await;
     assert_eq!(rows(world).await, 0);
     store.settle(&[]).await.expect("nothing to settle is fine");
 }
@@ -145,7 +165,7 @@ async fn what_is_to_be_tried_again_comes_back_when_it_is_due(world: &World) {
     send(&store, 1).await;
     let claimed = claim(&store).await;
     let at = world.now() + Duration::from_secs(5);
-    settle(&store, &claimed[0], Settled::Retry { at }).await;
+    settle(&store, &claimed[0], again(at)).await;
     world.pass(4);
     assert!(claim(&store).await.is_empty());
     world.pass(1);
@@ -162,7 +182,7 @@ async fn a_worker_that_lost_its_lease_postpones_nothing(world: &World) {
     // Both directions: neither earlier nor later than the second worker's lease.
     for seconds in [0, 500] {
         let at = world.now() + Duration::from_secs(seconds);
-        settle(&stores[0], &slow[0], Settled::Retry { at }).await;
+        settle(&stores[0], &slow[0], again(at)).await;
         assert!(claim(&stores[0]).await.is_empty());
     }
     world.pass(30);
@@ -180,11 +200,9 @@ async fn many_settlements_at_once(world: &World) {
         .map(|(n, claimed)| Settlement {
             message: claimed.message.id,
             attempt: claimed.attempt,
-            outcome: if n % 2 == 0 {
-                Settled::Done
-            } else {
-                Settled::Retry { at }
-            },
+            number: claimed.message.number.clone(),
+            trail: claimed.trail.clone(),
+            outcome: if n % 2 == 0 { HANDED } else { again(at) },
         })
         .collect();
     store.settle(&settlements).await.expect("must settle");
@@ -296,7 +314,7 @@ async fn what_cannot_be_read_holds_up_nothing(world: &World) {
         .run_sql("UPDATE accounts SET challenges = '{' WHERE user_id = 'user 0'")
         .await;
     world
-        .run_sql("UPDATE outbox SET kind = 'newer' WHERE user_id = 'user 1'")
+        .run_sql("UPDATE messages SET kind = 'newer' WHERE user_id = 'user 1'")
         .await;
     let claimed = claim(&store).await;
     assert_eq!(claimed.len(), 1);
@@ -312,18 +330,18 @@ async fn a_commit_wakes_the_worker(world: &World) {
     does(&store, "ann", named("")).await;
     // A message that comes before anybody waits is not missed.
     does(&store, "ann", set(&number(1), SEND)).await;
-    store.wait_for_messages().await;
+    store.wait_for_messages("").await;
     // And one that comes while somebody waits.
     let (_, ()) = futures::future::join(
         does(&store, "ann", set(&number(2), SEND)),
-        store.wait_for_messages(),
+        store.wait_for_messages(""),
     )
     .await;
     // A commit without a message wakes nobody.
     does(&store, "ann", rename("x")).await;
     tokio::select! {
         biased;
-        () = store.wait_for_messages() => panic!("nothing to send"),
+        () = store.wait_for_messages("") => panic!("nothing to send"),
         () = std::future::ready(()) => {}
     }
 }

@@ -1,0 +1,90 @@
+//! What was tried with a message, for whoever asks why it did not arrive.
+
+use serde::{Deserialize, Serialize};
+
+use super::Verdict;
+use crate::moment::Time;
+
+/// How many entries a trail has at most: what a route said again is told by a count.
+const LONGEST: usize = 8;
+
+/// One attempt, or several with the same outcome at one route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Which attempt of the message, from 1; of several the last one.
+    pub n: u32,
+    /// Who was asked.
+    pub route: String,
+    /// When, of several the last one.
+    pub at: Time,
+    /// Milliseconds until the outcome was known.
+    pub ms: u32,
+    /// How often.
+    pub times: u32,
+    /// What came of it.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// Why, in plain words; never a number, a text or a secret.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// What the route calls the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// The attempts of one message, the last one last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Trail(Vec<Attempt>);
+
+impl Trail {
+    /// The entries, oldest first.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.0
+    }
+
+    /// The last attempt.
+    pub fn last(&self) -> Option<&Attempt> {
+        self.0.last()
+    }
+
+    /// The attempts at a route.
+    pub fn of<'a>(&'a self, route: &'a str) -> impl Iterator<Item = &'a Attempt> {
+        self.0.iter().filter(move |attempt| attempt.route == route)
+    }
+
+    /// The same after a receipt for attempt `n` said that it came to nothing.
+    #[must_use]
+    pub(super) fn with_receipt(&self, n: u32, verdict: Verdict, reason: &str) -> Trail {
+        let mut trail = self.clone();
+        for attempt in trail.0.iter_mut().filter(|attempt| attempt.n == n) {
+            attempt.verdict = verdict;
+            attempt.reason = format!("taken, and not delivered: {reason}");
+        }
+        trail
+    }
+
+    /// Adds an attempt. One like it goes into it; when there is no room left, the oldest one goes that keeps no
+    /// route from being asked again.
+    pub fn add(&mut self, attempt: Attempt) {
+        let like = |old: &Attempt| {
+            let verdicts = match (old.verdict, attempt.verdict) {
+                (Verdict::NotNow { fault: a, .. }, Verdict::NotNow { fault: b, .. }) => a == b,
+                (a, b) => a == b,
+            };
+            old.route == attempt.route && verdicts
+        };
+        let before = self.0.iter().position(like).map(|at| self.0.remove(at));
+        let times = before.map_or(0, |before| before.times);
+        if self.0.len() == LONGEST {
+            let bars =
+                |old: &Attempt| matches!(old.verdict, Verdict::Unable { .. } | Verdict::Unknown);
+            let goes = self.0.iter().position(|old| !bars(old)).unwrap_or(0);
+            self.0.remove(goes);
+        }
+        self.0.push(Attempt {
+            times: times.saturating_add(attempt.times),
+            ..attempt
+        });
+    }
+}

@@ -1,0 +1,43 @@
+//! Receipts: what a provider tells later of a message that it took.
+
+use http::HeaderMap;
+use ringback_core::delivery::Arrival;
+
+/// A request to the address that a provider was given for receipts. Its token was checked already: it says
+/// which message, and which attempt, the receipt is about.
+#[derive(Clone, Copy)]
+pub struct ReceiptRequest<'a> {
+    /// `GET`, `POST`, ….
+    pub method: &'a str,
+    /// The address as the provider was given it, with what it has appended: what some sign.
+    pub url: &'a str,
+    /// The query, without its question mark; may be empty.
+    pub query: &'a str,
+    /// The header fields.
+    pub headers: &'a HeaderMap,
+    /// The body; may be empty.
+    pub body: &'a [u8],
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// What became of it.
+    pub arrival: Arrival,
+    /// Why, in plain words; may be empty. Never holds a number or a text.
+    pub reason: String,
+}
+
+/// Why a receipt was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptError {
+    /// The route sends none.
+    #[error("this route sends no receipts")]
+    NoReceipts,
+    /// It is not signed by the provider, or too long ago.
+    #[error("the receipt's signature does not hold: {0}")]
+    Signature(&'static str),
+    /// It cannot be read.
+    #[error("the receipt cannot be read: {0}")]
+    Malformed(&'static str),
+}

@@ -1,0 +1,413 @@
+//! Messages: claimed for a route with a lease, derived, and settled.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use ringback_core::delivery::{State, Trail};
+use ringback_core::event::{Message, MessageKind};
+use ringback_core::{Challenge, Code, Id, Keys, Number, Refusal, Time};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
+use serde::Serialize;
+
+use crate::entity::messages;
+use crate::fault::Fault;
+use crate::load::Key;
+use crate::session::Session;
+use crate::sql::Wanted;
+use crate::{Shared, Store, rows};
+
+/// A message that this process shall send before its lease ends.
+#[derive(Debug)]
+pub struct Claimed {
+    /// What to send, and where to.
+    pub message: Message,
+    /// The code that the message carries, for messages that carry one.
+    pub code: Option<Code>,
+    /// How often it has been claimed, this time included.
+    pub attempt: u32,
+    /// What was tried before. An attempt that is missing in it was claimed by somebody who never told how it
+    /// went.
+    pub trail: Trail,
+}
+
+/// What became of a claimed message. It counts only as long as nobody else has claimed the message since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// [`Message::id`]
+    pub message: Id,
+    /// [`Claimed::attempt`]
+    pub attempt: u32,
+    /// [`Message::number`]
+    pub number: Number,
+    /// What was tried, this time included.
+    pub trail: Trail,
+    /// What became of it.
+    pub outcome: Settled,
+}
+
+/// What became of a claimed message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It waits for a route.
+    Waits {
+        /// Which.
+        route: String,
+        /// No earlier.
+        at: Time,
+    },
+    /// A route has it, and may tell later whether it arrived.
+    Handed,
+    /// Nothing more is tried, and nothing more is expected to be heard of it.
+    Ended(State),
+}
+
+/// A message's row as [`Store::settle`] leaves it.
+#[derive(Serialize)]
+struct SettledRow {
+    id: String,
+    attempts: u32,
+    number: Option<String>,
+    number_mask: Option<String>,
+    number_pseudonym: Option<String>,
+    route: String,
+    due_at: Option<i64>,
+    state: &'static str,
+    ended_at: Option<i64>,
+    trail: String,
+    reference: Option<String>,
+}
+
+impl SettledRow {
+    fn of(settlement: &Settlement, keys: &Keys, now: Time) -> Result<SettledRow, Fault> {
+        let Settlement {
+            message,
+            attempt,
+            number,
+            trail,
+            outcome,
+        } = settlement;
+        let last = trail.last();
+        let asked = || last.map_or_else(String::new, |attempt| attempt.route.clone());
+        let (route, due_at, state) = match outcome {
+            Settled::Waits { route, at } => (route.clone(), Some(at.0), State::Queued),
+            Settled::Handed => (asked(), None, State::Handed),
+            Settled::Ended(state) => (asked(), None, *state),
+        };
+        let ended = matches!(outcome, Settled::Ended(_));
+        let rests = due_at.is_none();
+        Ok(SettledRow {
+            id: message.to_string(),
+            attempts: *attempt,
+            number: (!ended).then(|| number.as_str().to_owned()),
+            number_mask: rests.then(|| number.masked()),
+            number_pseudonym: rests.then(|| keys.pseudonym(number)),
+            route,
+            due_at,
+            state: state.code(),
+            ended_at: ended.then_some(now.0),
+            trail: serde_json::to_string(trail)?,
+            reference: last.and_then(|attempt| attempt.reference.clone()),
+        })
+    }
+}
+
+/// What tells a claim of a message.
+#[derive(Serialize)]
+struct ClaimKey {
+    id: String,
+    attempts: u32,
+}
+
+/// Logs what keeps one message from being given out.
+fn noted(fault: &Fault) {
+    tracing::error!(%fault, "a message cannot be given out");
+}
+
+/// Rows deleted in one go, so that the deleting holds no lock for long.
+const PURGE: u32 = 500;
+
+impl Store {
+    /// Claims up to `most` messages that are due and wait for a route, for `lease`; an empty name is for those
+    /// that have none. Messages that are no longer worth sending, because they are too old or their challenge
+    /// has ended, are not given out and end.
+    pub async fn claim(
+        &self,
+        route: &str,
+        most: usize,
+        lease: Duration,
+    ) -> Result<Vec<Claimed>, Refusal> {
+        // Behind a pile of messages that are too old there may be one that is not.
+        loop {
+            let claimed = self.claim_once(route, most, lease).await;
+            let health = &self.shared.dialer.health;
+            let (taken, ready) =
+                claimed.map_err(|fault| health.report(&fault, "claiming messages"))?;
+            if taken == 0 || !ready.is_empty() {
+                return Ok(ready);
+            }
+        }
+    }
+
+    /// How many rows were taken, and which of them are worth sending.
+    async fn claim_once(
+        &self,
+        route: &str,
+        most: usize,
+        lease: Duration,
+    ) -> Result<(usize, Vec<Claimed>), Fault> {
+        let shared = &self.shared;
+        let now = self.now();
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        let mut line = self.jobs.lock().await;
+        let taken = line.take().await?;
+        let session = &taken.session;
+        let claiming = async {
+            let statement = shared.sql.claim(route, now.0, (now + lease).0, most);
+            let claimed = session.query_all_raw(statement).await?;
+            let claimed = claimed
+                .iter()
+                .map(|row| messages::Model::from_query_result(row, ""))
+                .collect::<Result<Vec<_>, _>>()?;
+            let keys = claimed
+                .iter()
+                .filter(|row| row.challenge_id.is_some())
+                .map(|row| (row.organization_id.as_str(), row.user_id.as_str()));
+            let wanted = Wanted {
+                exact: keys.collect(),
+                ..Wanted::default()
+            };
+            let challenges = match wanted.exact.is_empty() {
+                true => HashMap::new(),
+                false => open_challenges(shared, session, &wanted).await?,
+            };
+            Ok((claimed, challenges))
+        };
+        let (epoch, claimed) = (taken.epoch, taken.within(claiming).await);
+        let (claimed, challenges) = line.done(taken, claimed)?;
+        if shared.sql.backend == DbBackend::Postgres {
+            // A server that takes no writes would have refused it, even with nothing to claim.
+            shared.dialer.health.wrote(epoch);
+        }
+        drop(line);
+        let taken = claimed.len();
+        let (mut ready, mut ended) = (Vec::new(), Vec::new());
+        for row in claimed {
+            let attempt = u32::try_from(row.attempts).unwrap_or(u32::MAX);
+            let trail: Trail = serde_json::from_str(&row.trail).unwrap_or_default();
+            if row.expires_at <= now.0 {
+                let (id, number) = (Id::parse(&row.id), row.number);
+                if let (Some(message), Some(number)) = (id, number) {
+                    ended.push(Settlement {
+                        message,
+                        attempt,
+                        number: Number::from_stored(number),
+                        trail,
+                        outcome: Settled::Ended(State::Expired),
+                    });
+                }
+                continue;
+            }
+            // What a newer version wrote stays for a worker of that version, and holds up no other message.
+            let Ok(message) = rows::message(row).inspect_err(noted) else {
+                continue;
+            };
+            match self.code_of(&message, &challenges) {
+                Carried::Code(code) => ready.push(Claimed {
+                    message,
+                    code,
+                    attempt,
+                    trail,
+                }),
+                Carried::Dead => ended.push(Settlement {
+                    message: message.id,
+                    attempt,
+                    number: message.number,
+                    trail,
+                    outcome: Settled::Ended(State::Superseded),
+                }),
+                Carried::Unreadable => {}
+            }
+        }
+        ready.sort_by_key(|claimed| claimed.message.id);
+        if !ended.is_empty() {
+            for settlement in &ended {
+                if let Settled::Ended(state) = settlement.outcome {
+                    metrics::counter!("ringback_messages_dropped_total", "state" => state.code())
+                        .increment(1);
+                }
+            }
+            self.settle_or_fault(&ended).await?;
+        }
+        Ok((taken, ready))
+    }
+
+    fn code_of(
+        &self,
+        message: &Message,
+        challenges: &HashMap<Key, Option<Vec<Challenge>>>,
+    ) -> Carried {
+        let challenge = match message.kind {
+            MessageKind::Replaced | MessageKind::Removed => return Carried::Code(None),
+            MessageKind::Code { challenge } | MessageKind::RemovalCode { challenge } => challenge,
+        };
+        let key = Key {
+            organization: message.organization.clone(),
+            id: message.account.clone(),
+        };
+        let open = match challenges.get(&key) {
+            Some(None) => return Carried::Unreadable,
+            Some(Some(open)) => open.as_slice(),
+            None => &[],
+        };
+        let code = open
+            .iter()
+            .find(|c| c.id == challenge && c.is_open(self.now()))
+            .and_then(|c| c.code(&self.shared.rules.keys));
+        match code {
+            Some(code) => Carried::Code(Some(code)),
+            None => Carried::Dead,
+        }
+    }
+
+    /// Writes down what became of claimed messages.
+    pub async fn settle(&self, settlements: &[Settlement]) -> Result<(), Refusal> {
+        let health = &self.shared.dialer.health;
+        self.settle_or_fault(settlements)
+            .await
+            .map_err(|fault| health.report(&fault, "settling messages"))
+    }
+
+    /// What is kept, and what is not, by a statement of its own: none depends on another.
+    async fn settle_or_fault(&self, settlements: &[Settlement]) -> Result<(), Fault> {
+        let shared = &self.shared;
+        let now = self.now();
+        // In one order, so that two workers with the same messages cannot wait for each other.
+        let mut settlements: Vec<&Settlement> = settlements.iter().collect();
+        settlements.sort_by_key(|settlement| settlement.message);
+        let (mut gone, mut kept, mut routes) = (Vec::new(), Vec::new(), Vec::new());
+        for settlement in settlements {
+            match &settlement.outcome {
+                Settled::Handed | Settled::Ended(_) if shared.keep.is_zero() => {
+                    gone.push(ClaimKey {
+                        id: settlement.message.to_string(),
+                        attempts: settlement.attempt,
+                    });
+                    continue;
+                }
+                Settled::Waits { route, at } if *at <= now && !routes.contains(route) => {
+                    routes.push(route.clone());
+                }
+                Settled::Waits { .. } | Settled::Handed | Settled::Ended(_) => {}
+            }
+            kept.push(SettledRow::of(settlement, &shared.rules.keys, now)?);
+        }
+        if !gone.is_empty() {
+            let json = serde_json::to_string(&gone)?;
+            self.change(shared.sql.remove_messages(json), &[]).await?;
+        }
+        if !kept.is_empty() {
+            let json = serde_json::to_string(&kept)?;
+            self.change(shared.sql.settle_messages(json), &routes)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a message waits for this route because of a commit of this process; an empty name is for
+    /// those that have none.
+    pub async fn wait_for_messages(&self, route: &str) {
+        self.shared.wakeups.of(route).notified().await;
+    }
+
+    /// The names of the routes that messages wait for; empty for those that have none.
+    pub async fn awaited_routes(&self) -> Result<Vec<String>, Refusal> {
+        let health = &self.shared.dialer.health;
+        let mut line = self.jobs.lock().await;
+        let asked = async {
+            let taken = line.take().await?;
+            let asking = async {
+                let rows = taken
+                    .session
+                    .query_all_raw(self.shared.sql.awaited_routes());
+                let names = rows.await?;
+                let names = names.iter().map(|row| row.try_get_by_index(0));
+                Ok(names.collect::<Result<Vec<String>, _>>()?)
+            };
+            let asked = taken.within(asking).await;
+            line.done(taken, asked)
+        };
+        asked
+            .await
+            .map_err(|fault| health.report(&fault, "looking for messages"))
+    }
+
+    /// Deletes some of the budgets, of the deletions and of the messages that say nothing any more, erases the
+    /// numbers of some messages of which nothing will be heard any more, and says how many rows it touched.
+    pub async fn purge(&self) -> Result<u64, Refusal> {
+        let (sql, now) = (&self.shared.sql, self.now());
+        let oldest = Id::first_at(now - self.shared.keep);
+        let mut purged = 0;
+        for statement in [
+            sql.purge_budgets(now.0, PURGE),
+            sql.purge_deleted(now.0, PURGE),
+            sql.purge_messages(&oldest.to_string(), PURGE),
+            sql.erase_numbers(now.0, PURGE),
+        ] {
+            let health = &self.shared.dialer.health;
+            let rows = self.change(statement, &[]).await;
+            purged += rows.map_err(|fault| health.report(&fault, "purging"))?;
+        }
+        Ok(purged)
+    }
+
+    /// A change that is a transaction of its own, after which messages wait for these routes; says how many rows
+    /// it touched.
+    pub(crate) async fn change(
+        &self,
+        statement: Statement,
+        routes: &[String],
+    ) -> Result<u64, Fault> {
+        let mut line = self.jobs.lock().await;
+        let taken = line.take().await?;
+        let changing = async {
+            let changed = taken.session.execute_raw(statement).await?;
+            Ok(changed.rows_affected())
+        };
+        let (epoch, changed) = (taken.epoch, taken.within(changing).await);
+        if let Err(fault) = &changed {
+            self.shared.failed(fault);
+        }
+        let changed = line.done(taken, changed)?;
+        if changed > 0 {
+            self.shared.wrote(epoch, changed, routes);
+        }
+        Ok(changed)
+    }
+}
+
+/// What a message carries.
+enum Carried {
+    /// This code, or none if it is of a kind that carries none.
+    Code(Option<Code>),
+    /// A code that is no longer of use.
+    Dead,
+    /// This version cannot tell.
+    Unreadable,
+}
+
+/// The challenges of some accounts; none for an account that this version cannot read.
+async fn open_challenges(
+    shared: &Shared,
+    session: &Session,
+    wanted: &Wanted<'_>,
+) -> Result<HashMap<Key, Option<Vec<Challenge>>>, Fault> {
+    let statement = shared.sql.challenges(wanted)?;
+    let rows = session.query_all_raw(statement).await?;
+    let read = rows.iter().map(|row| {
+        let (id, organization, challenges): (String, String, String) =
+            row.try_get_many_by_index()?;
+        let challenges = serde_json::from_str(&challenges).map_err(Fault::from);
+        Ok((Key { organization, id }, challenges.inspect_err(noted).ok()))
+    });
+    read.collect()
+}

@@ -1,0 +1,127 @@
+//! Receipts: what SMS providers tell of messages that they took, at the address that each message gave them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use metrics::counter;
+use ringback_core::delivery::{Arrival, State as Stands};
+use ringback_sms::{ReceiptError, ReceiptRequest, Route};
+use ringback_store::Store;
+use tracing::{debug, info, warn};
+
+use crate::http::{Installed, read_body};
+use crate::worker::Callbacks;
+
+/// The largest receipt, in bytes.
+const LIMIT: usize = 64 * 1024;
+
+/// `ANY /sms/receipts/{route}/{token}`, for those of these routes that send receipts.
+pub fn install(routes: &[Route], public_url: &str) -> Installed {
+    let told = routes
+        .iter()
+        .filter(|route| route.provider.sends_receipts());
+    let routes: Arc<[Route]> = told.cloned().collect();
+    let callbacks = Callbacks::new(public_url);
+    Installed {
+        paths: Some(Box::new(move |services| {
+            let api = ReceiptApi {
+                store: services.store.clone(),
+                routes,
+                callbacks,
+            };
+            let router = Router::new().route("/sms/receipts/{route}/{token}", any(receive));
+            router.with_state(api)
+        })),
+        ..Installed::default()
+    }
+}
+
+#[derive(Clone)]
+struct ReceiptApi {
+    store: Store,
+    routes: Arc<[Route]>,
+    callbacks: Callbacks,
+}
+
+/// The token comes first, then the provider's own signature, then what it says. Whatever is known already, or is
+/// about a message that is not kept any more, is taken as well: a provider would only repeat it.
+async fn receive(
+    State(api): State<ReceiptApi>,
+    Path((route, token)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap_or_default();
+    let of = api.store.rules().keys.receipt_of(&bytes);
+    let known = api.routes.iter().find(|one| *one.name == *route);
+    let (Some((message, attempt)), Some(route)) = (of, known) else {
+        return (StatusCode::NOT_FOUND, "no receipt is expected here\n").into_response();
+    };
+    let (head, body) = request.into_parts();
+    let body = match read_body(body, LIMIT).await {
+        Ok(body) => body,
+        Err(unread) => return (unread.http(), format!("{unread}\n")).into_response(),
+    };
+    let query = head.uri.query().unwrap_or_default();
+    // As the provider was given it: what a proxy has made of it on the way is of no interest.
+    let mut url = api.callbacks.at(&route.name, &token);
+    if !query.is_empty() {
+        url = format!("{url}?{query}");
+    }
+    let told = ReceiptRequest {
+        method: head.method.as_str(),
+        url: &url,
+        query,
+        headers: &head.headers,
+        body: &body,
+    };
+    let name = &*route.name;
+    let receipt = match route.provider.read_receipt(&told, api.store.now()) {
+        Ok(receipt) => receipt,
+        Err(error) => {
+            count(name, "refused");
+            warn!(route = name, %message, %error, "receipt refused");
+            let status = match error {
+                ReceiptError::Signature(_) => StatusCode::UNAUTHORIZED,
+                ReceiptError::Malformed(_) => StatusCode::BAD_REQUEST,
+                ReceiptError::NoReceipts => StatusCode::NOT_FOUND,
+            };
+            return (status, format!("{error}\n")).into_response();
+        }
+    };
+    let noted = api
+        .store
+        .note_receipt(message, attempt, receipt.arrival)
+        .await;
+    let result = match receipt.arrival {
+        Arrival::OnTheWay => "on_the_way",
+        Arrival::Delivered => "delivered",
+        Arrival::Undelivered(_) => "undelivered",
+    };
+    match noted {
+        Ok(Some(Stands::Queued)) => {
+            info!(route = name, %message, reason = receipt.reason, "message not delivered: tried over another route");
+        }
+        Ok(Some(state)) => {
+            let state = state.code();
+            debug!(route = name, %message, state, reason = receipt.reason, "receipt noted");
+        }
+        Ok(None) => debug!(route = name, %message, "receipt says nothing new"),
+        Err(_) => {
+            let text = "the database cannot be reached now; send it again\n";
+            return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+        }
+    }
+    count(name, result);
+    (StatusCode::OK, "").into_response()
+}
+
+fn count(route: &str, result: &'static str) {
+    counter!("ringback_receipts_total", "route" => route.to_owned(), "result" => result)
+        .increment(1);
+}

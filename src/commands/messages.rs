@@ -1,0 +1,170 @@
+//! `ringback messages`: what became of text messages, and having one tried again.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use ringback_core::delivery::State;
+use ringback_core::rights::Rights;
+use ringback_core::{Caller, Id, Number, Time};
+use ringback_store::{MessageQuery, MessageRecord, Store};
+
+use super::{load, of_data_dir};
+use crate::app::{self, Tables, source};
+use crate::story::{fault, story};
+
+/// `ringback messages`
+#[derive(clap::Args)]
+pub struct MessagesArguments {
+    /// As for `serve`
+    #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
+    config: Option<PathBuf>,
+    /// Of `ringback dev`, in place of a configuration
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Those of this user only
+    #[arg(long, value_name = "ID")]
+    user: Option<String>,
+    /// Those of this organisation only
+    #[arg(long, value_name = "ORG")]
+    org: Option<String>,
+    /// Those to this number only, such as +41791234567
+    #[arg(long, value_name = "NUMBER")]
+    number: Option<String>,
+    /// Those in this state only: queued, handed, delivered, undelivered, expired, superseded, refused, failed
+    #[arg(long, value_name = "STATE", value_parser = state)]
+    state: Option<State>,
+    /// At most so many, the newest ones
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
+    limit: u32,
+    /// This one only, with all that was tried
+    #[arg(long, value_name = "ID", value_parser = id)]
+    id: Option<Id>,
+    /// Has this one tried again, as long as its code is of use
+    #[arg(long, value_name = "ID", value_parser = id, conflicts_with = "id")]
+    retry: Option<Id>,
+}
+
+fn state(text: &str) -> Result<State, String> {
+    let names = State::ALL.map(State::code).join(", ");
+    State::from_code(text).ok_or_else(|| format!("there are {names}"))
+}
+
+fn id(text: &str) -> Result<Id, String> {
+    Id::parse(text)
+        .ok_or_else(|| "must be the id of a message, as this command lists it".to_owned())
+}
+
+/// `ringback messages`
+pub async fn messages(arguments: MessagesArguments) -> anyhow::Result<()> {
+    let config = match &arguments.data_dir {
+        Some(dir) => of_data_dir(dir)?,
+        None => load(arguments.config.clone())?,
+    };
+    config.check_delivery()?;
+    let store = app::open(&config, source()).await?;
+    Tables::AsTheyAre.make_ready(&store).await?;
+    let mut caller = Caller::new("ringback messages", &config.accounts.default_organization);
+    caller.everywhere = Rights {
+        read_messages: true,
+        write_messages: true,
+        ..Rights::NONE
+    };
+    let scope = match &arguments.org {
+        Some(organization) => ringback_core::rights::Scope::Organization(organization.clone()),
+        None => ringback_core::rights::Scope::Everywhere,
+    };
+    let now = store.now();
+    if let Some(id) = arguments.retry {
+        let retried = store
+            .retry_message(&scope, id)
+            .await
+            .context("reading the database")?;
+        let record = retried?;
+        print_one(&record, now);
+        return Ok(());
+    }
+    if let Some(id) = arguments.id {
+        let found = store
+            .find_message(&scope, id)
+            .await
+            .context("reading the database")?;
+        let Some(record) = found else {
+            bail!("there is no message {id}; messages are kept for sms.keep_seconds");
+        };
+        print_one(&record, now);
+        return Ok(());
+    }
+    let number = arguments.number.as_deref();
+    let number = number.map(|text| Number::parse(text, &config.numbers));
+    let query = MessageQuery {
+        scope,
+        account: arguments.user,
+        number: number.transpose().context("--number")?,
+        state: arguments.state,
+        before: None,
+        limit: arguments.limit,
+    };
+    list(&store, &caller, &query, now).await
+}
+
+async fn list(
+    store: &Store,
+    caller: &Caller,
+    query: &MessageQuery,
+    now: Time,
+) -> anyhow::Result<()> {
+    let found = store
+        .list_messages(caller, query)
+        .await
+        .context("reading the database")?;
+    if found.is_empty() {
+        println!("no such message; messages are kept for sms.keep_seconds");
+    }
+    for record in &found {
+        print_head(record, now);
+    }
+    Ok(())
+}
+
+fn print_head(record: &MessageRecord, now: Time) {
+    println!(
+        "{} {} {} {} to {}, user {} of {}\n    {}",
+        time(record.created_at),
+        record.id,
+        record.state.code(),
+        record.kind,
+        record.mask,
+        record.account,
+        record.organization,
+        story(record, now)
+    );
+}
+
+fn print_one(record: &MessageRecord, now: Time) {
+    print_head(record, now);
+    for attempt in record.trail.attempts() {
+        let fault = fault(attempt.verdict);
+        let fault = if fault.is_empty() {
+            fault
+        } else {
+            format!(" ({fault})")
+        };
+        let times = match attempt.times {
+            0 | 1 => String::new(),
+            times => format!(", {times} times"),
+        };
+        println!(
+            "    {} attempt {} {} {}{fault}{times} after {} ms {}",
+            time(attempt.at),
+            attempt.n,
+            attempt.route,
+            attempt.verdict.code(),
+            attempt.ms,
+            attempt.reason
+        );
+    }
+}
+
+fn time(at: Time) -> String {
+    crate::api::shared::timestamp(at).to_string()
+}

@@ -1,0 +1,82 @@
+//! `ringback sms-test`: sends one text over one route and says what came of it.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use ringback_core::delivery::Verdict;
+use ringback_core::{Id, Number};
+use ringback_sms::Sms;
+
+use super::load;
+use crate::app::source;
+use crate::story::fault;
+use crate::worker::routes;
+
+/// `ringback sms-test`
+#[derive(clap::Args)]
+pub struct SmsTestArguments {
+    /// As for `serve`
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the text goes, such as +41791234567
+    #[arg(long, value_name = "NUMBER")]
+    to: String,
+    /// The route's name in [sms.routes]
+    #[arg(long, value_name = "NAME")]
+    route: String,
+}
+
+/// Sends a text that says what it is; nothing is kept of it, and no limit counts it.
+pub async fn sms_test(arguments: SmsTestArguments) -> anyhow::Result<()> {
+    let SmsTestArguments { config, to, route } = arguments;
+    let config = load(config)?;
+    config.check_routes()?;
+    let to = Number::parse(&to, &config.numbers).context("--to")?;
+    let (routes, _) = routes(&config)?;
+    let names: Vec<_> = routes.iter().map(|route| route.name.to_string()).collect();
+    let Some(route) = routes.into_iter().find(|one| *one.name == *route) else {
+        bail!(
+            "--route: there is no {route:?}; there are {}",
+            names.join(", ")
+        );
+    };
+    let now = (source().now)();
+    let service = &config.messages.service_name;
+    let sms = Sms {
+        id: Id::first_at(now).to_string(),
+        text: format!(
+            "A test of {service}: text messages arrive over the route {}.",
+            route.name
+        ),
+        code: None,
+        kind: "test",
+        language: "en".to_owned(),
+        expires_at: now + std::time::Duration::from_secs(600),
+        sender: route.senders.of(&to).map(str::to_owned),
+        callback: None,
+        to,
+    };
+    println!(
+        "to {} over {}, from {}",
+        sms.to.masked(),
+        route.name,
+        sms.sender.as_deref().unwrap_or("what the provider chooses")
+    );
+    let report = route.provider.send(&sms, now).await;
+    let reference = report.reference.map(|id| format!(", which calls it {id}"));
+    match report.verdict {
+        Verdict::Taken => {
+            println!("taken by the route{}", reference.unwrap_or_default());
+            Ok(())
+        }
+        verdict => {
+            let fault = fault(verdict);
+            let fault = if fault.is_empty() {
+                fault
+            } else {
+                format!(" ({fault})")
+            };
+            bail!("{}{fault}: {}", verdict.code(), report.reason)
+        }
+    }
+}

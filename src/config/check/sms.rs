@@ -1,0 +1,193 @@
+//! What must hold of `[sms]`.
+
+use ringback_core::number::is_region;
+use secrecy::ExposeSecret;
+
+use super::web_address;
+use crate::config::sms::{DEFAULT_ORDER, ProviderSection, RouteCommon, WebhookSection};
+use crate::config::{Config, ConfigError};
+
+/// Routes that one order may name: a message's trail has room for as many.
+const LONGEST_ORDER: usize = 8;
+/// What messages are called that a route may carry.
+const KINDS: [&str; 4] = ["code", "removal_code", "replaced", "removed"];
+
+impl Config {
+    pub(super) fn judge_routes(&self, error: &mut ConfigError) {
+        let sms = &self.sms;
+        if sms.routes.is_empty() {
+            error.add(
+                "sms.routes",
+                "is empty; name at least one route, such as [sms.routes.relay] with type = \"webhook\", \
+                 url = \"https://relay.example.com/sms\" and secrets = [\"whsec_…\"]",
+            );
+        }
+        for (name, route) in &sms.routes {
+            let place = format!("sms.routes.{name}");
+            if !is_name(name) {
+                error.add(
+                    &*place,
+                    "must be up to 32 of a to z, 0 to 9, - and _, and begin with a letter",
+                );
+            }
+            judge_common(&place, &route.common, error);
+            match &route.provider {
+                ProviderSection::Inbox(_) => {}
+                ProviderSection::Webhook(webhook) => judge_webhook(&place, webhook, error),
+            }
+        }
+        self.judge_order(error);
+        self.judge_receipts(error);
+        if sms.keep_seconds > 366 * 86_400 {
+            error.add(
+                "sms.keep_seconds",
+                "must be at most 31622400, which is a year",
+            );
+        }
+    }
+
+    fn judge_receipts(&self, error: &mut ConfigError) {
+        let url = &self.server.public_url;
+        let wanted = self
+            .sms
+            .routes
+            .iter()
+            .find(|(_, route)| route.provider.wants_receipts());
+        match (web_address(url), wanted) {
+            (None, Some((name, _))) if url.is_empty() => error.add(
+                "server.public_url",
+                format!(
+                    "is missing; set it to the address that the provider of sms.routes.{name} reaches this service \
+                     at, such as https://phones.example.com, or take receipts = true out"
+                ),
+            ),
+            (None, _) if !url.is_empty() => {
+                error.add("server.public_url", "must be an address such as https://phones.example.com");
+            }
+            (Some(url), _) if url.query().is_some() || url.fragment().is_some() => {
+                error.add("server.public_url", "must have no ? and no #");
+            }
+            (Some(_) | None, _) => {}
+        }
+    }
+
+    fn judge_order(&self, error: &mut ConfigError) {
+        let sms = &self.sms;
+        if sms.routes.len() > 1 && !sms.order.contains_key(DEFAULT_ORDER) {
+            let names: Vec<_> = sms.routes.keys().map(|name| format!("{name:?}")).collect();
+            let names = names.join(", ");
+            error.add(
+                "sms.order.default",
+                format!("is missing; there are several routes, so say which comes first: default = [{names}]"),
+            );
+        }
+        for (country, names) in &sms.order {
+            let place = format!("sms.order.{country}");
+            if country != DEFAULT_ORDER && !is_country(country) {
+                error.add(
+                    &*place,
+                    "must be \"default\" or a country of two letters, such as CH (ISO 3166-1 alpha-2)",
+                );
+            }
+            if names.is_empty() || names.len() > LONGEST_ORDER {
+                error.add(&*place, format!("must name 1 to {LONGEST_ORDER} routes"));
+            }
+            for (at, name) in names.iter().enumerate() {
+                if !sms.routes.contains_key(name) {
+                    error.add(
+                        &*place,
+                        format!("names {name:?}, and there is no [sms.routes.{name}]"),
+                    );
+                }
+                if names[..at].contains(name) {
+                    error.add(&*place, format!("names {name:?} twice"));
+                }
+            }
+        }
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let symbol = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.len() <= 32
+        && name.chars().all(symbol)
+}
+
+fn is_country(country: &str) -> bool {
+    is_region(&country.to_ascii_uppercase())
+}
+
+fn judge_common(place: &str, common: &RouteCommon, error: &mut ConfigError) {
+    let at = |key: &str| format!("{place}.{key}");
+    let by_country = common.sender_by_country.keys();
+    let countries = common
+        .countries
+        .iter()
+        .map(|country| ("countries", country));
+    let senders = by_country.map(|country| ("sender_by_country", country));
+    for (key, country) in countries.chain(senders) {
+        if !is_country(country) {
+            error.add(
+                at(key),
+                format!(
+                    "{country:?} is no country; write two letters, such as CH (ISO 3166-1 alpha-2)"
+                ),
+            );
+        }
+    }
+    for kind in &common.kinds {
+        if !KINDS.contains(&kind.as_str()) {
+            error.add(
+                at("kinds"),
+                format!(
+                    "{kind:?} is no kind of message; there are {}",
+                    KINDS.join(", ")
+                ),
+            );
+        }
+    }
+    if common
+        .timeout_seconds
+        .is_some_and(|seconds| !(1..=60).contains(&seconds))
+    {
+        error.add(at("timeout_seconds"), "must be 1 to 60");
+    }
+    if common
+        .max_in_flight
+        .is_some_and(|most| !(1..=10_000).contains(&most))
+    {
+        error.add(at("max_in_flight"), "must be 1 to 10000");
+    }
+    if common.per_second == Some(0) {
+        error.add(
+            at("per_second"),
+            "must be at least 1; leave it out for any number",
+        );
+    }
+}
+
+fn judge_webhook(place: &str, webhook: &WebhookSection, error: &mut ConfigError) {
+    let at = |key: &str| format!("{place}.{key}");
+    match (web_address(&webhook.url), webhook.allow_insecure) {
+        (None, _) if webhook.url.is_empty() => {
+            error.add(at("url"), "is missing; set it to the address that messages are posted to");
+        }
+        (None, _) => error.add(at("url"), "must be an address that begins with https://"),
+        (Some(url), false) if url.scheme() != "https" => error.add(
+            at("url"),
+            format!("must begin with https://, or set {place}.allow_insecure = true: the posts hold codes"),
+        ),
+        (Some(_), _) => {}
+    }
+    if webhook.secrets.is_empty() {
+        error.add(
+            at("secrets"),
+            "is missing; set at least one secret, so that the receiver can tell our posts from others",
+        );
+    }
+    let mut secrets = webhook.secrets.iter();
+    if secrets.any(|secret| secret.expose_secret().is_empty()) {
+        error.add(at("secrets"), "holds an empty secret");
+    }
+}

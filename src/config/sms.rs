@@ -1,0 +1,228 @@
+//! `[sms]`: the routes that carry messages, which comes first where, and how long it is kept what became of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use figment::value::{Dict, Value};
+use ringback_core::delivery::{RouteRules, Routes};
+use secrecy::SecretString;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+
+/// The name of the order where a country has none of its own.
+pub const DEFAULT_ORDER: &str = "default";
+
+/// `[sms]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SmsSection {
+    /// What carries messages, by name.
+    #[serde(deserialize_with = "routes")]
+    pub routes: BTreeMap<String, RouteSection>,
+    /// Names of routes, best first, by country or `default`.
+    pub order: BTreeMap<String, Vec<String>>,
+    /// Seconds for which it is kept what became of a message; 0 for not at all.
+    pub keep_seconds: u64,
+    /// What a webhook was called before there were several.
+    #[serde(default, deserialize_with = "old_webhook")]
+    #[expect(dead_code, reason = "it is refused wherever it is")]
+    webhook: (),
+}
+
+/// `[sms.routes.NAME]`
+#[derive(Clone, Debug)]
+pub struct RouteSection {
+    /// What every route has.
+    pub common: RouteCommon,
+    /// What its type has.
+    pub provider: ProviderSection,
+}
+
+/// What every route has.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RouteCommon {
+    /// Countries (ISO 3166-1 alpha-2) that it serves; empty for all.
+    pub countries: Vec<String>,
+    /// Kinds of messages that it carries; empty for all.
+    pub kinds: Vec<String>,
+    /// Who messages come from; empty for what the provider chooses.
+    pub sender: String,
+    /// The same by country.
+    pub sender_by_country: BTreeMap<String, String>,
+    /// Seconds that one attempt may take.
+    pub timeout_seconds: Option<u64>,
+    /// Messages that may be under way at once.
+    pub max_in_flight: Option<usize>,
+    /// Messages that may go out in a second.
+    pub per_second: Option<u32>,
+}
+
+/// What the type of a route has.
+#[derive(Clone, Debug)]
+pub enum ProviderSection {
+    /// Messages stay in memory, to be read from the same machine.
+    Inbox(InboxSection),
+    /// Messages are posted to an address.
+    Webhook(WebhookSection),
+}
+
+/// `type = "inbox"`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InboxSection {}
+
+/// `type = "webhook"`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhookSection {
+    /// Where messages are posted.
+    pub url: String,
+    /// What posts are signed with.
+    pub secrets: Vec<SecretString>,
+    /// Lets the address begin with http.
+    pub allow_insecure: bool,
+    /// Whether the receiver tells later what became of a message.
+    pub receipts: bool,
+}
+
+/// The keys of [`RouteCommon`].
+const COMMON: [&str; 7] = [
+    "countries",
+    "kinds",
+    "sender",
+    "sender_by_country",
+    "timeout_seconds",
+    "max_in_flight",
+    "per_second",
+];
+
+/// Every type.
+const TYPES: &str = "\"inbox\" or \"webhook\"";
+
+impl<'de> Deserialize<'de> for RouteSection {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<RouteSection, D::Error> {
+        let mut own = Dict::deserialize(input)?;
+        let kind = match own.remove("type") {
+            Some(Value::String(_, kind)) => kind,
+            Some(_) | None => {
+                return Err(D::Error::custom(format!(
+                    "type is missing; set it to {TYPES}"
+                )));
+            }
+        };
+        let (common, own): (Dict, Dict) = own
+            .into_iter()
+            .partition(|(key, _)| COMMON.contains(&key.as_str()));
+        let provider = match kind.as_str() {
+            "inbox" => ProviderSection::Inbox(part(own)?),
+            "webhook" => ProviderSection::Webhook(part(own)?),
+            other => {
+                return Err(D::Error::custom(format!(
+                    "type {other:?} is none; set it to {TYPES}"
+                )));
+            }
+        };
+        Ok(RouteSection {
+            common: part(common)?,
+            provider,
+        })
+    }
+}
+
+fn part<T: DeserializeOwned, E: serde::de::Error>(dict: Dict) -> Result<T, E> {
+    Value::from(dict).deserialize().map_err(E::custom)
+}
+
+fn routes<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeMap<String, RouteSection>, D::Error> {
+    match <Value as Deserialize>::deserialize(input)? {
+        Value::Dict(_, dict) => {
+            let read = |(name, value): (String, Value)| {
+                let section = value.deserialize().map_err(|error: figment::Error| {
+                    D::Error::custom(format!("{name}: {error}"))
+                })?;
+                Ok((name, section))
+            };
+            dict.into_iter().map(read).collect()
+        }
+        _ => Err(D::Error::custom(
+            "is no list of names any more: each route has a section, such as [sms.routes.relay] with \
+             type = \"webhook\", url = \"https://relay.example.com/sms\" and secrets = [\"whsec_…\"], or \
+             [sms.routes.inbox] with type = \"inbox\"; with several, [sms.order] default = [\"relay\", …] says \
+             which comes first",
+        )),
+    }
+}
+
+fn old_webhook<'de, D: Deserializer<'de>>(input: D) -> Result<(), D::Error> {
+    <Value as Deserialize>::deserialize(input)?;
+    Err(D::Error::custom(
+        "is a route now: write [sms.routes.webhook] with type = \"webhook\" and the keys that [sms.webhook] had, \
+         and leave sms.routes = [\"webhook\"] out",
+    ))
+}
+
+impl SmsSection {
+    /// The routes as decisions know them, in this order.
+    pub fn routes(&self) -> Routes {
+        self.routes_in(&self.order)
+    }
+
+    /// The same in another order.
+    pub fn routes_in(&self, order: &BTreeMap<String, Vec<String>>) -> Routes {
+        let rules = self.routes.iter();
+        let rules = rules.map(|(name, section)| (name.clone(), section.rules()));
+        let only = || self.routes.keys().take(2).cloned().collect::<Vec<_>>();
+        let default = order.get(DEFAULT_ORDER).cloned();
+        Routes {
+            rules: rules.collect(),
+            // One route needs no order.
+            default: default.unwrap_or_else(only),
+            by_country: order
+                .iter()
+                .filter(|(country, _)| *country != DEFAULT_ORDER)
+                .map(|(country, names)| (country.to_ascii_uppercase(), names.clone()))
+                .collect(),
+        }
+    }
+
+    /// How long it is kept what became of a message.
+    pub fn keep(&self) -> Duration {
+        Duration::from_secs(self.keep_seconds)
+    }
+
+    /// Whether messages stay in memory.
+    pub fn has_inbox(&self) -> bool {
+        let mut routes = self.routes.values();
+        routes.any(|route| matches!(route.provider, ProviderSection::Inbox(_)))
+    }
+}
+
+impl ProviderSection {
+    /// Whether the provider is asked to tell what became of messages.
+    pub fn wants_receipts(&self) -> bool {
+        match self {
+            ProviderSection::Inbox(_) => false,
+            ProviderSection::Webhook(webhook) => webhook.receipts,
+        }
+    }
+}
+
+impl RouteSection {
+    fn rules(&self) -> RouteRules {
+        RouteRules {
+            countries: upper(&self.common.countries),
+            kinds: self.common.kinds.iter().cloned().collect(),
+            tells_repeats: match self.provider {
+                ProviderSection::Inbox(_) | ProviderSection::Webhook(_) => true,
+            },
+        }
+    }
+}
+
+fn upper(countries: &[String]) -> BTreeSet<String> {
+    let countries = countries.iter();
+    countries
+        .map(|country| country.to_ascii_uppercase())
+        .collect()
+}

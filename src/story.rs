@@ -1,0 +1,96 @@
+//! What became of a message, in words.
+
+use ringback_core::Time;
+use ringback_core::delivery::{Attempt, State, Verdict};
+use ringback_store::MessageRecord;
+
+/// Where a message stands at `now`, and why: a sentence or two for whoever asks why nothing came.
+pub fn story(message: &MessageRecord, now: Time) -> String {
+    let last = message.trail.last();
+    let route = message.route.as_deref().unwrap_or("none");
+    let why = last.map(reason).unwrap_or_default();
+    match message.state {
+        State::Queued => match (message.due_at, last) {
+            (Some(due), _) if message.expires_at <= now => format!(
+                "It is too late for it: it waited since {} seconds for the route {route} and nobody took it up. \
+                 Is a worker running?{why}",
+                now.since(due.min(message.created_at)).as_secs()
+            ),
+            (Some(due), None) if due <= now => {
+                let seconds = now.since(due).as_secs();
+                match (message.route.is_some(), seconds) {
+                    (false, _) => format!(
+                        "No route was found for it yet; it has waited for {seconds} seconds. Is a worker running?"
+                    ),
+                    (true, 0..=10) => format!("It is on its way to the route {route}."),
+                    (true, _) => format!(
+                        "It has waited for the route {route} for {seconds} seconds. Is a worker running?"
+                    ),
+                }
+            }
+            (Some(due), None) => format!(
+                "It waits for room in the limits of its number: it goes out in {} seconds.",
+                due.since(now).as_secs()
+            ),
+            (Some(due), Some(_)) => format!(
+                "It is tried again over the route {route} in {} seconds.{why}",
+                due.since(now).as_secs()
+            ),
+            (None, _) => "It waits.".to_owned(),
+        },
+        State::Handed => format!(
+            "The route {route} has it. Whether it arrived is not known: no receipt came, or the route sends none.{}",
+            twice(message)
+        ),
+        State::Delivered => format!("It has arrived, says the route {route}.{}", twice(message)),
+        State::Undelivered => format!("The route {route} had it, and it did not arrive.{why}"),
+        State::Expired => format!("No route took it before it was too late.{why}"),
+        State::Superseded => {
+            "Its code was no longer of use before it went out: it was used or replaced, or the number was removed."
+                .to_owned()
+        }
+        State::Refused => format!("The number gets no messages.{why}"),
+        State::Failed => format!("No route could take it.{why}"),
+    }
+}
+
+fn reason(last: &Attempt) -> String {
+    let times = match last.times {
+        0 | 1 => String::new(),
+        times => format!(", {times} times"),
+    };
+    match last.reason.is_empty() {
+        true => String::new(),
+        false if last.route.is_empty() => format!(" {}.", capital(&last.reason)),
+        false => format!(" {}{times}: {}.", last.route, last.reason),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string());
+    first.unwrap_or_default() + chars.as_str()
+}
+
+/// Whether it may have come more than once.
+fn twice(message: &MessageRecord) -> &'static str {
+    let mut attempts = message.trail.attempts().iter();
+    match attempts.any(|attempt| attempt.verdict == Verdict::Unknown) {
+        true => " An earlier attempt was never answered, so it may have come twice.",
+        false => "",
+    }
+}
+
+/// What stands for the fault of an attempt; empty if there was none.
+pub fn fault(verdict: Verdict) -> String {
+    let name = match verdict {
+        Verdict::NotNow { fault, .. } | Verdict::Unable { fault } => serde_json::to_value(fault),
+        Verdict::Never { fault } => serde_json::to_value(fault),
+        Verdict::Taken | Verdict::Unknown | Verdict::Skipped => return String::new(),
+    };
+    let name = name.ok();
+    name.as_ref()
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}

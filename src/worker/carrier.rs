@@ -1,0 +1,207 @@
+//! One attempt: a message written, handed to a route, and what became of it put on its trail.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::counter;
+use ringback_core::delivery::{Attempt, State, Trail, Verdict};
+use ringback_core::{Id, Keys, Message, MessageKind, Time};
+use ringback_sms::{Report, Route, Sms};
+use ringback_store::{Claimed, Settled, Settlement};
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::callbacks::Callbacks;
+use super::planner::Planner;
+use super::texts::{Content, Texts, text};
+
+/// The route's name in metrics for what no route had a part in.
+const NO_ROUTE: &str = "none";
+/// What metrics call the country of a number that belongs to none.
+const NO_COUNTRY: &str = "none";
+
+/// Hands messages to one route; knows nothing of queues.
+pub(super) struct Carrier {
+    pub(super) route: Route,
+    pub(super) texts: Arc<Texts>,
+    pub(super) planner: Arc<Planner>,
+    /// Where the route shall tell what became of messages.
+    pub(super) callbacks: Option<(Callbacks, Keys)>,
+}
+
+impl Carrier {
+    /// Tries once to bring a message out, and says what shall become of it. `now` is the time, whenever asked.
+    pub(super) async fn deliver(&self, claimed: Claimed, now: impl Fn() -> Time) -> Settlement {
+        let mut trail = note_lost(&claimed);
+        let Claimed {
+            message,
+            code,
+            attempt,
+            ..
+        } = claimed;
+        let name = &*self.route.name;
+        let settle = |message: Message, trail, outcome| Settlement {
+            message: message.id,
+            attempt,
+            number: message.number,
+            trail,
+            outcome,
+        };
+        // The lost attempt may mean that it is another route's turn, or nobody's.
+        if trail
+            .last()
+            .is_some_and(|last| last.n + 1 == attempt && last.reason == LOST)
+        {
+            let outcome = self.planner.plan(&message, &trail, false, now());
+            let ours =
+                matches!(&outcome, Settled::Waits { route, at } if route == name && *at <= now());
+            if !ours {
+                trail.add(skipped(attempt, name, now(), "it is another route's turn"));
+                tell(&message, name, attempt, &outcome, "");
+                return settle(message, trail, outcome);
+            }
+        }
+        let timeout = self.route.provider.timeout();
+        if !self.planner.admits(name, now(), timeout) {
+            let reason = "the route failed just before and is left alone";
+            trail.add(skipped(attempt, name, now(), reason));
+            let outcome = self.planner.plan(&message, &trail, false, now());
+            tell(&message, name, attempt, &outcome, reason);
+            return settle(message, trail, outcome);
+        }
+        let sms = self.write(&message, code.as_ref().map(|code| code.reveal()), now());
+        let sms = Sms {
+            callback: self.callback(message.id, attempt),
+            code,
+            ..sms
+        };
+        let (at, started) = (now(), Instant::now());
+        let Report {
+            verdict,
+            reason,
+            reference,
+        } = self.route.provider.send(&sms, at).await;
+        self.planner.note(name, verdict, &reason, now());
+        count(name, &message, verdict.code());
+        trail.add(Attempt {
+            n: attempt,
+            route: name.to_owned(),
+            at,
+            ms: u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX),
+            times: 1,
+            verdict,
+            reason: reason.clone(),
+            reference,
+        });
+        let receipt = sms.callback.is_some();
+        let outcome = self.planner.plan(&message, &trail, receipt, now());
+        tell(&message, name, attempt, &outcome, &reason);
+        settle(message, trail, outcome)
+    }
+
+    fn callback(&self, message: Id, attempt: u32) -> Option<String> {
+        let (callbacks, keys) = self.callbacks.as_ref()?;
+        let told = self.route.provider.sends_receipts();
+        told.then(|| callbacks.of(keys, &self.route.name, message, attempt))
+    }
+
+    /// A message as its reader finds it.
+    fn write(&self, message: &Message, code: Option<&str>, now: Time) -> Sms {
+        let minutes_left = minutes(message.expires_at.since(now));
+        // A message that carries a code is given out with it, or not at all.
+        let code = code.unwrap_or_default();
+        let content = match message.kind {
+            MessageKind::Code { .. } => Content::Code { code, minutes_left },
+            MessageKind::RemovalCode { .. } => Content::RemovalCode { code, minutes_left },
+            MessageKind::Replaced => Content::Replaced,
+            MessageKind::Removed => Content::Removed,
+        };
+        Sms {
+            id: message.id.to_string(),
+            to: message.number.clone(),
+            text: text(content, &self.texts),
+            code: None,
+            kind: message.kind.code(),
+            language: message.language.clone(),
+            expires_at: message.expires_at,
+            sender: self.route.senders.of(&message.number).map(str::to_owned),
+            callback: None,
+        }
+    }
+}
+
+/// Why an attempt is told that nobody told of.
+const LOST: &str = "whoever sent it ended before noting what came of it: it may have been sent";
+
+/// The trail, with the attempt that was claimed last time and never told of.
+fn note_lost(claimed: &Claimed) -> Trail {
+    let mut trail = claimed.trail.clone();
+    let told = trail.last().map_or(0, |last| last.n);
+    let lost = claimed.attempt.saturating_sub(1);
+    if let Some(route) = &claimed.message.route
+        && lost > told
+    {
+        trail.add(Attempt {
+            n: lost,
+            route: route.clone(),
+            at: claimed.message.due_at,
+            ms: 0,
+            times: 1,
+            verdict: Verdict::Unknown,
+            reason: LOST.into(),
+            reference: None,
+        });
+    }
+    trail
+}
+
+/// The entry of a route that was not asked.
+pub(super) fn skipped(attempt: u32, route: &str, now: Time, reason: &str) -> Attempt {
+    Attempt {
+        n: attempt,
+        route: route.to_owned(),
+        at: now,
+        ms: 0,
+        times: 1,
+        verdict: Verdict::Skipped,
+        reason: reason.to_owned(),
+        reference: None,
+    }
+}
+
+/// Logs what became of a message, without its number.
+pub(super) fn tell(message: &Message, route: &str, attempt: u32, outcome: &Settled, reason: &str) {
+    let (id, kind, to) = (message.id, message.kind.code(), message.number.masked());
+    match outcome {
+        Settled::Handed | Settled::Ended(State::Handed) => {
+            debug!(%id, kind, to, route, attempt, "message handed over");
+        }
+        Settled::Waits { route: next, .. } => {
+            info!(%id, kind, to, route, attempt, reason, next, "message not handed over yet");
+        }
+        Settled::Ended(state) => {
+            count(NO_ROUTE, message, state.code());
+            let state = state.code();
+            warn!(%id, kind, to, route, attempt, reason, state, "message given up");
+        }
+    }
+}
+
+fn count(route: &str, message: &Message, result: &'static str) {
+    let country = message.number.country();
+    counter!(
+        "ringback_messages_total",
+        "route" => route.to_owned(),
+        "country" => country.unwrap_or_else(|| NO_COUNTRY.to_owned()),
+        "result" => result
+    )
+    .increment(1);
+}
+
+/// Whole minutes, to the nearest, and never none.
+fn minutes(left: Duration) -> u64 {
+    ((left.as_secs() + 30) / 60).max(1)
+}
+
+#[cfg(test)]
+mod tests;

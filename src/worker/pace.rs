@@ -1,0 +1,175 @@
+//! The pace of a route: how many messages may go out in a second.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// After "too fast" the pace goes up again by this factor each second without another.
+const RECOVERY: f64 = 1.1;
+/// The pace never falls below so many in a second.
+const SLOWEST: f64 = 1.0;
+
+/// A token bucket that holds what one second allows.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// What the configuration allows in a second; `None` for any number.
+    allowed: Option<f64>,
+    /// What is allowed now.
+    present: Option<f64>,
+    /// From here on the route was never too slow: without a configured pace, none is kept.
+    lifted_at: f64,
+    tokens: f64,
+    counted: Instant,
+    /// Messages in the second that began then.
+    second: (Instant, u32),
+    /// When the route last said "too fast".
+    slowed: Option<Instant>,
+}
+
+impl Pace {
+    pub(super) fn new(per_second: Option<u32>, now: Instant) -> Pace {
+        let allowed = per_second.map(f64::from);
+        Pace {
+            allowed,
+            present: allowed,
+            lifted_at: f64::INFINITY,
+            tokens: allowed.unwrap_or_default().max(SLOWEST),
+            counted: now,
+            second: (now, 0),
+            slowed: None,
+        }
+    }
+
+    /// How many messages may go now, up to `most`.
+    pub(super) fn room(&mut self, most: usize, now: Instant) -> usize {
+        let Some(rate) = self.rate(now) else {
+            return most;
+        };
+        let passed = now.saturating_duration_since(self.counted).as_secs_f64();
+        self.counted = now;
+        self.tokens = (self.tokens + passed * rate).min(rate.max(1.0));
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "small, not negative"
+        )]
+        let whole = self.tokens as usize;
+        whole.min(most)
+    }
+
+    /// So many messages go.
+    pub(super) fn take(&mut self, count: usize, now: Instant) {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.tokens -= f64::from(count);
+        let (began, so_far) = self.second;
+        self.second = match now.saturating_duration_since(began) < Duration::from_secs(1) {
+            true => (began, so_far.saturating_add(count)),
+            false => (now, count),
+        };
+    }
+
+    /// When the next message may go, if one must wait.
+    pub(super) fn next(&self) -> Option<Instant> {
+        let rate = self.present?;
+        let missing = (1.0 - self.tokens).max(0.0);
+        Some(self.counted + Duration::from_secs_f64(missing / rate))
+    }
+
+    /// The route says that it is too fast: half as many from now on. Several who say so within a second say it
+    /// once.
+    pub(super) fn slow_down(&mut self, now: Instant) {
+        if self
+            .slowed
+            .is_some_and(|at| now < at + Duration::from_secs(1))
+        {
+            return;
+        }
+        let present = self.present.unwrap_or_else(|| f64::from(self.second.1));
+        if self.present.is_none() {
+            self.lifted_at = 4.0 * present.max(SLOWEST);
+            (self.tokens, self.counted) = (0.0, now);
+        }
+        let slower = (present / 2.0).max(SLOWEST);
+        self.present = Some(slower);
+        self.tokens = self.tokens.min(slower);
+        self.slowed = Some(now);
+    }
+
+    /// What is allowed now: it recovers by the second.
+    fn rate(&mut self, now: Instant) -> Option<f64> {
+        while let Some(at) = self.slowed {
+            let due = at + Duration::from_secs(1);
+            if now < due {
+                break;
+            }
+            let faster = self.present? * RECOVERY;
+            let full = self.allowed.unwrap_or(self.lifted_at);
+            if faster >= full {
+                self.present = self.allowed;
+                self.slowed = None;
+            } else {
+                self.present = Some(faster);
+                self.slowed = Some(due);
+            }
+        }
+        self.present
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(start: Instant, millis: u64) -> Instant {
+        start + Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn a_pace_is_kept() {
+        let start = Instant::now();
+        let mut pace = Pace::new(Some(10), start);
+        assert_eq!(pace.room(100, start), 10, "a second's worth at once");
+        pace.take(10, start);
+        assert_eq!(pace.room(100, after(start, 50)), 0);
+        assert_eq!(pace.next(), Some(after(start, 100)));
+        assert_eq!(pace.room(100, after(start, 500)), 5);
+        assert_eq!(pace.room(3, after(start, 500)), 3);
+        assert_eq!(pace.room(100, after(start, 60_000)), 10);
+    }
+
+    #[test]
+    fn whoever_has_none_is_not_held_up() {
+        let start = Instant::now();
+        let mut pace = Pace::new(None, start);
+        assert_eq!(pace.room(256, start), 256);
+        pace.take(256, start);
+        assert_eq!(pace.room(256, start), 256);
+        assert_eq!(pace.next(), None);
+    }
+
+    #[test]
+    fn too_fast_halves_it_once_a_second_and_it_recovers() {
+        let start = Instant::now();
+        let mut pace = Pace::new(None, start);
+        pace.take(100, start);
+        for _ in 0..50 {
+            pace.slow_down(start);
+        }
+        assert_eq!(pace.room(256, start), 0);
+        assert_eq!(pace.room(256, after(start, 900)), 45);
+        pace.take(45, after(start, 900));
+        pace.slow_down(after(start, 1_000));
+        assert_eq!(pace.room(256, after(start, 1_900)), 25);
+        let mut seconds = 2;
+        while pace.next().is_some() && seconds < 100 {
+            seconds += 1;
+            pace.room(256, after(start, seconds * 1_000));
+        }
+        assert!((20..60).contains(&seconds), "{seconds}");
+        let mut kept = Pace::new(Some(10), start);
+        kept.slow_down(start);
+        kept.room(1, after(start, 60_000));
+        kept.take(10, after(start, 60_000));
+        assert_eq!(kept.room(100, after(start, 70_000)), 10, "and no more");
+    }
+}

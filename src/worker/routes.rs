@@ -1,0 +1,73 @@
+//! The routes of a configuration.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use ringback_sms::{Inbox, Provider, Route, Senders, Webhook, WebhookSettings};
+use secrecy::ExposeSecret;
+
+use crate::config::{Config, ProviderSection, RouteCommon, RouteSection, WebhookSection};
+
+/// Seconds that one attempt may take, unless a route says otherwise.
+const TIMEOUT_SECONDS: u64 = 5;
+/// Messages that may be under way at once on one route, unless it says otherwise.
+const IN_FLIGHT: usize = 64;
+/// The same where messages only go into memory.
+const INBOX_IN_FLIGHT: usize = 256;
+
+/// The routes of a configuration, and the inbox when one of them is one.
+pub fn routes(config: &Config) -> anyhow::Result<(Vec<Route>, Option<Inbox>)> {
+    let mut inbox = None;
+    let mut routes = Vec::new();
+    for (name, section) in &config.sms.routes {
+        let provider = provider(section, &mut inbox);
+        let provider = provider.with_context(|| format!("sms.routes.{name}"))?;
+        routes.push(route(name, &section.common, provider));
+    }
+    Ok((routes, inbox))
+}
+
+fn route(name: &str, common: &RouteCommon, provider: Provider) -> Route {
+    let in_flight = match provider {
+        Provider::Inbox(_) => INBOX_IN_FLIGHT,
+        Provider::Webhook(_) => IN_FLIGHT,
+    };
+    let by_country = common.sender_by_country.iter();
+    Route {
+        name: name.into(),
+        provider,
+        senders: Senders {
+            default: common.sender.clone(),
+            by_country: by_country
+                .map(|(country, sender)| (country.to_ascii_uppercase(), sender.clone()))
+                .collect(),
+        },
+        max_in_flight: common.max_in_flight.unwrap_or(in_flight),
+        per_second: common.per_second,
+    }
+}
+
+fn provider(section: &RouteSection, inbox: &mut Option<Inbox>) -> anyhow::Result<Provider> {
+    let seconds = section.common.timeout_seconds.unwrap_or(TIMEOUT_SECONDS);
+    let timeout = Duration::from_secs(seconds);
+    Ok(match &section.provider {
+        ProviderSection::Inbox(_) => {
+            Provider::Inbox(inbox.get_or_insert_with(Inbox::default).clone())
+        }
+        ProviderSection::Webhook(section) => webhook(section, timeout)?,
+    })
+}
+
+fn webhook(section: &WebhookSection, timeout: Duration) -> anyhow::Result<Provider> {
+    let secrets = section.secrets.iter();
+    let settings = WebhookSettings {
+        url: section.url.clone(),
+        secrets: secrets
+            .map(|secret| secret.expose_secret().to_owned())
+            .collect(),
+        timeout,
+        allow_insecure: section.allow_insecure,
+        receipts: section.receipts,
+    };
+    Ok(Provider::Webhook(Webhook::new(settings)?))
+}
