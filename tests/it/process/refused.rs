@@ -237,7 +237,7 @@ async fn check_says_what_is_wrong_and_sends_nothing(database: Database) {
         .with("auth.issuers.main.algorithms", json!(["RS256"]))
         .with("auth.issuers.main.jwks_url", format!("http://{away}/keys"));
     let ended = nobody.run("check").await;
-    ended.refuses(&["route webhook", "issuer main", &away]);
+    ended.refuses(&["route relay", "issuer main", &away]);
     assert!(
         ended.output.contains("database: ok"),
         "all is looked at: {}",
