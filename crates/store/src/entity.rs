@@ -17,7 +17,6 @@ mod tests {
         ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend,
         EntityTrait, Iterable, Statement, TransactionTrait,
     };
-    use sea_orm_migration::MigratorTrait;
 
     /// By column: its kind, and whether it may be empty.
     type Columns = BTreeMap<String, (String, bool)>;
@@ -104,10 +103,10 @@ mod tests {
     #[tokio::test]
     async fn migrations_make_what_the_entities_say_on_sqlite() {
         let database = connect("sqlite::memory:").await;
-        crate::migration::Migrator::up(&database, None)
-            .await
-            .expect("must migrate");
-        compare(&database).await;
+        let transaction = database.begin().await.expect("must begin");
+        let migrated = crate::migration::up(&transaction).await;
+        migrated.expect("must migrate");
+        compare(&transaction).await;
     }
 
     #[tokio::test]
@@ -120,9 +119,8 @@ mod tests {
         for sql in ["CREATE SCHEMA fresh", "SET LOCAL search_path TO fresh"] {
             transaction.execute_unprepared(sql).await.expect(sql);
         }
-        crate::migration::Migrator::up(&transaction, None)
-            .await
-            .expect("must migrate");
+        let migrated = crate::migration::up(&transaction).await;
+        migrated.expect("must migrate");
         compare(&transaction).await;
         transaction.rollback().await.expect("must roll back");
     }
