@@ -111,9 +111,7 @@ mod tests {
 
     #[tokio::test]
     async fn migrations_make_what_the_entities_say_on_postgres() {
-        let server = std::env::var("RINGBACK_TEST_POSTGRES")
-            .expect("RINGBACK_TEST_POSTGRES is not set: run the tests with scripts/test");
-        let database = connect(&server).await;
+        let database = connect(&ringback_testing::server()).await;
         // A schema that is never committed, so that nothing is left behind.
         let transaction = database.begin().await.expect("must begin");
         for sql in ["CREATE SCHEMA fresh", "SET LOCAL search_path TO fresh"] {

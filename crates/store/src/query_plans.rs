@@ -214,7 +214,7 @@ async fn hot_statements_use_an_index_on_sqlite() {
 
 #[tokio::test]
 async fn hot_statements_use_an_index_on_postgres() {
-    let database = connect(&postgres()).await;
+    let database = connect(&ringback_testing::server()).await;
     let transaction = migrated(&database).await;
     check(&transaction).await;
     transaction.rollback().await.expect("must roll back");
@@ -224,7 +224,7 @@ async fn hot_statements_use_an_index_on_postgres() {
 #[tokio::test]
 async fn the_first_plan_of_an_empty_postgres_uses_an_index() {
     let settings = Settings {
-        url: postgres(),
+        url: ringback_testing::server(),
         lanes: 1,
         lane_bound: 1,
         batch: 1,
@@ -247,7 +247,7 @@ async fn the_first_plan_of_an_empty_postgres_uses_an_index() {
         assert_eq!(value, expected, "{name}");
     }
 
-    let database = connect(&postgres()).await;
+    let database = connect(&ringback_testing::server()).await;
     let transaction = migrated(&database).await;
     transaction
         .execute_unprepared(BY_KEYS)
@@ -260,7 +260,7 @@ async fn the_first_plan_of_an_empty_postgres_uses_an_index() {
 /// The plan that a connection keeps knows no parameters, and what it costs is guessed from how large the tables are.
 #[tokio::test]
 async fn the_plans_that_are_kept_for_many_rows_use_an_index_on_postgres() {
-    let database = connect(&postgres()).await;
+    let database = connect(&ringback_testing::server()).await;
     let transaction = migrated(&database).await;
     filled(&transaction, MANY).await;
     transaction
@@ -282,11 +282,6 @@ async fn the_plans_that_are_kept_for_many_rows_use_an_index_on_postgres() {
     let plan = generic_plan(&transaction, &by_name).await;
     assert_eq!(reads_all(DbBackend::Postgres, &plan).len(), 1, "{plan:?}");
     transaction.rollback().await.expect("must roll back");
-}
-
-fn postgres() -> String {
-    std::env::var("RINGBACK_TEST_POSTGRES")
-        .expect("RINGBACK_TEST_POSTGRES is not set: run the tests with scripts/test")
 }
 
 /// Tables in a schema that is never committed, so that nothing is left behind.

@@ -72,6 +72,12 @@ fn forbidden(package: &str, dependency: &str, kind: &str) -> Option<&'static str
         "ringback-core" if has(&[&OTHER_WIRES[..], &DATABASES, &EFFECTS], dependency) => {
             Some("the core is pure: a decision is a function of its arguments")
         }
+        // Tests share what they stand on, and nothing that is built for them is in a release.
+        _ if dependency == "ringback-testing" && kind != "dev" => {
+            Some("it is for tests: a dev-dependency")
+        }
+        _ if dependency == "ringback-testing" => None,
+        "ringback-testing" if ours => Some("it looks at tables, not at the packages that it tests"),
         "ringback-store" if ours && dependency != "ringback-core" => Some(
             "the store does not know who asks or who carries: of our packages it depends on the core alone",
         ),
@@ -228,6 +234,8 @@ fn a_forbidden_dependency_is_found() {
         ("ringback-sms", "sea-orm"),
         ("ringback-sms", "ringback-store"),
         ("ringback", "sea-orm"),
+        ("ringback", "ringback-testing"),
+        ("ringback-testing", "ringback-store"),
     ] {
         assert_eq!(
             depends(package, on, Value::Null, &[]),
@@ -237,6 +245,8 @@ fn a_forbidden_dependency_is_found() {
     }
     assert_eq!(depends("ringback-core", "uuid", Value::Null, &["v4"]), 1);
     assert_eq!(depends("ringback", "sea-orm", "dev".into(), &[]), 0);
+    let testing = depends("ringback-store", "ringback-testing", "dev".into(), &[]);
+    assert_eq!(testing, 0);
     assert_eq!(depends("ringback-store", "sea-orm", Value::Null, &[]), 0);
 }
 

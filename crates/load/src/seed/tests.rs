@@ -8,6 +8,7 @@ use ringback_core::number::NumberRules;
 use ringback_core::rights::Rights;
 use ringback_core::{Caller, Command, Keys, Number, Policies, Time};
 use ringback_store::{Rules, Settings, Source, Store};
+use ringback_testing::Database;
 
 use super::*;
 use crate::ids;
@@ -98,32 +99,10 @@ async fn check(url: &str) {
 
 #[test]
 fn the_store_reads_what_was_seeded_on_sqlite() {
-    block_on(async {
-        let directory = tempfile::tempdir().unwrap();
-        check(&format!(
-            "sqlite:{}",
-            directory.path().join("load.db").display()
-        ))
-        .await;
-    });
+    block_on(async { check(&Database::sqlite().await.url).await });
 }
 
 #[test]
 fn the_store_reads_what_was_seeded_on_postgres() {
-    block_on(async {
-        let server = std::env::var("RINGBACK_TEST_POSTGRES")
-            .expect("RINGBACK_TEST_POSTGRES is not set: run the tests with scripts/test");
-        let name = format!("ringback_load_{}", std::process::id());
-        let mut admin = SeedDatabase::open(&server).await.unwrap();
-        admin
-            .execute(&format!("CREATE DATABASE {name}"))
-            .await
-            .unwrap();
-        let (address, _) = server.rsplit_once('/').expect("an address with a database");
-        check(&format!("{address}/{name}")).await;
-        admin
-            .execute(&format!("DROP DATABASE {name} WITH (FORCE)"))
-            .await
-            .unwrap();
-    });
+    block_on(async { check(&Database::postgres().await.url).await });
 }
