@@ -28,6 +28,26 @@ fn apis_know_neither_each_other_nor_what_lies_behind() {
 }
 
 #[test]
+fn an_api_is_named_in_one_line_of_the_program() {
+    let sources = sources();
+    let mut apis: Vec<&str> = sources.iter().filter_map(Source::api).collect();
+    apis.dedup();
+    apis.retain(|api| *api != "shared");
+    let app = sources.iter().find(|source| source.path == "src/app.rs");
+    let tokens = tokens(&app.expect("src/app.rs").text);
+    let paths = paths(&tokens);
+    for api in &apis {
+        let named = paths.iter().filter(|path| path.segments.contains(api));
+        assert_eq!(named.count(), 1, "{api} in src/app.rs");
+    }
+    let rest = sources.iter().filter(|source| source.path != "src/app.rs");
+    hold(
+        rest.flat_map(|source| naming_breaches(source, &apis))
+            .collect(),
+    );
+}
+
+#[test]
 fn generated_code_stays_where_messages_are_read() {
     hold(each_source(generated_code_breaches));
 }
@@ -115,6 +135,29 @@ fn api_breaches(source: &Source, apis: &[&str]) -> Vec<Breach> {
         }
     }
     breaches
+}
+
+/// Whoever else names an API does not build without it.
+fn naming_breaches(source: &Source, apis: &[&str]) -> Vec<Breach> {
+    if source.api().is_some() || !source.is_rust() {
+        return Vec::new();
+    }
+    let is_named = |names: &[&str]| names[0] == "api" && apis.contains(&names[1]);
+    paths(&tokens(&source.text))
+        .into_iter()
+        .filter(|path| {
+            let from_the_top = ["crate", "ringback"].contains(&path.segments[0]);
+            let ours = source.path.starts_with("src/") || path.segments[0] == "ringback";
+            from_the_top && ours && path.segments[1..].windows(2).any(is_named)
+        })
+        .map(|path| {
+            let written = path.segments.join("::");
+            source.breach(
+                path.line,
+                format!("{written}: only src/app.rs names an API"),
+            )
+        })
+        .collect()
 }
 
 /// Wire types are not ours: they end where a request becomes a command.
@@ -243,6 +286,21 @@ use crate::api::frontegg::wire;
         "src/app.rs",
         "use crate::api::zitadel;\nuse crate::worker;",
     );
+}
+
+#[test]
+fn an_api_that_others_name_is_found() {
+    let rule = |source: &Source| naming_breaches(source, &["inbox", "zitadel"]);
+    let sample = "use crate::api::shared;
+!use crate::{auth, api::inbox::Page};
+!fn f() { crate::api::zitadel::install() }
+!use ringback::api::inbox;
+";
+    finds(rule, "src/dev.rs", sample);
+    let theirs = "use crate::api::zitadel;
+!use ringback::api::zitadel;
+";
+    finds(rule, "tests/it/flows.rs", theirs);
 }
 
 #[test]
