@@ -14,8 +14,7 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::api::inbox::{self, Page};
-use crate::api::{frontegg, reachfive, receipts, ringback, zitadel};
+use crate::api;
 use crate::auth::{Auth, Clock};
 use crate::config::{Api, Config, ServerSection};
 use crate::http::{GRACE, Installed, Server, Services, serve};
@@ -77,12 +76,12 @@ impl App {
         App::build_with(config, source, tables, None).await
     }
 
-    /// The same with a page for whoever tries it out.
+    /// The same with a page for whoever tries it out, which shows this token.
     pub async fn build_with(
         config: &Config,
         source: Source,
         tables: Tables,
-        page: Option<Page>,
+        trial_token: Option<String>,
     ) -> anyhow::Result<App> {
         config.check()?;
         let tls = Tls::open(&config.tls)?;
@@ -96,13 +95,14 @@ impl App {
         tables.make_ready(&store).await?;
         let (routes, inbox) = routes(config)?;
         let mut apis = apis(config);
-        apis.extend(inbox.clone().map(|inbox| inbox::install(inbox, page)));
-        apis.push(receipts::install(&routes, &config.server.public_url));
         let auth = auth(config, &mut apis, clock)?;
-        let delivery = delivery(config, &store, routes);
+        let delivery = delivery(config, &store, routes.clone());
         let services = Services {
             store: store.clone(),
             auth: Arc::new(auth),
+            inbox: inbox.clone(),
+            routes: routes.into(),
+            trial_token,
         };
         let server = Server::open(&services, apis, config).await;
         Ok(App {
@@ -146,18 +146,21 @@ impl App {
     }
 }
 
-/// What is served for each API that a configuration names. To take one away, delete its folder, its line in
-/// `src/api.rs` and its line here.
+/// What is served for a configuration. To take an API away, delete its folder, its line in `src/api.rs` and its
+/// line here; what then has no use any more is in CONTRIBUTING.
 pub fn apis(config: &Config) -> Vec<Installed> {
     type Install = fn(&Config) -> Installed;
-    let all: [(Api, Install); 5] = [
-        (Api::Zitadel, zitadel::install),
-        (Api::Ringback, ringback::install),
-        (Api::Ringback, ringback::messages::install),
-        (Api::Frontegg, frontegg::install),
-        (Api::ReachFive, reachfive::install),
+    let named = |api| config.apis.contains(&api);
+    let all: &[(bool, Install)] = &[
+        (named(Api::Zitadel), api::zitadel::install),
+        (named(Api::Ringback), api::ringback::install),
+        (named(Api::Ringback), api::ringback::messages::install),
+        (named(Api::Frontegg), api::frontegg::install),
+        (named(Api::ReachFive), api::reachfive::install),
+        (config.sms.has_inbox(), api::inbox::install),
+        (config.sms.wants_receipts(), api::receipts::install),
     ];
-    let served = all.into_iter().filter(|(api, _)| config.apis.contains(api));
+    let served = all.iter().filter(|(is_served, _)| *is_served);
     served.map(|(_, install)| install(config)).collect()
 }
 

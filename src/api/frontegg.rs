@@ -1,5 +1,6 @@
 //! Frontegg's phone numbers: its paths and JSON in, commands through the store, its JSON and errors out.
 
+mod callers;
 mod errors;
 mod list;
 mod members;
@@ -13,20 +14,21 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{any, delete, get, post};
 use ringback_core::refusal::CodeFailure;
-use ringback_core::rights::{Right, Rights};
+use ringback_core::rights::Right;
 use ringback_core::{
     Action, Caller, Change, Command, Delivery, Guess, Id, Refusal, Reply, Verification, Which,
 };
 use ringback_store::Store;
 
 use crate::api::shared;
-use crate::auth::{Auth, ID_CHARACTERS};
+use crate::auth::Auth;
 use crate::config::Config;
 use crate::http::{Installed, Services};
+use callers::{TENANT, USER};
 use errors::{Failure, method_not_allowed, unknown};
 use list::Version;
 use members::Members;
@@ -56,10 +58,6 @@ const ELSEWHERE: [&str; 4] = [
     "/frontegg",
     "/frontegg/{*rest}",
 ];
-
-/// Whom a service acts as, and where.
-const USER: &str = "frontegg-user-id";
-const TENANT: &str = "frontegg-tenant-id";
 
 /// The first list has been marked as deprecated since the vendor's document of January 2026 (RFC 9745
 /// wants a date; no other is published).
@@ -133,57 +131,6 @@ type Answer = Result<Response, Failure>;
 type Named<T> = Result<Path<T>, PathRejection>;
 
 impl Frontegg {
-    /// The user that a self-service route is about, as somebody who acts for themselves.
-    ///
-    /// A token whose rights hold everywhere stands for a back end, not for a user, so it must name one;
-    /// what it then does is what that user may do, with that user's limits. The headers of everybody else
-    /// are ignored, as Frontegg documents: their token says who they are.
-    async fn user(&self, headers: &HeaderMap, right: Right) -> Result<Caller, Refusal> {
-        let caller = token::caller(&self.auth, headers).await?;
-        if !caller.everywhere.any() {
-            return Ok(caller);
-        }
-        if !caller.everywhere.holds(right) {
-            return Err(Refusal::PermissionDenied);
-        }
-        let user = named(headers, USER)?.ok_or_else(|| Refusal::FieldInvalid {
-            field: USER.into(),
-            rule: "header should not be empty: an environment token must say whom it acts as"
-                .into(),
-        })?;
-        let organization = match named(headers, TENANT)? {
-            Some(tenant) => tenant,
-            None => match self.store.read(&caller, &user).await {
-                Ok(account) => account.organization.clone(),
-                Err(Refusal::AccountNotFound) => caller.organization,
-                Err(refusal) => return Err(refusal),
-            },
-        };
-        Ok(Caller {
-            language: caller.language,
-            spoken_for: true,
-            ..Caller::new(user, organization)
-        })
-    }
-
-    /// The caller of a management route: with the tenant's header, a token whose rights hold everywhere
-    /// acts in that tenant only.
-    async fn service(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        let caller = token::caller(&self.auth, headers).await?;
-        match named(headers, TENANT)? {
-            Some(organization) if caller.everywhere.any() => {
-                let rights = caller.everywhere;
-                let there = Caller {
-                    everywhere: Rights::NONE,
-                    organization,
-                    ..caller
-                };
-                Ok(there.with_rights(rights))
-            }
-            Some(_) | None => Ok(caller),
-        }
-    }
-
     async fn execute(&self, caller: Caller, action: Action) -> Result<Reply, Refusal> {
         let account = caller.user.clone();
         self.execute_on(account, caller, action).await
@@ -387,19 +334,4 @@ fn timed(reply: &Reply, response: impl IntoResponse) -> Response {
 fn phone(id: Option<String>) -> Result<Id, Refusal> {
     id.and_then(|id| Id::parse(&id))
         .ok_or(Refusal::PhoneNotFound)
-}
-
-/// The id in a header; `None` when it is absent or empty.
-fn named(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, Refusal> {
-    let Some(value) = headers.get(name) else {
-        return Ok(None);
-    };
-    let text = std::str::from_utf8(value.as_bytes()).unwrap_or("\0").trim();
-    if text.chars().count() > ID_CHARACTERS || text.chars().any(char::is_control) {
-        return Err(Refusal::FieldInvalid {
-            field: name.into(),
-            rule: format!("header must be an id of at most {ID_CHARACTERS} printable characters"),
-        });
-    }
-    Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
 }

@@ -18,7 +18,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::auth::Auth;
-use crate::http::{Installed, Peer};
+use crate::config::Config;
+use crate::http::{Installed, Peer, Services};
 
 /// The longest that a request may wait for a message.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -35,41 +36,38 @@ const FORWARDED: [&str; 8] = [
     "true-client-ip",
 ];
 
-/// What the page of `ringback dev` tells.
-#[derive(Clone, Debug)]
-pub struct Page {
-    /// A token that may do everything.
-    pub token: String,
-}
-
-/// `/dev/inbox`, and a page at `/` where there is something to tell.
-pub fn install(inbox: Inbox, page: Option<Page>) -> Installed {
+/// `/dev/inbox`, and a page at `/` where there is a token to show.
+pub fn install(_: &Config) -> Installed {
     Installed {
-        paths: Some(Box::new(move |services| {
-            let with_page = page.is_some();
-            let api = InboxApi {
-                inbox,
-                auth: services.auth.clone(),
-                page: page.map(Arc::new),
-            };
-            let mut router = Router::new().route("/dev/inbox", get(messages).delete(forget));
-            if with_page {
-                router = router
-                    .route("/", get(Html(include_str!("inbox/page.html"))))
-                    .route("/dev/page.js", get(script))
-                    .route("/dev/about", get(about));
-            }
-            router.with_state(api)
-        })),
+        paths: Some(Box::new(router)),
         ..Installed::default()
     }
+}
+
+fn router(services: &Services) -> Router {
+    let Some(inbox) = services.inbox.clone() else {
+        return Router::new();
+    };
+    let mut router = Router::new().route("/dev/inbox", get(messages).delete(forget));
+    if services.trial_token.is_some() {
+        router = router
+            .route("/", get(Html(include_str!("inbox/page.html"))))
+            .route("/dev/page.js", get(script))
+            .route("/dev/about", get(about));
+    }
+    router.with_state(InboxApi {
+        inbox,
+        auth: services.auth.clone(),
+        token: services.trial_token.as_deref().map(Arc::from),
+    })
 }
 
 #[derive(Clone)]
 struct InboxApi {
     inbox: Inbox,
     auth: Arc<Auth>,
-    page: Option<Arc<Page>>,
+    /// What the page has to show.
+    token: Option<Arc<str>>,
 }
 
 #[derive(Deserialize)]
@@ -117,7 +115,7 @@ async fn about(State(api): State<InboxApi>, head: Parts) -> Result<Json<Value>, 
     if !is_local(&head) {
         return Err(not_local());
     }
-    let token = api.page.as_deref().map(|page| page.token.as_str());
+    let token = api.token.as_deref();
     Ok(Json(
         json!({"version": env!("CARGO_PKG_VERSION"), "token": token}),
     ))

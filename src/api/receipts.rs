@@ -15,24 +15,21 @@ use ringback_sms::{ReceiptError, ReceiptRequest, Route};
 use ringback_store::Store;
 use tracing::{debug, info, warn};
 
+use crate::config::Config;
 use crate::http::{Installed, read_body};
 use crate::worker::Callbacks;
 
 /// The largest receipt, in bytes.
 const LIMIT: usize = 64 * 1024;
 
-/// `ANY /sms/receipts/{route}/{token}`, for those of these routes that send receipts.
-pub fn install(routes: &[Route], public_url: &str) -> Installed {
-    let told = routes
-        .iter()
-        .filter(|route| route.provider.sends_receipts());
-    let routes: Arc<[Route]> = told.cloned().collect();
-    let callbacks = Callbacks::new(public_url);
+/// `ANY /sms/receipts/{route}/{token}`, for those of the routes that send receipts.
+pub fn install(config: &Config) -> Installed {
+    let callbacks = Callbacks::new(&config.server.public_url);
     Installed {
         paths: Some(Box::new(move |services| {
             let api = ReceiptApi {
                 store: services.store.clone(),
-                routes,
+                routes: services.routes.clone(),
                 callbacks,
             };
             let router = Router::new().route("/sms/receipts/{route}/{token}", any(receive));

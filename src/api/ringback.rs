@@ -7,13 +7,13 @@ mod responses;
 mod rules;
 mod search;
 
-use ringback_core::{Command, Refusal, Reply};
+use ringback_core::{Refusal, Reply};
 use ringback_store::Store;
 use tonic::{Request, Response, Status};
 
-use crate::api::shared::{caller, respond};
+use crate::api::shared::{self, Asked, caller, respond};
 use crate::config::Config;
-use crate::http::{BODY_LIMIT, Deadline, Installed, RpcService, Services};
+use crate::http::{BODY_LIMIT, Installed, RpcService, Services};
 use crate::proto::ringback::phone::v1::phone_service_server::{PhoneService, PhoneServiceServer};
 use crate::proto::ringback::phone::v1::{
     AddUserPhoneRequest, AddUserPhoneResponse, ChangeUserPhoneRequest, ChangeUserPhoneResponse,
@@ -53,22 +53,13 @@ impl PhoneApi {
         PhoneApi { store }
     }
 
-    /// Does what the request asks for. The caller comes first, so that no rule of the form is told without one.
     async fn run<T>(
         &self,
         request: Request<T>,
-        read: impl FnOnce(T) -> Result<requests::Request, Refusal>,
+        read: impl FnOnce(T) -> Result<Asked, Refusal>,
     ) -> Result<Reply, Status> {
-        let tell = |refusal| status(&refusal);
-        let caller = caller(&request).map_err(tell)?;
-        let deadline = request.extensions().get::<Deadline>().map(|d| d.0);
-        let requests::Request { account, action } = read(request.into_inner()).map_err(tell)?;
-        let command = Command {
-            caller,
-            account,
-            action,
-        };
-        self.store.execute(command, deadline).await.map_err(tell)
+        let done = shared::run(&self.store, request, read).await;
+        done.map_err(|refusal| status(&refusal))
     }
 
     async fn list(

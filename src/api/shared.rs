@@ -1,14 +1,16 @@
-//! What APIs share: the caller of a gRPC request, times, the details of a status.
+//! What APIs share: how a gRPC request is carried out, times, the details of a status.
 
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use prost::Message;
 use prost_types::{Any, Timestamp};
-use ringback_core::{Caller, CodeTimes, Refusal, Time};
+use ringback_core::{Action, Caller, CodeTimes, Command, Refusal, Reply, Time};
+use ringback_store::Store;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status};
 
+use crate::http::Deadline;
 use crate::proto::google::rpc;
 
 /// What a read is told when the database is away; nothing can have been changed.
@@ -18,6 +20,32 @@ pub const READ_UNAVAILABLE: &str = "the database cannot be reached now; try agai
 pub fn caller<T>(request: &Request<T>) -> Result<Caller, Refusal> {
     let caller = request.extensions().get::<Caller>().cloned();
     caller.ok_or(Refusal::TokenMissing)
+}
+
+/// What a request asks for: to do this with that account.
+#[derive(Debug, PartialEq)]
+pub struct Asked {
+    /// The user id.
+    pub account: String,
+    /// What is to be done.
+    pub action: Action,
+}
+
+/// Does what a gRPC request asks for. The caller comes first, so that no rule of the form is told without one.
+pub async fn run<T>(
+    store: &Store,
+    request: Request<T>,
+    read: impl FnOnce(T) -> Result<Asked, Refusal>,
+) -> Result<Reply, Refusal> {
+    let caller = caller(&request)?;
+    let deadline = request.extensions().get::<Deadline>().map(|d| d.0);
+    let Asked { account, action } = read(request.into_inner())?;
+    let command = Command {
+        caller,
+        account,
+        action,
+    };
+    store.execute(command, deadline).await
 }
 
 /// A status with details for programs, which `google.rpc.Status` holds.

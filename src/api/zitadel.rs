@@ -7,15 +7,15 @@ mod responses;
 mod rules;
 mod unkept;
 
-use ringback_core::{Command, Refusal, Reply};
+use ringback_core::{Refusal, Reply};
 use ringback_store::Store;
 use tonic::{Request, Response, Status};
 
 use errors::{Missing, status, status_of};
 
-use crate::api::shared::{caller, respond};
+use crate::api::shared::{self, Asked, caller, respond};
 use crate::config::Config;
-use crate::http::{BODY_LIMIT, Deadline, Installed, RpcService, Services};
+use crate::http::{BODY_LIMIT, Installed, RpcService, Services};
 use crate::proto::zitadel::object::v2::ListDetails;
 use crate::proto::zitadel::user::v2::user_service_server::{UserService, UserServiceServer};
 use crate::proto::zitadel::user::v2::{
@@ -52,23 +52,14 @@ impl UserApi {
         UserApi { store }
     }
 
-    /// Does what the request asks for. The caller comes first, so that no rule of the form is told without one.
     async fn run<T>(
         &self,
         request: Request<T>,
         missing: Missing,
-        read: impl FnOnce(T) -> Result<requests::Request, Refusal>,
+        read: impl FnOnce(T) -> Result<Asked, Refusal>,
     ) -> Result<Reply, Status> {
-        let tell = |refusal| status_of(&refusal, missing);
-        let caller = caller(&request).map_err(tell)?;
-        let deadline = request.extensions().get::<Deadline>().map(|d| d.0);
-        let requests::Request { account, action } = read(request.into_inner()).map_err(tell)?;
-        let command = Command {
-            caller,
-            account,
-            action,
-        };
-        self.store.execute(command, deadline).await.map_err(tell)
+        let done = shared::run(&self.store, request, read).await;
+        done.map_err(|refusal| status_of(&refusal, missing))
     }
 
     fn unkept(&self) -> Unkept {

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use anyhow::bail;
 
 use super::bind;
-use crate::api::inbox::Page;
 use crate::app::{App, Tables, source, stop_signal};
 use crate::config::TlsSection;
 use crate::dev::DevHome;
@@ -40,10 +39,8 @@ pub async fn dev(
     }
     let _figures = telemetry::metrics(config.metrics.listen).await?;
     let stop = stop_signal()?;
-    let page = Page {
-        token: home.admin_token(started_at)?,
-    };
-    let app = App::build_with(&config, source, Tables::Migrate, Some(page)).await?;
+    let token = home.admin_token(started_at)?;
+    let app = App::build_with(&config, source, Tables::Migrate, Some(token)).await?;
     let listener = bind(listen).await?;
     let scheme = if app.tls.is_some() { "https" } else { "http" };
     let base_url = format!("{scheme}://{}", listener.local_addr()?);

@@ -191,6 +191,12 @@ impl SmsSection {
         Duration::from_secs(self.keep_seconds)
     }
 
+    /// Whether a provider is asked to tell what became of messages.
+    pub fn wants_receipts(&self) -> bool {
+        let mut routes = self.routes.values();
+        routes.any(|route| route.provider.wants_receipts())
+    }
+
     /// Whether messages stay in memory.
     pub fn has_inbox(&self) -> bool {
         let mut routes = self.routes.values();

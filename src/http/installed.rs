@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use ringback_core::Refusal;
+use ringback_sms::{Inbox, Route};
 use ringback_store::Store;
 use tonic::Status;
 use tonic::server::NamedService;
@@ -21,6 +22,12 @@ pub struct Services {
     pub store: Store,
     /// Who reads tokens.
     pub auth: Arc<Auth>,
+    /// Messages to look at, while the inbox route is on.
+    pub inbox: Option<Inbox>,
+    /// What carries messages, for those that tell later what became of one.
+    pub routes: Arc<[Route]>,
+    /// A token that may do everything, shown to whoever tries the program out.
+    pub trial_token: Option<String>,
 }
 
 /// One API: what it adds to the server.

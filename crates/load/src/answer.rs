@@ -5,13 +5,13 @@ mod users;
 use prost::Message;
 use serde::Deserialize;
 
-use crate::line::Reply;
 use crate::proto::ringback::load::v1::EchoResponse;
 use crate::proto::ringback::phone::v1::SearchPhonesResponse;
 use crate::proto::zitadel::object::v2::Details;
 use crate::proto::zitadel::user::v2::{
     AddHumanUserResponse, GetUserByIdResponse, SetPhoneResponse, VerifyPhoneResponse, user,
 };
+use crate::reply::Reply;
 
 pub(crate) use users::{filtered, users};
 

@@ -35,7 +35,7 @@ impl Aside {
         })
     }
 
-    /// The process, for its figures.
+    /// The process, for its processor time and memory.
     pub(crate) fn process(&self) -> Option<Process> {
         self.child.id().map(Process::new)
     }

@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
+use crate::fixture::{self, EchoServer, Load, enough};
 use crate::report::whole;
 use crate::run::{PAUSE, Plan};
 use crate::scenario::Scenario;
-use crate::seed::Base;
+use crate::seed::SeedDatabase;
 use crate::server::Setup;
-use crate::stage::{self, EchoServer, Load, enough};
 use found::Found;
 use parts::Part;
 use pgbench::Pgbench;
@@ -78,11 +78,11 @@ pub(crate) async fn run(arguments: BenchArguments) -> anyhow::Result<bool> {
     let milliseconds =
         |quick, full| Duration::from_millis(if arguments.quick { quick } else { full });
     let mut bench = Bench {
-        program: stage::program(&arguments.server)?,
+        program: fixture::program(&arguments.server)?,
         before: arguments
             .before
             .as_deref()
-            .map(stage::program)
+            .map(fixture::program)
             .transpose()?,
         postgres: arguments.postgres,
         pgbench: Pgbench::new(arguments.pgbench),
@@ -124,20 +124,20 @@ impl Bench {
         let plan = self.plan(spot.scenario, spot.connections);
         let load = Load {
             plan,
-            wire: spot.wire,
+            protocol: spot.protocol,
             pool: enough(&plan),
             known: spot.accounts,
             servers: spot.servers(),
         };
-        let outcome = stage::measure(&installation.setup, load).await;
+        let outcome = fixture::measure(&installation.setup, load).await;
         let outcome = outcome.with_context(|| format!("{spot:?}"))?;
         self.say(format!(
             "{} {} {} {}: {}/s",
             spot.scenario.name(),
-            spot.wire.name(),
+            spot.protocol.name(),
             spot.names()[0],
             spot.connections,
-            whole(outcome.figures.operations_per_second)
+            whole(outcome.measurement.operations_per_second)
         ));
         self.found.spots.entry(spot).or_default().push(outcome);
         Ok(())
@@ -163,17 +163,17 @@ impl Bench {
 
     async fn echo(&mut self, connections: usize) -> anyhow::Result<()> {
         let echo = EchoServer::start().await?;
-        let figures = echo.measure(self.plan(Scenario::Echo, connections)).await?;
+        let measurement = echo.measure(self.plan(Scenario::Echo, connections)).await?;
         echo.stop().await?;
         self.say(format!(
             "echo {connections}: {}/s",
-            whole(figures.operations_per_second)
+            whole(measurement.operations_per_second)
         ));
         self.found
             .echo
             .entry(connections)
             .or_default()
-            .push(figures);
+            .push(measurement);
         Ok(())
     }
 
@@ -233,7 +233,7 @@ impl Installation {
 }
 
 async fn administer(postgres: &str, sql: &str) -> anyhow::Result<()> {
-    let mut base = Base::open(postgres).await?;
-    base.execute(sql).await?;
-    base.close().await
+    let mut database = SeedDatabase::open(postgres).await?;
+    database.execute(sql).await?;
+    database.close().await
 }

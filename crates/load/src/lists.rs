@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::ask::Wire;
+use crate::fixture::{enough, people};
+use crate::ids::Ids;
 use crate::report::{Table, two, whole};
-use crate::run::{Figures, PAUSE, Plan, run};
+use crate::request::Protocol;
+use crate::run::{Measurement, PAUSE, Plan, run};
 use crate::scenario::Scenario;
 use crate::server::Setup;
-use crate::stage::{enough, people};
-use crate::supply::Supply;
 
 /// The connections that set and submit.
 const WRITERS: usize = 64;
@@ -23,10 +23,10 @@ const ACCOUNTS: u64 = 100_000;
 /// The same `flow` alone and beside lists, and the lists.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Lists {
-    pub(crate) alone: Figures,
-    pub(crate) beside: Figures,
-    pub(crate) pages: Figures,
-    pub(crate) filter: Figures,
+    pub(crate) alone: Measurement,
+    pub(crate) beside: Measurement,
+    pub(crate) pages: Measurement,
+    pub(crate) filter: Measurement,
 }
 
 impl Lists {
@@ -36,14 +36,18 @@ impl Lists {
     }
 
     pub(crate) fn failures(&self) -> u64 {
-        self.phases().map(|(_, _, figures)| figures.failures).sum()
+        self.phases()
+            .map(|(_, _, measurement)| measurement.failures)
+            .sum()
     }
 
     /// What was wrong, in words.
     pub(crate) fn reasons(&self) -> Vec<String> {
-        let wrong = self.phases().filter(|(_, _, figures)| figures.failures > 0);
+        let wrong = self
+            .phases()
+            .filter(|(_, _, measurement)| measurement.failures > 0);
         wrong
-            .map(|(name, _, figures)| format!("{name}: {:?}", figures.reasons))
+            .map(|(name, _, measurement)| format!("{name}: {:?}", measurement.reasons))
             .collect()
     }
 
@@ -60,24 +64,24 @@ impl Lists {
             "given up",
             "wrong",
         ]);
-        for (name, connections, figures) in self.phases() {
+        for (name, connections, measurement) in self.phases() {
             table.row([
                 name.to_owned(),
                 connections.to_string(),
-                whole(figures.operations_per_second),
-                two(figures.latency.p50),
-                two(figures.latency.p99),
-                two(figures.latency.max),
-                whole(figures.refusals as f64),
-                two(figures.refusal_latency.p50),
-                whole(figures.late as f64),
-                figures.failures.to_string(),
+                whole(measurement.operations_per_second),
+                two(measurement.latency.p50),
+                two(measurement.latency.p99),
+                two(measurement.latency.max),
+                whole(measurement.refusals as f64),
+                two(measurement.refusal_latency.p50),
+                whole(measurement.late as f64),
+                measurement.failures.to_string(),
             ]);
         }
         table.markdown()
     }
 
-    fn phases(&self) -> impl Iterator<Item = (&'static str, usize, &Figures)> {
+    fn phases(&self) -> impl Iterator<Item = (&'static str, usize, &Measurement)> {
         [
             ("flow alone", WRITERS, &self.alone),
             ("flow beside lists", WRITERS, &self.beside),
@@ -109,13 +113,13 @@ pub(crate) async fn lists(
     let server = setup.start().await?;
     let pool = enough(&alone) + enough(&beside);
     let fresh = people(&setup.database, Scenario::Flow, pool, ACCOUNTS).await?;
-    let supply = Arc::new(Supply::new(fresh, ACCOUNTS));
-    let targets = [server.target(Wire::Grpc)?];
-    let alone = run(alone, &targets, &supply).await?;
+    let ids = Arc::new(Ids::new(fresh, ACCOUNTS));
+    let targets = [server.target(Protocol::Grpc)?];
+    let alone = run(alone, &targets, &ids).await?;
     let (beside, pages, filter) = tokio::try_join!(
-        run(beside, &targets, &supply),
-        run(pages, &targets, &supply),
-        run(filter, &targets, &supply),
+        run(beside, &targets, &ids),
+        run(pages, &targets, &ids),
+        run(filter, &targets, &ids),
     )?;
     server.stop().await?;
     Ok(Lists {
@@ -132,18 +136,18 @@ mod tests {
 
     #[test]
     fn refusals_and_what_was_given_up_are_counted_apart_from_faults() {
-        let figures = |operations_per_second, refusals, late, failures| Figures {
+        let measurement = |operations_per_second, refusals, late, failures| Measurement {
             operations_per_second,
             refusals,
             late,
             failures,
-            ..Figures::default()
+            ..Measurement::default()
         };
         let found = Lists {
-            alone: figures(1_000.0, 0, 0, 0),
-            beside: figures(900.0, 0, 0, 0),
-            pages: figures(50.0, 7, 0, 0),
-            filter: figures(5.0, 5, 4, 1),
+            alone: measurement(1_000.0, 0, 0, 0),
+            beside: measurement(900.0, 0, 0, 0),
+            pages: measurement(50.0, 7, 0, 0),
+            filter: measurement(5.0, 5, 4, 1),
         };
         assert_eq!((found.kept(), found.failures()), (0.9, 1));
         assert_eq!(found.reasons(), ["filter: {}"]);

@@ -3,24 +3,26 @@
 
 mod answer;
 mod aside;
-mod ask;
 mod bench;
+mod connection;
 mod delay;
 mod echo;
-mod line;
+mod fetch;
+mod fixture;
+mod ids;
 mod lists;
 mod numbers;
 mod overload;
 mod process;
 mod proto;
+mod reply;
 mod report;
+mod request;
 mod run;
 mod scenario;
 mod seed;
 mod server;
 mod single;
-mod stage;
-mod supply;
 
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
@@ -35,7 +37,7 @@ use crate::bench::BenchArguments;
 use crate::numbers::Cost;
 use crate::overload::{Flood, overload};
 use crate::report::two;
-use crate::seed::{Base, Having};
+use crate::seed::{SeedDatabase, SeedWith};
 use crate::server::Setup;
 use crate::single::RunArguments;
 
@@ -158,7 +160,7 @@ async fn act(command: Command) -> anyhow::Result<bool> {
         } => {
             // One lane, so that one bound is what meets the flood.
             let setup =
-                Setup::new(&stage::program(&server)?, database_url.as_deref())?.with_lanes(1);
+                Setup::new(&fixture::program(&server)?, database_url.as_deref())?.with_lanes(1);
             let flood = Flood {
                 connections,
                 seconds: Duration::from_secs(seconds),
@@ -181,11 +183,11 @@ async fn act(command: Command) -> anyhow::Result<bool> {
             database_url,
             accounts,
         } => {
-            let mut base = Base::open(&database_url).await?;
+            let mut database = SeedDatabase::open(&database_url).await?;
             let began = std::time::Instant::now();
-            base.seed(0..accounts, Having::Number).await?;
-            base.settle().await?;
-            base.close().await?;
+            database.seed(0..accounts, SeedWith::Number).await?;
+            database.settle().await?;
+            database.close().await?;
             println!(
                 "{accounts} accounts in {:.1} s",
                 began.elapsed().as_secs_f64()

@@ -66,7 +66,7 @@ impl Cost {
         Ok(Cost { first, each, kind })
     }
 
-    /// The figures as a table.
+    /// The times as a table.
     pub(crate) fn table(&self) -> String {
         let mut table = Table::new(&["one number", "ns"]);
         for (what, time) in [

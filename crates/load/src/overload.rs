@@ -7,14 +7,14 @@ use anyhow::bail;
 use serde::Serialize;
 use tokio::sync::Notify;
 
-use crate::ask::Wire;
+use crate::fixture::{enough, people};
+use crate::ids::Ids;
 use crate::process::Process;
 use crate::report::{Table, two, whole};
-use crate::run::{Figures, Plan, run, run_and_tell};
+use crate::request::Protocol;
+use crate::run::{Measurement, Plan, run, run_and_tell};
 use crate::scenario::Scenario;
 use crate::server::Setup;
-use crate::stage::{enough, people};
-use crate::supply::Supply;
 
 /// Files that a process has open besides its connections.
 const OTHER_FILES: u64 = 200;
@@ -35,10 +35,10 @@ pub(crate) struct Flood {
 /// The same scenario before, during and after.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Overload {
-    pub(crate) calm: Figures,
-    pub(crate) best: Figures,
-    pub(crate) flood: Figures,
-    pub(crate) after: Figures,
+    pub(crate) calm: Measurement,
+    pub(crate) best: Measurement,
+    pub(crate) flood: Measurement,
+    pub(crate) after: Measurement,
 }
 
 impl Overload {
@@ -54,7 +54,7 @@ impl Overload {
 
     pub(crate) fn failures(&self) -> u64 {
         [&self.calm, &self.best, &self.flood, &self.after]
-            .map(|figures| figures.failures)
+            .map(|measurement| measurement.failures)
             .iter()
             .sum()
     }
@@ -72,7 +72,7 @@ impl Overload {
             "refused p99 ms",
             "wrong",
         ]);
-        for (phase, connections, figures) in [
+        for (phase, connections, measurement) in [
             ("calm", CALM, &self.calm),
             ("best", BEST, &self.best),
             ("flood", connections, &self.flood),
@@ -81,14 +81,14 @@ impl Overload {
             table.row([
                 phase.to_owned(),
                 connections.to_string(),
-                whole(figures.operations_per_second),
-                two(figures.latency.p50),
-                two(figures.latency.p99),
-                two(figures.first_done_ms),
-                whole(figures.refusals as f64),
-                two(figures.refusal_latency.p50),
-                two(figures.refusal_latency.p99),
-                figures.failures.to_string(),
+                whole(measurement.operations_per_second),
+                two(measurement.latency.p50),
+                two(measurement.latency.p99),
+                two(measurement.first_done_ms),
+                whole(measurement.refusals as f64),
+                two(measurement.refusal_latency.p50),
+                two(measurement.refusal_latency.p99),
+                measurement.failures.to_string(),
             ]);
         }
         table.markdown()
@@ -127,15 +127,15 @@ pub(crate) async fn overload(setup: &Setup, flood: Flood) -> anyhow::Result<Over
 
     let server = setup.start().await?;
     let fresh = people(&setup.database, Scenario::Set, pool, 0).await?;
-    let supply = Arc::new(Supply::new(fresh, 0));
-    let targets = [server.target(Wire::Grpc)?];
-    let calm = run(calm, &targets, &supply).await?;
-    let best = run(best, &targets, &supply).await?;
+    let ids = Arc::new(Ids::new(fresh, 0));
+    let targets = [server.target(Protocol::Grpc)?];
+    let calm = run(calm, &targets, &ids).await?;
+    let best = run(best, &targets, &ids).await?;
     let closed = Notify::new();
-    let flooding = run_and_tell(full, &targets, &supply, &closed);
+    let flooding = run_and_tell(full, &targets, &ids, &closed);
     let recovering = async {
         closed.notified().await;
-        run(after, &targets, &supply).await
+        run(after, &targets, &ids).await
     };
     let (flood, after) = tokio::join!(flooding, recovering);
     let (flood, after) = (flood?, after?);

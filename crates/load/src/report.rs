@@ -1,6 +1,6 @@
-//! Figures for people: tables that are readable as they are and as Markdown.
+//! Measurements for people: tables that are readable as they are and as Markdown.
 
-use crate::run::Figures;
+use crate::run::Measurement;
 
 /// A table under construction.
 pub(crate) struct Table {
@@ -24,7 +24,7 @@ impl Table {
         self.rows.len() > 1
     }
 
-    /// The table in Markdown: the first column to the left, figures to the right.
+    /// The table in Markdown: the first column to the left, numbers to the right.
     pub(crate) fn markdown(&self) -> String {
         let columns = self.rows.first().map_or(0, Vec::len);
         let width = |column: usize| {
@@ -79,24 +79,24 @@ pub(crate) const TITLES: [&str; 11] = [
 ];
 
 /// What one measurement found, in the order of [`TITLES`].
-pub(crate) fn cells(figures: &Figures) -> Vec<String> {
-    let latency = &figures.latency;
+pub(crate) fn cells(measurement: &Measurement) -> Vec<String> {
+    let latency = &measurement.latency;
     vec![
-        whole(figures.operations_per_second),
-        whole(figures.requests_per_second),
+        whole(measurement.operations_per_second),
+        whole(measurement.requests_per_second),
         two(latency.p50),
         two(latency.p90),
         two(latency.p99),
         two(latency.max),
-        figures
+        measurement
             .server_cpu_per_thousand
             .map_or_else(none, |cpu| format!("{cpu:.3}")),
-        figures
+        measurement
             .server_peak_mib
             .map_or_else(none, |mib| format!("{mib:.1}")),
-        format!("{:.0} %", figures.own_cpu * 100.0),
-        whole((figures.refusals + figures.late) as f64),
-        figures.failures.to_string(),
+        format!("{:.0} %", measurement.own_cpu * 100.0),
+        whole((measurement.refusals + measurement.late) as f64),
+        measurement.failures.to_string(),
     ]
 }
 

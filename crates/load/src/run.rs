@@ -11,10 +11,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout_at};
 
 use crate::answer::Miss;
-use crate::line::{Door, Line};
+use crate::connection::{Connection, Endpoint};
+use crate::ids::Ids;
 use crate::process::Process;
 use crate::scenario::{Lap, Scenario};
-use crate::supply::Supply;
 
 /// An answer that is not here so long after the end never comes.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -36,7 +36,7 @@ pub(crate) struct Plan {
 /// What came of it.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Figures {
+pub(crate) struct Measurement {
     pub(crate) seconds: f64,
     pub(crate) operations: u64,
     pub(crate) operations_per_second: f64,
@@ -117,8 +117,8 @@ struct Tally {
 /// A server under load.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
-    pub(crate) door: Door,
-    /// Its process, where its figures are wanted.
+    pub(crate) endpoint: Endpoint,
+    /// Its process, where its processor time and memory are wanted.
     pub(crate) process: Option<Process>,
 }
 
@@ -126,26 +126,26 @@ pub(crate) struct Target {
 pub(crate) async fn run(
     plan: Plan,
     targets: &[Target],
-    supply: &Arc<Supply>,
-) -> anyhow::Result<Figures> {
-    run_and_tell(plan, targets, supply, &Notify::new()).await
+    ids: &Arc<Ids>,
+) -> anyhow::Result<Measurement> {
+    run_and_tell(plan, targets, ids, &Notify::new()).await
 }
 
 /// [`run`], which tells when the last operations have begun: the end of the load, though not of its answers.
 pub(crate) async fn run_and_tell(
     plan: Plan,
     targets: &[Target],
-    supply: &Arc<Supply>,
+    ids: &Arc<Ids>,
     closed: &Notify,
-) -> anyhow::Result<Figures> {
+) -> anyhow::Result<Measurement> {
     // Each target has its share of the connections.
-    let mut lines = Vec::with_capacity(plan.connections);
-    let doors: Vec<Arc<Door>> = targets
+    let mut connections = Vec::with_capacity(plan.connections);
+    let endpoints: Vec<Arc<Endpoint>> = targets
         .iter()
-        .map(|target| Arc::new(target.door.clone()))
+        .map(|target| Arc::new(target.endpoint.clone()))
         .collect();
-    for door in doors.iter().cycle().take(plan.connections) {
-        lines.push(Line::open(door.clone()).await?);
+    for endpoint in endpoints.iter().cycle().take(plan.connections) {
+        connections.push(Connection::open(endpoint.clone()).await?);
     }
     let processes: Vec<Process> = targets.iter().filter_map(|target| target.process).collect();
     let start = Instant::now();
@@ -154,13 +154,13 @@ pub(crate) async fn run_and_tell(
         close: start + plan.warmup + plan.measure,
     };
     let mut tasks = JoinSet::new();
-    for (line, motor) in lines {
-        let supply = supply.clone();
+    for (connection, driver) in connections {
+        let ids = ids.clone();
         tasks.spawn(async move {
             let mut tally = Tally::default();
             let gone = tokio::select! {
-                () = drive(plan, line, &supply, window, &mut tally) => false,
-                () = motor => true,
+                () = drive(plan, connection, &ids, window, &mut tally) => false,
+                () = driver => true,
             };
             if gone {
                 *tally
@@ -195,7 +195,7 @@ pub(crate) async fn run_and_tell(
             }
         }
     }
-    // A supply that ran out ends the window early, if it was worth anything until then.
+    // Ids that ran out end the window early, if it was worth anything until then.
     let close = whole.exhausted.unwrap_or(window.close).min(window.close);
     if close < window.open + plan.measure / 2 {
         bail!(
@@ -208,7 +208,7 @@ pub(crate) async fn run_and_tell(
     let cpus = servers_before
         .zip(spent)
         .map(|(before, after)| after.saturating_sub(before).as_secs_f64() / counted.as_secs_f64());
-    Ok(Figures {
+    Ok(Measurement {
         seconds,
         operations,
         operations_per_second: operations as f64 / seconds,
@@ -248,14 +248,20 @@ fn peak_memory(processes: &[Process]) -> anyhow::Result<Option<f64>> {
     Ok(each.into_iter().reduce(f64::max))
 }
 
-async fn drive(plan: Plan, mut line: Line, supply: &Supply, window: Window, tally: &mut Tally) {
+async fn drive(
+    plan: Plan,
+    mut connection: Connection,
+    ids: &Ids,
+    window: Window,
+    tally: &mut Tally,
+) {
     let mut place = String::new();
     loop {
         let started = Instant::now();
         if started >= window.close {
             return;
         }
-        let result = plan.scenario.once(&mut line, supply, &mut place).await;
+        let result = plan.scenario.once(&mut connection, ids, &mut place).await;
         let done = Instant::now();
         let refused = match &result {
             Err(Miss::Overloaded) => true,
@@ -322,19 +328,22 @@ impl Tally {
     }
 }
 
-/// Registers users through the front door, for servers whose database is out of reach.
-pub(crate) async fn register(door: Door, fresh: std::ops::Range<u64>) -> anyhow::Result<()> {
-    let supply = Arc::new(Supply::new(fresh.clone(), 0));
-    let door = Arc::new(door);
+/// Registers users through the API, for servers whose database is out of reach.
+pub(crate) async fn register(
+    endpoint: Endpoint,
+    fresh: std::ops::Range<u64>,
+) -> anyhow::Result<()> {
+    let ids = Arc::new(Ids::new(fresh.clone(), 0));
+    let endpoint = Arc::new(endpoint);
     let mut tasks = JoinSet::new();
     for _ in 0..64 {
-        let (mut line, motor) = Line::open(door.clone()).await?;
-        let supply = supply.clone();
+        let (mut connection, driver) = Connection::open(endpoint.clone()).await?;
+        let ids = ids.clone();
         tasks.spawn(async move {
             let work = async {
                 loop {
                     match Scenario::Register
-                        .once(&mut line, &supply, &mut String::new())
+                        .once(&mut connection, &ids, &mut String::new())
                         .await
                     {
                         Ok(_) => {}
@@ -345,7 +354,7 @@ pub(crate) async fn register(door: Door, fresh: std::ops::Range<u64>) -> anyhow:
             };
             tokio::select! {
                 done = work => done,
-                () = motor => Err(Miss::Broken("the server closed the connection".to_owned())),
+                () = driver => Err(Miss::Broken("the server closed the connection".to_owned())),
             }
         });
     }

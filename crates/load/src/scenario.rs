@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 
 use crate::answer::{self, Miss, wrong};
-use crate::ask::{Ask, PAGE};
-use crate::line::Line;
-use crate::supply::{self, Supply};
+use crate::connection::Connection;
+use crate::ids::{self, Ids};
+use crate::request::{PAGE, Request};
 
 /// What the yardstick has to repeat: as long as the answer to `get`.
 const ECHO: &str = "The quick brown fox jumps over the lazy dog, and over again until it is as long as the record of a user with a number and dates.";
@@ -91,8 +91,8 @@ impl Scenario {
     /// Does it once. `place` is where this connection is in the pages of a search.
     pub(crate) async fn once(
         self,
-        line: &mut Line,
-        supply: &Supply,
+        connection: &mut Connection,
+        ids: &Ids,
         place: &mut String,
     ) -> Result<Lap, Miss> {
         let start = Instant::now();
@@ -100,78 +100,80 @@ impl Scenario {
         let mut measured_from = start;
         match self {
             Scenario::Register => {
-                let user = supply::user(fresh(supply)?);
-                answer::registered(&line.ask(Ask::Register { user: &user }).await?)?;
+                let user = ids::user(fresh(ids)?);
+                answer::registered(&connection.call(Request::Register { user: &user }).await?)?;
             }
             Scenario::Send => {
-                let n = fresh(supply)?;
-                let (user, number) = (supply::user(n), supply::number(n));
-                let ask = Ask::SetSent {
+                let n = fresh(ids)?;
+                let (user, number) = (ids::user(n), ids::number(n));
+                let request = Request::SetSent {
                     user: &user,
                     number: &number,
                 };
-                answer::set_sent(&line.ask(ask).await?)?;
+                answer::set_sent(&connection.call(request).await?)?;
             }
             Scenario::Set | Scenario::Flow | Scenario::Wrong => {
-                let n = fresh(supply)?;
-                let (user, number) = (supply::user(n), supply::number(n));
-                let ask = Ask::SetReturned {
+                let n = fresh(ids)?;
+                let (user, number) = (ids::user(n), ids::number(n));
+                let request = Request::SetReturned {
                     user: &user,
                     number: &number,
                 };
-                let code = answer::set_returned(&line.ask(ask).await?)?;
+                let code = answer::set_returned(&connection.call(request).await?)?;
                 match self {
                     Scenario::Flow => {
                         requests = 2;
-                        let ask = Ask::Verify {
+                        let request = Request::Verify {
                             user: &user,
                             code: &code,
                         };
-                        answer::verified(&line.ask(ask).await?)?;
+                        answer::verified(&connection.call(request).await?)?;
                     }
                     Scenario::Wrong => {
                         requests = 2;
                         measured_from = Instant::now();
                         let code = another(&code)?;
-                        let ask = Ask::Verify {
+                        let request = Request::Verify {
                             user: &user,
                             code: &code,
                         };
-                        answer::code_refused(&line.ask(ask).await?)?;
+                        answer::code_refused(&connection.call(request).await?)?;
                     }
                     _ => {}
                 }
             }
             Scenario::Get | Scenario::List => {
-                let n = supply.any_known();
-                let (user, number) = (supply::user(n), supply::number(n));
-                let verified = supply::is_verified(n);
+                let n = ids.any_known();
+                let (user, number) = (ids::user(n), ids::number(n));
+                let verified = ids::is_verified(n);
                 if self == Scenario::Get {
-                    let reply = line.ask(Ask::Get { user: &user }).await?;
+                    let reply = connection.call(Request::Get { user: &user }).await?;
                     answer::got(&reply, &user, &number, verified)?;
                 } else {
-                    let reply = line.ask(Ask::List { user: &user }).await?;
+                    let reply = connection.call(Request::List { user: &user }).await?;
                     answer::listed(&reply, &user, &number, verified)?;
                 }
             }
             Scenario::Search => {
-                let reply = line.ask(Ask::Search { page_token: place }).await?;
+                let reply = connection
+                    .call(Request::Search { page_token: place })
+                    .await?;
                 // After the last page the token is empty, which asks for the first one.
                 *place = answer::searched(&reply, PAGE as usize)?;
             }
             Scenario::Users => {
-                let known = supply.known();
+                let known = ids.known();
                 let places = known.saturating_sub(PAGE.into()) + 1;
-                let offset = supply.any_known() % places;
-                let reply = line.ask(Ask::Users { offset }).await?;
+                let offset = ids.any_known() % places;
+                let reply = connection.call(Request::Users { offset }).await?;
                 answer::users(&reply, offset, known)?;
             }
             Scenario::Filter => {
-                let seeded = supply.known_filtered();
-                answer::filtered(&line.ask(Ask::Filter).await?, seeded)?;
+                let seeded = ids.known_filtered();
+                answer::filtered(&connection.call(Request::Filter).await?, seeded)?;
             }
             Scenario::Echo => {
-                answer::echoed(&line.ask(Ask::Echo { text: ECHO }).await?, ECHO)?;
+                answer::echoed(&connection.call(Request::Echo { text: ECHO }).await?, ECHO)?;
             }
         }
         Ok(Lap {
@@ -181,8 +183,8 @@ impl Scenario {
     }
 }
 
-fn fresh(supply: &Supply) -> Result<u64, Miss> {
-    supply.next_fresh().ok_or(Miss::Exhausted)
+fn fresh(ids: &Ids) -> Result<u64, Miss> {
+    ids.next_fresh().ok_or(Miss::Exhausted)
 }
 
 /// Six digits that are not these.

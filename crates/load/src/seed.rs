@@ -8,7 +8,7 @@ use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row, SqliteConnection, raw_sql,
 };
 
-use crate::supply::{FIRST_NUMBER, IDS, NUMBERS, STRIDE, user};
+use crate::ids::{FIRST_NUMBER, ID_COUNT, NUMBER_COUNT, STRIDE, user};
 
 /// Rows in one statement: enough to be fast, few enough to be bounded.
 const CHUNK: u64 = 50_000;
@@ -16,26 +16,26 @@ const CHUNK: u64 = 50_000;
 const EPOCH: u64 = 1_700_000_000_000_000;
 
 /// A database whose tables `ringback` made.
-pub(crate) enum Base {
+pub(crate) enum SeedDatabase {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
 
 /// What a seeded user has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Having {
+pub(crate) enum SeedWith {
     /// A profile and no number.
     Nothing,
     /// A primary number, verified for every other user.
     Number,
 }
 
-impl Base {
+impl SeedDatabase {
     /// Connects to an address as in `database.url`.
-    pub(crate) async fn open(url: &str) -> anyhow::Result<Base> {
+    pub(crate) async fn open(url: &str) -> anyhow::Result<SeedDatabase> {
         if url.starts_with("postgres") {
             let connection = PgConnection::connect(url).await;
-            return Ok(Base::Postgres(
+            return Ok(SeedDatabase::Postgres(
                 connection.context("the database cannot be reached")?,
             ));
         }
@@ -51,15 +51,15 @@ impl Base {
         raw_sql("PRAGMA temp_store = MEMORY")
             .execute(&mut connection)
             .await?;
-        Ok(Base::Sqlite(connection))
+        Ok(SeedDatabase::Sqlite(connection))
     }
 
     /// Runs statements that answer nothing.
     pub(crate) async fn execute(&mut self, sql: &str) -> anyhow::Result<()> {
         let sql = raw_sql(AssertSqlSafe(sql.to_owned()));
         match self {
-            Base::Sqlite(connection) => sql.execute(connection).await.map(|_| ())?,
-            Base::Postgres(connection) => sql.execute(connection).await.map(|_| ())?,
+            SeedDatabase::Sqlite(connection) => sql.execute(connection).await.map(|_| ())?,
+            SeedDatabase::Postgres(connection) => sql.execute(connection).await.map(|_| ())?,
         }
         Ok(())
     }
@@ -68,21 +68,21 @@ impl Base {
     pub(crate) async fn count(&mut self, sql: &str) -> anyhow::Result<i64> {
         let sql = raw_sql(AssertSqlSafe(sql.to_owned()));
         Ok(match self {
-            Base::Sqlite(connection) => sql.fetch_one(connection).await?.try_get(0)?,
-            Base::Postgres(connection) => sql.fetch_one(connection).await?.try_get(0)?,
+            SeedDatabase::Sqlite(connection) => sql.fetch_one(connection).await?.try_get(0)?,
+            SeedDatabase::Postgres(connection) => sql.fetch_one(connection).await?.try_get(0)?,
         })
     }
 
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         match self {
-            Base::Sqlite(connection) => connection.close().await?,
-            Base::Postgres(connection) => connection.close().await?,
+            SeedDatabase::Sqlite(connection) => connection.close().await?,
+            SeedDatabase::Postgres(connection) => connection.close().await?,
         }
         Ok(())
     }
 
     /// Adds users; those that are there already stay as they are.
-    pub(crate) async fn seed(&mut self, users: Range<u64>, having: Having) -> anyhow::Result<()> {
+    pub(crate) async fn seed(&mut self, users: Range<u64>, with: SeedWith) -> anyhow::Result<()> {
         // An older program, which another is measured against, has no table of folded names.
         let names = self
             .count("SELECT count(*) FROM account_names WHERE user_id = ''")
@@ -91,7 +91,7 @@ impl Base {
         let mut from = users.start;
         while from < users.end {
             let to = users.end.min(from + CHUNK);
-            self.execute(&self.statements(from..to, having, names))
+            self.execute(&self.statements(from..to, with, names))
                 .await
                 .context("the tables are not as expected; run `ringback migrate` first")?;
             from = to;
@@ -107,14 +107,14 @@ impl Base {
         if self.count(&found).await? > 0 {
             return Ok(());
         }
-        self.seed(0..count, Having::Number).await
+        self.seed(0..count, SeedWith::Number).await
     }
 
     /// Lets the database finish what seeding left to be done, so that it is not measured.
     pub(crate) async fn settle(&mut self) -> anyhow::Result<()> {
         match self {
-            Base::Sqlite(_) => self.execute("PRAGMA wal_checkpoint(TRUNCATE)").await,
-            Base::Postgres(_) => {
+            SeedDatabase::Sqlite(_) => self.execute("PRAGMA wal_checkpoint(TRUNCATE)").await,
+            SeedDatabase::Postgres(_) => {
                 self.execute("VACUUM (ANALYZE) accounts, phone_numbers, events")
                     .await?;
                 // Not every owner of a database may do this, and it only makes the start calmer.
@@ -125,19 +125,19 @@ impl Base {
     }
 
     /// One transaction that adds the users of a range, in the words of this database.
-    fn statements(&self, users: Range<u64>, having: Having, names: bool) -> String {
+    fn statements(&self, users: Range<u64>, with: SeedWith, names: bool) -> String {
         let (from, last) = (users.start, users.end - 1);
         let (series, digits, hex) = match self {
-            Base::Postgres(_) => (
+            SeedDatabase::Postgres(_) => (
                 format!("generate_series({from}::bigint, {last}::bigint) AS s(n)"),
-                format!("lpad((n * {STRIDE} % {IDS})::text, 10, '0')"),
+                format!("lpad((n * {STRIDE} % {ID_COUNT})::text, 10, '0')"),
                 (|value: &str| format!("lpad(to_hex({value}), 12, '0')")) as fn(&str) -> String,
             ),
-            Base::Sqlite(_) => (
+            SeedDatabase::Sqlite(_) => (
                 format!(
                     "(WITH RECURSIVE s(n) AS (SELECT {from} UNION ALL SELECT n + 1 FROM s WHERE n < {last}) SELECT n FROM s) AS s"
                 ),
-                format!("printf('%010d', n * {STRIDE} % {IDS})"),
+                format!("printf('%010d', n * {STRIDE} % {ID_COUNT})"),
                 (|value: &str| format!("printf('%012x', {value})")) as fn(&str) -> String,
             ),
         };
@@ -171,10 +171,10 @@ impl Base {
                 FROM {series} WHERE true ON CONFLICT DO NOTHING;"
             ));
         }
-        if having == Having::Number {
+        if with == SeedWith::Number {
             sql.push_str(&format!(
                 "INSERT INTO phone_numbers (id, user_id, organization_id, number, primary_number, verified_at, created_at, changed_at)
-                SELECT {phone_id}, {id_of_user}, 'default', '+41' || ({FIRST_NUMBER} + n % {NUMBERS}), true,
+                SELECT {phone_id}, {id_of_user}, 'default', '+41' || ({FIRST_NUMBER} + n % {NUMBER_COUNT}), true,
                     CASE WHEN n % 2 = 0 THEN {time} END, {time}, {time}
                 FROM {series} WHERE true ON CONFLICT DO NOTHING;"
             ));

@@ -17,11 +17,12 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-use crate::ask::Wire;
-use crate::line::{Door, fetch};
+use crate::connection::Endpoint;
+use crate::fetch::fetch;
+use crate::ids::unix_seconds;
 use crate::process::Process;
+use crate::request::Protocol;
 use crate::run::Target;
-use crate::supply::unix_seconds;
 
 const ISSUER: &str = "ringback-load";
 const AUDIENCE: &str = "ringback";
@@ -32,7 +33,7 @@ const START: Duration = Duration::from_secs(30);
 /// A server is given a little more than the ten seconds that it promises.
 const STOP: Duration = Duration::from_secs(15);
 /// How often a starting server is asked whether it is ready.
-const ASK_EVERY: Duration = Duration::from_millis(2);
+const POLL_EVERY: Duration = Duration::from_millis(2);
 
 /// What every start of a server on one database shares: secrets and configuration.
 pub(crate) struct Setup {
@@ -55,7 +56,7 @@ struct Secrets {
 /// A server that runs.
 pub(crate) struct Server {
     child: Child,
-    /// Where its doors are.
+    /// Where it listens.
     pub(crate) address: SocketAddr,
     metrics: SocketAddr,
     /// From the start of the process to its first ready answer.
@@ -147,7 +148,7 @@ impl Setup {
                 let lines: Vec<_> = text.lines().rev().take(5).collect();
                 bail!("the server does not become ready: {}", lines.join(" | "));
             }
-            sleep(ASK_EVERY).await;
+            sleep(POLL_EVERY).await;
         }
         let started_in = began.elapsed();
         let idle_mib = Process::new(pid).memory_now()?;
@@ -224,11 +225,11 @@ listen = "{metrics}"
 }
 
 impl Server {
-    /// The server as a load's target, for one language.
-    pub(crate) fn target(&self, wire: Wire) -> anyhow::Result<Target> {
+    /// The server as a load's target, for one protocol.
+    pub(crate) fn target(&self, protocol: Protocol) -> anyhow::Result<Target> {
         let process = self.child.id().map(Process::new);
         Ok(Target {
-            door: Door::new(self.address, wire, &self.token)?,
+            endpoint: Endpoint::new(self.address, protocol, &self.token)?,
             process: Some(process.context("the server has ended")?),
         })
     }

@@ -7,15 +7,15 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde::Serialize;
 
-use crate::ask::Wire;
-use crate::line::Door;
+use crate::connection::Endpoint;
+use crate::fixture::{self, Delivered, EchoServer, Load, enough, people};
+use crate::ids::{self, Ids};
 use crate::process::Process;
 use crate::report::{TITLES, Table, cells, whole};
-use crate::run::{Figures, PAUSE, Plan, Target, register};
+use crate::request::Protocol;
+use crate::run::{Measurement, PAUSE, Plan, Target, register};
 use crate::scenario::Scenario;
 use crate::server::Setup;
-use crate::stage::{self, Delivered, EchoServer, Load, enough, people};
-use crate::supply::{self, Supply};
 
 /// From here on the generator has no processor left to measure with.
 const BUSY: f64 = 0.9;
@@ -25,9 +25,9 @@ pub(crate) struct RunArguments {
     /// What to do
     #[arg(long, value_enum)]
     scenario: Scenario,
-    /// In which language
-    #[arg(long, value_enum, default_value_t = Wire::Grpc)]
-    protocol: Wire,
+    /// Over which protocol
+    #[arg(long, value_enum, default_value_t = Protocol::Grpc)]
+    protocol: Protocol,
     /// Over how many connections
     #[arg(long, value_name = "N", default_value_t = 64)]
     connections: usize,
@@ -71,7 +71,7 @@ struct Report<'a> {
     protocol: &'a str,
     connections: usize,
     #[serde(flatten)]
-    figures: &'a Figures,
+    measurement: &'a Measurement,
     #[serde(skip_serializing_if = "Option::is_none")]
     delivered: Option<Delivered>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,34 +84,34 @@ struct Report<'a> {
 pub(crate) async fn run(arguments: RunArguments) -> anyhow::Result<bool> {
     let plan = arguments.plan()?;
     let pool = arguments.pool.unwrap_or_else(|| enough(&plan));
-    let (figures, outcome) = match &arguments.url {
+    let (measurement, outcome) = match &arguments.url {
         Some(url) => (arguments.drive(url, plan, pool).await?, None),
         None if plan.scenario == Scenario::Echo => {
             let echo = EchoServer::start().await?;
-            let figures = echo.measure(plan).await?;
+            let measurement = echo.measure(plan).await?;
             echo.stop().await?;
-            (figures, None)
+            (measurement, None)
         }
         None => {
-            let program = stage::program(&arguments.server)?;
+            let program = fixture::program(&arguments.server)?;
             let setup = Setup::new(&program, arguments.database_url.as_deref())?;
-            let wire = arguments.protocol;
+            let protocol = arguments.protocol;
             let load = Load {
                 plan,
-                wire,
+                protocol,
                 pool,
                 known: arguments.accounts,
                 servers: 1,
             };
-            let outcome = stage::measure(&setup, load).await?;
-            (outcome.figures.clone(), Some(outcome))
+            let outcome = fixture::measure(&setup, load).await?;
+            (outcome.measurement.clone(), Some(outcome))
         }
     };
     let report = Report {
         scenario: plan.scenario.name(),
         protocol: arguments.protocol.name(),
         connections: plan.connections,
-        figures: &figures,
+        measurement: &measurement,
         delivered: outcome.as_ref().and_then(|outcome| outcome.delivered),
         ready_in_ms: outcome.as_ref().map(|outcome| outcome.ready_in_ms),
         idle_mib: outcome.as_ref().map(|outcome| outcome.idle_mib),
@@ -121,13 +121,13 @@ pub(crate) async fn run(arguments: RunArguments) -> anyhow::Result<bool> {
     } else {
         report.print();
     }
-    Ok(outcome.map_or(figures.failures, |outcome| outcome.faults()) == 0)
+    Ok(outcome.map_or(measurement.failures, |outcome| outcome.faults()) == 0)
 }
 
 impl RunArguments {
     fn plan(&self) -> anyhow::Result<Plan> {
-        let wire_fits = self.scenario != Scenario::Echo || self.protocol == Wire::Grpc;
-        if !wire_fits {
+        let protocol_fits = self.scenario != Scenario::Echo || self.protocol == Protocol::Grpc;
+        if !protocol_fits {
             bail!("--scenario echo speaks gRPC only");
         }
         if self.connections == 0 {
@@ -151,10 +151,10 @@ impl RunArguments {
     }
 
     /// Measures a server that somebody else started.
-    async fn drive(&self, url: &str, plan: Plan, pool: u64) -> anyhow::Result<Figures> {
+    async fn drive(&self, url: &str, plan: Plan, pool: u64) -> anyhow::Result<Measurement> {
         let token = self.token.as_deref().unwrap_or_default();
         let target = Target {
-            door: Door::new(stage::address_of(url)?, self.protocol, token)?,
+            endpoint: Endpoint::new(fixture::address_of(url)?, self.protocol, token)?,
             process: self.pid.map(Process::new),
         };
         let users = plan.scenario.uses_fresh() || plan.scenario.uses_known();
@@ -163,15 +163,15 @@ impl RunArguments {
                 people(database, plan.scenario, pool, self.accounts).await?
             }
             (_, scenario) if scenario.uses_fresh() => {
-                let fresh = supply::fresh(pool);
-                register(target.door.clone(), fresh.clone()).await?;
+                let fresh = ids::fresh(pool);
+                register(target.endpoint.clone(), fresh.clone()).await?;
                 fresh
             }
-            (_, Scenario::Register) => supply::fresh(pool),
+            (_, Scenario::Register) => ids::fresh(pool),
             _ => 0..0,
         };
-        let supply = Arc::new(Supply::new(fresh, self.accounts));
-        crate::run::run(plan, &[target], &supply).await
+        let ids = Arc::new(Ids::new(fresh, self.accounts));
+        crate::run::run(plan, &[target], &ids).await
     }
 }
 
@@ -185,7 +185,7 @@ impl Report<'_> {
             self.protocol.to_owned(),
             self.connections.to_string(),
         ];
-        table.row(names.into_iter().chain(cells(self.figures)));
+        table.row(names.into_iter().chain(cells(self.measurement)));
         print!("{}", table.markdown());
         if let Some(delivered) = &self.delivered {
             println!(
@@ -200,10 +200,10 @@ impl Report<'_> {
         if let (Some(ready), Some(idle)) = (self.ready_in_ms, self.idle_mib) {
             println!("server: ready in {ready:.0} ms with {idle:.1} MiB");
         }
-        for (reason, count) in &self.figures.reasons {
+        for (reason, count) in &self.measurement.reasons {
             println!("wrong: {count} × {reason}");
         }
-        if self.figures.own_cpu > BUSY {
+        if self.measurement.own_cpu > BUSY {
             println!("the generator was busy all the time: the server may be faster than this");
         }
     }

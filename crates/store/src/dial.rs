@@ -286,11 +286,15 @@ async fn connected(options: &PgConnectOptions) -> Result<PgConnection, Fault> {
         })
 }
 
+/// What makes PostgreSQL find by an index what is found by keys. It keeps the plan that it made while a table was
+/// small, and would go on reading the whole table for it, or, to join it with the keys, the whole index.
+pub(crate) const BY_KEYS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
+     SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan; ";
+
 /// What is set on a connection to a server, in statements before the first one. Not by options at startup,
 /// which poolers refuse.
 ///
-/// - What is found by keys is always found by an index: PostgreSQL keeps the plan that it made while a table
-///   was small, and would go on reading the whole of it.
+/// - What is found by keys is always found by an index.
 /// - Each statement's plan is made once: for the few rows that these are about PostgreSQL would take the plan
 ///   for any parameters to be dearer than one for these, and plan anew every time, which takes longer than
 ///   the statement does.
@@ -300,8 +304,12 @@ async fn connected(options: &PgConnectOptions) -> Result<PgConnection, Fault> {
 fn settings(purpose: Purpose, limits: Limits) -> String {
     let timeout = limits.of(purpose).mul_f64(0.9).as_millis();
     let plans = match purpose {
-        Purpose::Keys => "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; ",
-        Purpose::Lists => "SET enable_seqscan = on; SET plan_cache_mode = auto; ",
+        Purpose::Keys => BY_KEYS,
+        // Whatever the role's own settings are.
+        Purpose::Lists => {
+            "SET enable_seqscan = on; SET enable_hashjoin = on; SET enable_mergejoin = on; \
+             SET plan_cache_mode = auto; "
+        }
     };
     format!(
         "{plans}SET statement_timeout = {timeout}; \

@@ -17,7 +17,6 @@ mod tests {
         ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend,
         EntityTrait, Iterable, Statement, TransactionTrait,
     };
-    use sea_orm_migration::MigratorTrait;
 
     /// By column: its kind, and whether it may be empty.
     type Columns = BTreeMap<String, (String, bool)>;
@@ -104,25 +103,22 @@ mod tests {
     #[tokio::test]
     async fn migrations_make_what_the_entities_say_on_sqlite() {
         let database = connect("sqlite::memory:").await;
-        crate::migration::Migrator::up(&database, None)
-            .await
-            .expect("must migrate");
-        compare(&database).await;
+        let transaction = database.begin().await.expect("must begin");
+        let migrated = crate::migration::up(&transaction).await;
+        migrated.expect("must migrate");
+        compare(&transaction).await;
     }
 
     #[tokio::test]
     async fn migrations_make_what_the_entities_say_on_postgres() {
-        let server = std::env::var("RINGBACK_TEST_POSTGRES")
-            .expect("RINGBACK_TEST_POSTGRES is not set: run the tests with scripts/test");
-        let database = connect(&server).await;
+        let database = connect(&ringback_testing::server()).await;
         // A schema that is never committed, so that nothing is left behind.
         let transaction = database.begin().await.expect("must begin");
         for sql in ["CREATE SCHEMA fresh", "SET LOCAL search_path TO fresh"] {
             transaction.execute_unprepared(sql).await.expect(sql);
         }
-        crate::migration::Migrator::up(&transaction, None)
-            .await
-            .expect("must migrate");
+        let migrated = crate::migration::up(&transaction).await;
+        migrated.expect("must migrate");
         compare(&transaction).await;
         transaction.rollback().await.expect("must roll back");
     }

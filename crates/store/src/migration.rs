@@ -8,8 +8,7 @@ mod m0005_messages;
 
 use std::sync::OnceLock;
 
-use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
 
 /// A step that this version does not take, of a program that is built from it to test upgrades.
 #[derive(Clone, Copy, Debug)]
@@ -27,38 +26,83 @@ pub fn take_later_steps(steps: &'static [LaterStep]) {
     LATER.get_or_init(|| steps);
 }
 
-impl MigrationName for LaterStep {
-    fn name(&self) -> &str {
-        self.name
-    }
+/// One step from one version of the tables to the next.
+#[async_trait::async_trait]
+pub(crate) trait Step: Send + Sync {
+    /// How it is known in the table of steps.
+    fn name(&self) -> &'static str;
+
+    /// Takes it, within the transaction of all of them.
+    async fn up(&self, database: &DatabaseTransaction) -> Result<(), DbErr>;
 }
 
 #[async_trait::async_trait]
-impl MigrationTrait for LaterStep {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+impl Step for LaterStep {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    async fn up(&self, database: &DatabaseTransaction) -> Result<(), DbErr> {
         for statement in self.statements {
-            let database = manager.get_connection();
             database.execute_unprepared(statement).await?;
         }
         Ok(())
     }
 }
 
-pub(crate) struct Migrator;
-
-#[async_trait::async_trait]
-impl MigratorTrait for Migrator {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        let mut steps: Vec<Box<dyn MigrationTrait>> = vec![
-            Box::new(m0001_tables::Migration),
-            Box::new(m0002_versions::Migration),
-            Box::new(m0003_event_counts::Migration),
-            Box::new(m0004_organizations::Migration),
-            Box::new(m0005_messages::Migration),
-        ];
-        for later in LATER.get().copied().unwrap_or_default() {
-            steps.push(Box::new(*later));
-        }
-        steps
+/// All that this program knows, in order.
+pub(crate) fn steps() -> Vec<Box<dyn Step>> {
+    let mut steps: Vec<Box<dyn Step>> = vec![
+        Box::new(m0001_tables::Tables),
+        Box::new(m0002_versions::Versions),
+        Box::new(m0003_event_counts::EventCounts),
+        Box::new(m0004_organizations::Organizations),
+        Box::new(m0005_messages::Messages),
+    ];
+    for later in LATER.get().copied().unwrap_or_default() {
+        steps.push(Box::new(*later));
     }
+    steps
+}
+
+/// Takes the steps that are missing, and notes them in the table of steps.
+pub(crate) async fn up(database: &DatabaseTransaction) -> Result<(), DbErr> {
+    let backend = database.get_database_backend();
+    database
+        .execute_unprepared(
+            "CREATE TABLE IF NOT EXISTS seaql_migrations \
+             (version varchar NOT NULL PRIMARY KEY, applied_at bigint NOT NULL)",
+        )
+        .await?;
+    let taken = taken(database).await?;
+    let steps = steps();
+    let known = |name: &String| steps.iter().any(|step| step.name() == name);
+    if let Some(unknown) = taken.iter().find(|name| !known(name)) {
+        return Err(DbErr::Custom(format!(
+            "the tables have the step {unknown}, which this program does not know; run a newer ringback"
+        )));
+    }
+    let now = match backend {
+        DbBackend::Postgres => "CAST(extract(epoch FROM now()) AS bigint)",
+        _ => "CAST(strftime('%s', 'now') AS integer)",
+    };
+    let note = format!("INSERT INTO seaql_migrations (version, applied_at) VALUES ($1, {now})");
+    for step in steps
+        .iter()
+        .filter(|step| !taken.iter().any(|name| name == step.name()))
+    {
+        step.up(database).await?;
+        let values = [step.name().into()];
+        let noted = Statement::from_sql_and_values(backend, &note, values);
+        database.execute_raw(noted).await?;
+    }
+    Ok(())
+}
+
+/// The steps that were taken, of any program.
+pub(crate) async fn taken(database: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
+    let steps = "SELECT version FROM seaql_migrations";
+    let steps = Statement::from_string(database.get_database_backend(), steps);
+    let rows = database.query_all_raw(steps).await?;
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
 }

@@ -1,20 +1,23 @@
 //! Holds that every hot statement finds its rows by an index, on both databases, in tables worth one.
 
+mod rows;
+
+use rows::{account, budget, deleted, event, filled, message, names, phone};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    Statement, TransactionTrait,
+    Statement, TransactionTrait, Value,
 };
-use sea_orm_migration::MigratorTrait;
 
 use crate::Settings;
-use crate::changes::{Changes, NewMessage, TableChange};
-use crate::dial::{Dialer, Purpose};
-use crate::entity::{account_names, accounts, budgets, deleted_accounts, events, phone_numbers};
-use crate::migration::Migrator;
+use crate::changes::{Changes, TableChange};
+use crate::dial::{BY_KEYS, Dialer, Purpose};
+use crate::migration;
 use crate::sql::{Sql, Wanted};
 
 /// Rows in each table: enough for a planner to prefer an index.
 const ROWS: u32 = 20_000;
+/// As many as make a planner that does not know the parameters think twice.
+const MANY: u32 = 50_000;
 
 const TABLES: [&str; 7] = [
     "accounts",
@@ -25,91 +28,6 @@ const TABLES: [&str; 7] = [
     "messages",
     "events",
 ];
-
-/// Fills a table by one row for each number from 1, whose columns are these.
-fn fill(backend: DbBackend, table: &str, columns: &str) -> String {
-    let numbers = match backend {
-        DbBackend::Postgres => format!("generate_series(1, {ROWS}) AS s(n)"),
-        _ => format!(
-            "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {ROWS}) \
-             SELECT n FROM s)"
-        ),
-    };
-    let (names, values): (Vec<&str>, Vec<&str>) = columns
-        .split(';')
-        .map(|column| column.trim().split_once(" = ").expect("name = value"))
-        .unzip();
-    let (names, values) = (names.join(", "), values.join(", "));
-    format!("INSERT INTO {table} ({names}) SELECT {values} FROM {numbers}")
-}
-
-async fn filled(database: &impl ConnectionTrait) {
-    let backend = database.get_database_backend();
-    let text = |name: &str| format!("{name} = 'x'");
-    let accounts = "user_id = 'u' || n; organization_id = 'o'; sequence = n; created_at = n; \
-                    changed_at = n; gender = 0; email_verified = false; challenges = '[]'; \
-                    limits = '{}'; "
-        .to_owned()
-        + &[
-            "username",
-            "given_name",
-            "family_name",
-            "nick_name",
-            "display_name",
-            "preferred_language",
-            "email",
-        ]
-        .map(text)
-        .join("; ");
-    let names = "user_id = 'u' || n; organization_id = 'o'; ".to_owned()
-        + &[
-            "username",
-            "given_name",
-            "family_name",
-            "nick_name",
-            "display_name",
-            "email",
-        ]
-        .map(text)
-        .join("; ");
-    let statements = [
-        fill(backend, "accounts", &accounts),
-        fill(backend, "account_names", &names),
-        fill(
-            backend,
-            "phone_numbers",
-            "id = 'p' || n; user_id = 'u' || n; organization_id = 'o'; number = '+' || n; \
-             primary_number = true; created_at = n; changed_at = n",
-        ),
-        fill(
-            backend,
-            "budgets",
-            "pseudonym = 'b' || n; state = '{}'; idle_at = n",
-        ),
-        fill(
-            backend,
-            "deleted_accounts",
-            "pseudonym = 'd' || n; deleted_at = n; until_at = n",
-        ),
-        fill(
-            backend,
-            "messages",
-            "id = 'm' || n; user_id = 'u' || n; organization_id = 'o'; number = '+' || n; kind = 'code'; \
-             language = ''; created_at = n; expires_at = n; due_at = n; attempts = 0; round = 0; \
-             route = 'r' || n; state = 'queued'; trail = '[]'",
-        ),
-        fill(
-            backend,
-            "events",
-            "id = 'e' || n; user_id = 'u' || n; organization_id = 'o'; actor = 'a'; \
-             kind = 'k'; sequence = n; at = n",
-        ),
-        "ANALYZE".to_owned(),
-    ];
-    for sql in statements {
-        database.execute_unprepared(&sql).await.expect(&sql);
-    }
-}
 
 /// Every statement that serves a request or a message, about one row of each table.
 fn statements(sql: &Sql) -> Vec<Statement> {
@@ -204,27 +122,72 @@ async fn plan(database: &impl ConnectionTrait, statement: &Statement) -> Vec<Str
         .collect()
 }
 
+/// The plan that a connection of ours makes once of a prepared statement, for any parameters. PostgreSQL only.
+async fn generic_plan(database: &impl ConnectionTrait, statement: &Statement) -> Vec<String> {
+    let values = statement.values.iter().flat_map(|values| values.iter());
+    let types: Vec<&str> = values.map(type_of).collect();
+    let (nulls, types) = (vec!["NULL"; types.len()].join(", "), types.join(", "));
+    let execute = |sql: String| async move {
+        database.execute_unprepared(&sql).await.expect(&sql);
+    };
+    execute(format!("PREPARE generic ({types}) AS {}", statement.sql)).await;
+    let prepared =
+        Statement::from_string(DbBackend::Postgres, format!("EXECUTE generic ({nulls})"));
+    let lines = plan(database, &prepared).await;
+    execute("DEALLOCATE generic".to_owned()).await;
+    lines
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "text",
+        Value::BigInt(_) => "bigint",
+        Value::Array(..) => "text[]",
+        other => panic!("no statement has such a parameter: {other:?}"),
+    }
+}
+
+/// The steps of a plan that read a whole table, or the whole of one of its indexes.
+fn reads_all(backend: DbBackend, plan: &[String]) -> Vec<&String> {
+    let next = plan.iter().skip(1).map(String::as_str).chain([""]);
+    let steps = plan.iter().zip(next).filter(|(step, next)| match backend {
+        DbBackend::Postgres => {
+            let by_index = [
+                "Index Scan using",
+                "Index Only Scan using",
+                "Bitmap Index Scan",
+            ];
+            on_our_tables(step, "Seq Scan on ")
+                || by_index.iter().any(|scan| step.contains(scan))
+                    && !next.trim_start().starts_with("Index Cond:")
+        }
+        _ => on_our_tables(step, "SCAN ") && !step.contains("USING INDEX"),
+    });
+    steps.map(|(step, _)| step).collect()
+}
+
+fn on_our_tables(step: &str, scan: &str) -> bool {
+    TABLES
+        .iter()
+        .any(|table| step.contains(&format!("{scan}{table}")))
+}
+
 /// No hot statement reads a whole table.
 async fn finds_by_keys(database: &impl ConnectionTrait) {
     let backend = database.get_database_backend();
     for statement in statements(&Sql::new(backend)) {
-        for line in plan(database, &statement).await {
-            let reads_all = TABLES.iter().any(|table| match backend {
-                DbBackend::Postgres => line.contains(&format!("Seq Scan on {table}")),
-                _ => line.starts_with(&format!("SCAN {table}")) && !line.contains("USING INDEX"),
-            });
-            assert!(!reads_all, "{line}\n{}", statement.sql);
-        }
+        let plan = plan(database, &statement).await;
+        let all = reads_all(backend, &plan);
+        assert!(all.is_empty(), "{all:?}\n{}", statement.sql);
     }
 }
 
 async fn check(database: &impl ConnectionTrait) {
     let backend = database.get_database_backend();
-    filled(database).await;
+    filled(database, ROWS).await;
     if backend == DbBackend::Postgres {
-        // As on every connection that finds by keys.
-        let set = database.execute_unprepared("SET LOCAL enable_seqscan = off");
-        set.await.expect("must set");
+        // As on every connection that finds by keys; undone with the transaction.
+        database.execute_unprepared(BY_KEYS).await.expect(BY_KEYS);
     }
     finds_by_keys(database).await;
     // The check itself can fail.
@@ -233,11 +196,8 @@ async fn check(database: &impl ConnectionTrait) {
         set.await.expect("must set");
     }
     let whole = Statement::from_string(backend, "SELECT count(*) FROM accounts WHERE email = ''");
-    let plan = plan(database, &whole).await.join("\n");
-    assert!(
-        plan.contains("Seq Scan on accounts") || plan.contains("SCAN accounts"),
-        "{plan}"
-    );
+    let plan = plan(database, &whole).await;
+    assert_eq!(reads_all(backend, &plan).len(), 1, "{plan:?}");
 }
 
 async fn connect(url: &str) -> DatabaseConnection {
@@ -249,13 +209,14 @@ async fn connect(url: &str) -> DatabaseConnection {
 #[tokio::test]
 async fn hot_statements_use_an_index_on_sqlite() {
     let database = connect("sqlite::memory:").await;
-    Migrator::up(&database, None).await.expect("must migrate");
-    check(&database).await;
+    let transaction = database.begin().await.expect("must begin");
+    migration::up(&transaction).await.expect("must migrate");
+    check(&transaction).await;
 }
 
 #[tokio::test]
 async fn hot_statements_use_an_index_on_postgres() {
-    let database = connect(&postgres()).await;
+    let database = connect(&ringback_testing::server()).await;
     let transaction = migrated(&database).await;
     check(&transaction).await;
     transaction.rollback().await.expect("must roll back");
@@ -265,7 +226,7 @@ async fn hot_statements_use_an_index_on_postgres() {
 #[tokio::test]
 async fn the_first_plan_of_an_empty_postgres_uses_an_index() {
     let settings = Settings {
-        url: postgres(),
+        url: ringback_testing::server(),
         lanes: 1,
         lane_bound: 1,
         batch: 1,
@@ -277,28 +238,53 @@ async fn the_first_plan_of_an_empty_postgres_uses_an_index() {
     };
     let dialer = Dialer::new(&settings).expect("an address");
     let session = dialer.dial(Purpose::Keys).await.expect("must connect");
-    let shown = Statement::from_string(DbBackend::Postgres, "SHOW enable_seqscan");
-    let row = session.query_one_raw(shown).await.expect("must show");
-    let scans: String = row.expect("a row").try_get_by_index(0).expect("a text");
-    assert_eq!(scans, "off");
-    let shown = Statement::from_string(DbBackend::Postgres, "SHOW plan_cache_mode");
-    let row = session.query_one_raw(shown).await.expect("must show");
-    let mode: String = row.expect("a row").try_get_by_index(0).expect("a text");
-    assert_eq!(mode, "force_generic_plan");
+    for (name, expected) in [
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+        ("plan_cache_mode", "force_generic_plan"),
+    ] {
+        let shown = Statement::from_string(DbBackend::Postgres, format!("SHOW {name}"));
+        let row = session.query_one_raw(shown).await.expect("must show");
+        let value: String = row.expect("a row").try_get_by_index(0).expect("a text");
+        assert_eq!(value, expected, "{name}");
+    }
 
-    let database = connect(&postgres()).await;
+    let database = connect(&ringback_testing::server()).await;
     let transaction = migrated(&database).await;
     transaction
-        .execute_unprepared("SET LOCAL enable_seqscan = off")
+        .execute_unprepared(BY_KEYS)
         .await
-        .expect("must set");
+        .expect(BY_KEYS);
     finds_by_keys(&transaction).await;
     transaction.rollback().await.expect("must roll back");
 }
 
-fn postgres() -> String {
-    std::env::var("RINGBACK_TEST_POSTGRES")
-        .expect("RINGBACK_TEST_POSTGRES is not set: run the tests with scripts/test")
+/// The plan that a connection keeps knows no parameters, and what it costs is guessed from how large the tables are.
+#[tokio::test]
+async fn the_plans_that_are_kept_for_many_rows_use_an_index_on_postgres() {
+    let database = connect(&ringback_testing::server()).await;
+    let transaction = migrated(&database).await;
+    filled(&transaction, MANY).await;
+    transaction
+        .execute_unprepared(BY_KEYS)
+        .await
+        .expect(BY_KEYS);
+    let sql = Sql::new(DbBackend::Postgres);
+    for statement in statements(&sql) {
+        let plan = generic_plan(&transaction, &statement).await;
+        let all = reads_all(DbBackend::Postgres, &plan);
+        assert!(all.is_empty(), "{all:?}\n{}", statement.sql);
+    }
+    // Those are plans for any parameters, and the check can fail.
+    let removal = sql.remove_messages(r#"[{"id":"m1","attempts":1}]"#.into());
+    let plan = generic_plan(&transaction, &removal).await;
+    assert!(plan.iter().any(|step| step.contains("$1")), "{plan:?}");
+    let by_name = "SELECT count(*) FROM accounts WHERE email = $1";
+    let by_name = Statement::from_sql_and_values(DbBackend::Postgres, by_name, ["x".into()]);
+    let plan = generic_plan(&transaction, &by_name).await;
+    assert_eq!(reads_all(DbBackend::Postgres, &plan).len(), 1, "{plan:?}");
+    transaction.rollback().await.expect("must roll back");
 }
 
 /// Tables in a schema that is never committed, so that nothing is left behind.
@@ -307,109 +293,6 @@ async fn migrated(database: &DatabaseConnection) -> DatabaseTransaction {
     for sql in ["CREATE SCHEMA plans", "SET LOCAL search_path TO plans"] {
         transaction.execute_unprepared(sql).await.expect(sql);
     }
-    Migrator::up(&transaction, None)
-        .await
-        .expect("must migrate");
+    migration::up(&transaction).await.expect("must migrate");
     transaction
-}
-
-fn account(id: &str) -> accounts::Model {
-    accounts::Model {
-        user_id: id.into(),
-        organization_id: "o".into(),
-        sequence: 1,
-        created_at: 1,
-        changed_at: 1,
-        username: String::new(),
-        given_name: String::new(),
-        family_name: String::new(),
-        nick_name: String::new(),
-        display_name: String::new(),
-        preferred_language: String::new(),
-        gender: 0,
-        email: String::new(),
-        email_verified: false,
-        challenges: "[]".into(),
-        limits: "{}".into(),
-        version: 1,
-    }
-}
-
-fn phone(id: &str) -> phone_numbers::Model {
-    phone_numbers::Model {
-        id: id.into(),
-        user_id: "u1".into(),
-        organization_id: "o".into(),
-        number: "+1".into(),
-        primary_number: true,
-        pending: None,
-        verified_at: None,
-        created_at: 1,
-        changed_at: 1,
-        pseudonym: "b1".into(),
-    }
-}
-
-fn names(id: &str) -> account_names::Model {
-    account_names::Model {
-        user_id: id.into(),
-        organization_id: "o".into(),
-        username: String::new(),
-        given_name: String::new(),
-        family_name: String::new(),
-        nick_name: String::new(),
-        display_name: String::new(),
-        email: String::new(),
-    }
-}
-
-fn deleted(pseudonym: &str) -> deleted_accounts::Model {
-    deleted_accounts::Model {
-        pseudonym: pseudonym.into(),
-        deleted_at: 1,
-        until_at: 2,
-    }
-}
-
-fn budget(pseudonym: &str) -> budgets::Model {
-    budgets::Model {
-        pseudonym: pseudonym.into(),
-        state: "{}".into(),
-        idle_at: None,
-        version: 1,
-        kind: "number".into(),
-    }
-}
-
-fn message(id: &str) -> NewMessage {
-    NewMessage {
-        id: id.into(),
-        user_id: "u1".into(),
-        organization_id: "o".into(),
-        number: "+1".into(),
-        kind: "code".into(),
-        challenge_id: None,
-        round: 0,
-        language: String::new(),
-        created_at: 1,
-        expires_at: 1,
-        route: "r0".into(),
-        due_at: 1,
-    }
-}
-
-fn event(id: &str) -> events::Model {
-    events::Model {
-        id: id.into(),
-        user_id: "u1".into(),
-        organization_id: "o".into(),
-        sequence: 1,
-        at: 1,
-        actor: "a".into(),
-        kind: "k".into(),
-        cause: None,
-        number_pseudonym: None,
-        number_mask: None,
-        count: 1,
-    }
 }

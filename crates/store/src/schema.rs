@@ -6,12 +6,11 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
-use sea_orm_migration::MigratorTrait;
 
 use crate::dial::Dialer;
 use crate::fault::Fault;
 use crate::line::Line;
-use crate::migration::Migrator;
+use crate::migration;
 use crate::{OpenError, Settings};
 
 /// Where tables stand.
@@ -36,7 +35,7 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// The version of the tables that this program makes: how many steps it knows.
 pub(crate) fn known() -> u32 {
-    u32::try_from(Migrator::migrations().len()).unwrap_or(u32::MAX)
+    u32::try_from(migration::steps().len()).unwrap_or(u32::MAX)
 }
 
 /// The steps that were taken, of any program; none where there is no table of them.
@@ -62,16 +61,13 @@ pub(crate) async fn taken(session: &impl ConnectionTrait) -> Result<Vec<String>,
     if found == 0 {
         return Ok(Vec::new());
     }
-    let steps = Statement::from_string(backend, "SELECT version FROM seaql_migrations");
-    let rows = session.query_all_raw(steps).await?;
-    let names = rows.iter().map(|row| row.try_get_by_index(0));
-    Ok(names.collect::<Result<_, DbErr>>()?)
+    Ok(migration::taken(session).await?)
 }
 
 /// Looks at the tables and changes nothing.
 pub(crate) async fn look(session: &impl ConnectionTrait) -> Result<Tables, Fault> {
     let taken = taken(session).await?;
-    let missing = Migrator::migrations()
+    let missing = migration::steps()
         .iter()
         .filter(|step| !taken.iter().any(|name| name == step.name()))
         .count();
@@ -175,6 +171,6 @@ async fn in_one_transaction(database: &DatabaseConnection) -> Result<(), DbErr> 
             ..TransactionOptions::default()
         })
         .await?;
-    Migrator::up(&transaction, None).await?;
+    migration::up(&transaction).await?;
     transaction.commit().await
 }

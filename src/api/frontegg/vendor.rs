@@ -228,6 +228,14 @@ mod tests {
     }
 
     #[test]
+    fn each_client_is_the_issuer_of_its_tokens() {
+        let issuers = vendors().issuers();
+        let names: Vec<&str> = issuers.iter().map(|issuer| issuer.name.as_str()).collect();
+        assert_eq!(names.len(), 1);
+        assert!(names[0].ends_with("backend"), "{names:?}");
+    }
+
+    #[test]
     fn guesses_are_limited_and_the_right_secret_is_never_refused() {
         let vendors = vendors();
         let wrong = Some(VendorRefusal::Wrong);

@@ -4,6 +4,7 @@ use ringback_core::moment::Id;
 use ringback_core::{Action, Change, Delivery, Guess, Refusal, Verification, Which};
 
 use super::rules::{invalid, length};
+use crate::api::shared::Asked;
 use crate::proto::ringback::phone::v1::{
     AddUserPhoneRequest, ChangeUserPhoneRequest, ConfirmUserPhoneRemovalRequest,
     PreverifyUserPhoneRequest, RemoveUserPhoneRequest, RequestUserPhoneRemovalRequest,
@@ -12,21 +13,12 @@ use crate::proto::ringback::phone::v1::{
     verify_user_phone_request::Subject,
 };
 
-/// What a request asks for.
-#[derive(Debug, PartialEq)]
-pub(super) struct Request {
-    pub(super) account: String,
-    pub(super) action: Action,
+fn asked(account: String, action: Action) -> Result<Asked, Refusal> {
+    length("user_id", &account, 1)?;
+    Ok(Asked { account, action })
 }
 
-impl Request {
-    fn new(account: String, action: Action) -> Result<Request, Refusal> {
-        length("user_id", &account, 1)?;
-        Ok(Request { account, action })
-    }
-}
-
-pub(super) fn add(request: AddUserPhoneRequest) -> Result<Request, Refusal> {
+pub(super) fn add(request: AddUserPhoneRequest) -> Result<Asked, Refusal> {
     length("phone", &request.phone, 1)?;
     let verification = match request.verification {
         None | Some(Arm::SendCode(_)) => Some(Verification::Code(Delivery::Send)),
@@ -42,19 +34,19 @@ pub(super) fn add(request: AddUserPhoneRequest) -> Result<Request, Refusal> {
         number: request.phone.into(),
         verification,
     });
-    Request::new(request.user_id, action)
+    asked(request.user_id, action)
 }
 
-pub(super) fn preverify(request: PreverifyUserPhoneRequest) -> Result<Request, Refusal> {
+pub(super) fn preverify(request: PreverifyUserPhoneRequest) -> Result<Asked, Refusal> {
     length("phone", &request.phone, 1)?;
     let number = request.phone.into();
-    Request::new(
+    asked(
         request.user_id,
         Action::Change(Change::Preverify { number }),
     )
 }
 
-pub(super) fn verify(request: VerifyUserPhoneRequest) -> Result<Request, Refusal> {
+pub(super) fn verify(request: VerifyUserPhoneRequest) -> Result<Asked, Refusal> {
     let which = match request.subject {
         None => return Err(invalid("challenge_id", "is missing; give it, or phone")),
         Some(Subject::ChallengeId(text)) => Which::Challenge(id("challenge_id", &text)?),
@@ -64,7 +56,7 @@ pub(super) fn verify(request: VerifyUserPhoneRequest) -> Result<Request, Refusal
         }
     };
     let code = code(request.verification_code)?;
-    Request::new(
+    asked(
         request.user_id,
         Action::Change(Change::Verify {
             which,
@@ -73,26 +65,26 @@ pub(super) fn verify(request: VerifyUserPhoneRequest) -> Result<Request, Refusal
     )
 }
 
-pub(super) fn request_removal(request: RequestUserPhoneRemovalRequest) -> Result<Request, Refusal> {
+pub(super) fn request_removal(request: RequestUserPhoneRemovalRequest) -> Result<Asked, Refusal> {
     let phone = id("phone_id", &request.phone_id)?;
-    Request::new(
+    asked(
         request.user_id,
         Action::Change(Change::RequestRemoval { phone }),
     )
 }
 
-pub(super) fn confirm_removal(request: ConfirmUserPhoneRemovalRequest) -> Result<Request, Refusal> {
+pub(super) fn confirm_removal(request: ConfirmUserPhoneRemovalRequest) -> Result<Asked, Refusal> {
     let action = Action::Change(Change::ConfirmRemoval {
         phone: id("phone_id", &request.phone_id)?,
         challenge: id("challenge_id", &request.challenge_id)?,
         guess: Guess(code(request.verification_code)?),
     });
-    Request::new(request.user_id, action)
+    asked(request.user_id, action)
 }
 
-pub(super) fn remove(request: RemoveUserPhoneRequest) -> Result<Request, Refusal> {
+pub(super) fn remove(request: RemoveUserPhoneRequest) -> Result<Asked, Refusal> {
     let phone = id("phone_id", &request.phone_id)?;
-    Request::new(
+    asked(
         request.user_id,
         Action::Change(Change::Remove {
             which: Which::Phone(phone),
@@ -100,14 +92,14 @@ pub(super) fn remove(request: RemoveUserPhoneRequest) -> Result<Request, Refusal
     )
 }
 
-pub(super) fn change(request: ChangeUserPhoneRequest) -> Result<Request, Refusal> {
+pub(super) fn change(request: ChangeUserPhoneRequest) -> Result<Asked, Refusal> {
     length("phone", &request.phone, 1)?;
     let number = request.phone.into();
-    Request::new(request.user_id, Action::Change(Change::Replace { number }))
+    asked(request.user_id, Action::Change(Change::Replace { number }))
 }
 
-pub(super) fn resend_change(request: ResendUserPhoneChangeRequest) -> Result<Request, Refusal> {
-    Request::new(
+pub(super) fn resend_change(request: ResendUserPhoneChangeRequest) -> Result<Asked, Refusal> {
+    asked(
         request.user_id,
         Action::Change(Change::Resend {
             which: Which::Next,
@@ -116,16 +108,16 @@ pub(super) fn resend_change(request: ResendUserPhoneChangeRequest) -> Result<Req
     )
 }
 
-pub(super) fn make_primary(request: SetPrimaryUserPhoneRequest) -> Result<Request, Refusal> {
+pub(super) fn make_primary(request: SetPrimaryUserPhoneRequest) -> Result<Asked, Refusal> {
     let phone = id("phone_id", &request.phone_id)?;
-    Request::new(
+    asked(
         request.user_id,
         Action::Change(Change::MakePrimary { phone }),
     )
 }
 
-pub(super) fn unlock(request: UnlockUserRequest) -> Result<Request, Refusal> {
-    Request::new(request.user_id, Action::Change(Change::Unlock))
+pub(super) fn unlock(request: UnlockUserRequest) -> Result<Asked, Refusal> {
+    asked(request.user_id, Action::Change(Change::Unlock))
 }
 
 fn id(field: &str, text: &str) -> Result<Id, Refusal> {

@@ -10,6 +10,7 @@ use super::rules::{
     TEXT, TEXT_OR_NONE, always_true, email, length, length_if_given, required, unsupported, within,
 };
 use super::unkept::Unkept;
+use crate::api::shared::Asked;
 use crate::proto::zitadel::object::v2::{Organization, organization::Org};
 use crate::proto::zitadel::user::v2::{
     AddHumanUserRequest, CreateUserRequest, DeleteUserRequest, RemovePhoneRequest,
@@ -21,14 +22,7 @@ use crate::proto::zitadel::user::v2::{
 
 use profile::{check_profile_parts, checked_profile, new_profile};
 
-/// What a request asks for.
-#[derive(Debug, PartialEq)]
-pub(super) struct Request {
-    pub(super) account: String,
-    pub(super) action: Action,
-}
-
-pub(super) fn set_phone(request: SetPhoneRequest) -> Result<Request, Refusal> {
+pub(super) fn set_phone(request: SetPhoneRequest) -> Result<Asked, Refusal> {
     use set_phone_request::Verification as Arm;
     length("SetPhoneRequest.UserId", &request.user_id, TEXT)?;
     length("SetPhoneRequest.Phone", &request.phone, TEXT)?;
@@ -40,7 +34,7 @@ pub(super) fn set_phone(request: SetPhoneRequest) -> Result<Request, Refusal> {
             Verification::Trusted
         }
     };
-    Ok(Request {
+    Ok(Asked {
         account: request.user_id,
         action: Action::Change(Change::Set(SetPhone {
             number: request.phone.into(),
@@ -49,9 +43,9 @@ pub(super) fn set_phone(request: SetPhoneRequest) -> Result<Request, Refusal> {
     })
 }
 
-pub(super) fn resend(request: ResendPhoneCodeRequest) -> Result<Request, Refusal> {
+pub(super) fn resend(request: ResendPhoneCodeRequest) -> Result<Asked, Refusal> {
     length("ResendPhoneCodeRequest.UserId", &request.user_id, TEXT)?;
-    Ok(Request {
+    Ok(Asked {
         account: request.user_id,
         action: Action::Change(Change::Resend {
             which: Which::Primary,
@@ -63,11 +57,11 @@ pub(super) fn resend(request: ResendPhoneCodeRequest) -> Result<Request, Refusal
     })
 }
 
-pub(super) fn verify(request: VerifyPhoneRequest) -> Result<Request, Refusal> {
+pub(super) fn verify(request: VerifyPhoneRequest) -> Result<Asked, Refusal> {
     length("VerifyPhoneRequest.UserId", &request.user_id, TEXT)?;
     let field = "VerifyPhoneRequest.VerificationCode";
     length(field, &request.verification_code, 1..=20)?;
-    Ok(Request {
+    Ok(Asked {
         account: request.user_id,
         action: Action::Change(Change::Verify {
             which: Which::Primary,
@@ -76,9 +70,9 @@ pub(super) fn verify(request: VerifyPhoneRequest) -> Result<Request, Refusal> {
     })
 }
 
-pub(super) fn remove(request: RemovePhoneRequest) -> Result<Request, Refusal> {
+pub(super) fn remove(request: RemovePhoneRequest) -> Result<Asked, Refusal> {
     length("RemovePhoneRequest.UserId", &request.user_id, TEXT)?;
-    Ok(Request {
+    Ok(Asked {
         account: request.user_id,
         action: Action::Change(Change::Remove {
             which: Which::Primary,
@@ -86,9 +80,9 @@ pub(super) fn remove(request: RemovePhoneRequest) -> Result<Request, Refusal> {
     })
 }
 
-pub(super) fn delete(request: DeleteUserRequest) -> Result<Request, Refusal> {
+pub(super) fn delete(request: DeleteUserRequest) -> Result<Asked, Refusal> {
     length("DeleteUserRequest.UserId", &request.user_id, TEXT)?;
-    Ok(Request {
+    Ok(Asked {
         account: request.user_id,
         action: Action::Delete,
     })
@@ -99,7 +93,7 @@ pub(super) fn add_human(
     request: AddHumanUserRequest,
     unkept: &mut Unkept,
     fresh_id: impl FnOnce() -> String,
-) -> Result<Request, Refusal> {
+) -> Result<Asked, Refusal> {
     let at = |field: &str| format!("AddHumanUserRequest.{field}");
     length_if_given(&at("UserId"), request.user_id.as_ref(), TEXT)?;
     length_if_given(&at("Username"), request.username.as_ref(), TEXT)?;
@@ -120,7 +114,7 @@ pub(super) fn add_human(
     }
     unkept.part_if(!request.idp_links.is_empty(), "idpLinks")?;
     unkept.part_if(request.totp_secret.is_some(), "totpSecret")?;
-    Ok(Request {
+    Ok(Asked {
         account: request.user_id.unwrap_or_else(fresh_id),
         action: Action::Register {
             organization,
@@ -135,7 +129,7 @@ pub(super) fn create_user(
     request: CreateUserRequest,
     unkept: &mut Unkept,
     fresh_id: impl FnOnce() -> String,
-) -> Result<Request, Refusal> {
+) -> Result<Asked, Refusal> {
     let field = "CreateUserRequest.OrganizationId";
     length(field, &request.organization_id, TEXT_OR_NONE)?;
     let field = "CreateUserRequest.UserId";
@@ -150,7 +144,7 @@ pub(super) fn create_user(
     let parts = within("CreateUserRequest.Human", new_human(human, unkept));
     let (profile, address, phone) = parts?;
     let organization = request.organization_id;
-    Ok(Request {
+    Ok(Asked {
         account: request.user_id.unwrap_or_else(fresh_id),
         action: Action::Register {
             organization: (!organization.is_empty()).then_some(organization),
@@ -205,7 +199,7 @@ pub(super) fn verifies_removal(request: &UpdateUserRequest) -> bool {
 pub(super) fn update_user(
     request: UpdateUserRequest,
     unkept: &mut Unkept,
-) -> Result<Request, Refusal> {
+) -> Result<Asked, Refusal> {
     length("UpdateUserRequest.UserId", &request.user_id, TEXT)?;
     let field = "UpdateUserRequest.Username";
     length_if_given(field, request.username.as_ref(), TEXT)?;
@@ -216,7 +210,7 @@ pub(super) fn update_user(
     };
     let (mut profile, phone) = within("UpdateUserRequest.Human", human_change(human, unkept))?;
     profile.username = request.username;
-    Ok(Request {
+    Ok(Asked {
         account: request.user_id,
         action: Action::Change(Change::Update {
             profile: Box::new(profile),
@@ -261,7 +255,7 @@ fn human_change(
 pub(super) fn update_human(
     request: UpdateHumanUserRequest,
     unkept: &mut Unkept,
-) -> Result<Request, Refusal> {
+) -> Result<Asked, Refusal> {
     let at = |field: &str| format!("UpdateHumanUserRequest.{field}");
     length(&at("UserId"), &request.user_id, TEXT)?;
     length_if_given(&at("Username"), request.username.as_ref(), TEXT)?;
@@ -289,7 +283,7 @@ pub(super) fn update_human(
         Some(phone) => PhoneChange::Set(within(&at("Phone"), set_human_phone(phone))?),
     };
     unkept.part_if(request.password.is_some(), "password")?;
-    Ok(Request {
+    Ok(Asked {
         account: request.user_id,
         action: Action::Change(Change::Update {
             profile: Box::new(change),

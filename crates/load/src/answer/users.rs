@@ -3,10 +3,10 @@
 use serde::Deserialize;
 
 use super::{JsonUser, Miss, json, proto, wrong};
-use crate::ask::{FILTERED_BY, PAGE};
-use crate::line::Reply;
+use crate::ids;
 use crate::proto::zitadel::user::v2::{ListUsersResponse, user};
-use crate::supply;
+use crate::reply::Reply;
+use crate::request::{FILTERED_BY, PAGE};
 
 /// A page of users and how many there are on all pages.
 struct Users {
@@ -42,9 +42,9 @@ pub(crate) fn users(reply: &Reply, offset: u64, known: u64) -> Result<(), Miss> 
     }
     whole(total.saturating_sub(offset), &page)?;
     let seeded = (offset..known).map(|n| User {
-        id: supply::user(n),
-        number: supply::number(n),
-        is_verified: supply::is_verified(n),
+        id: ids::user(n),
+        number: ids::number(n),
+        is_verified: ids::is_verified(n),
     });
     if page
         .iter()
@@ -145,7 +145,7 @@ mod tests {
     }
 
     fn seeded(n: u64) -> (String, String, bool) {
-        (supply::user(n), supply::number(n), supply::is_verified(n))
+        (ids::user(n), ids::number(n), ids::is_verified(n))
     }
 
     #[test]

@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use crate::aside::Aside;
 use crate::run::Latency;
-use crate::seed::Base;
+use crate::seed::SeedDatabase;
 
 /// How far, each way.
 const MILLISECONDS: &str = "1";
@@ -34,14 +34,14 @@ impl Far {
 
     /// What a question and its answer take over the network, when neither is any work.
     pub(super) async fn round_trip(&self, database: &str) -> anyhow::Result<Latency> {
-        let mut base = Base::open(&self.url(database)?).await?;
+        let mut database = SeedDatabase::open(&self.url(database)?).await?;
         let mut samples = Vec::with_capacity(ROUND_TRIPS);
         for _ in 0..ROUND_TRIPS {
             let began = Instant::now();
-            base.execute("SELECT 1").await?;
+            database.execute("SELECT 1").await?;
             samples.push(u32::try_from(began.elapsed().as_micros())?);
         }
-        base.close().await?;
+        database.close().await?;
         Ok(Latency::of(samples))
     }
 

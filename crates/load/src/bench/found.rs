@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use super::FLOOD;
 use super::pgbench::Yard;
 use super::spot::{Database, Spot};
+use crate::fixture::Outcome;
 use crate::lists::Lists;
 use crate::overload::Overload;
 use crate::report::{TITLES, Table, cells, two, whole};
-use crate::run::{Figures, Latency};
-use crate::stage::Outcome;
+use crate::run::{Latency, Measurement};
 
 /// Everything that was found; a spot that was measured more than once has all its outcomes.
 #[derive(Default)]
 pub(crate) struct Found {
     pub(crate) spots: BTreeMap<Spot, Vec<Outcome>>,
     pub(crate) by_hand: BTreeMap<usize, Vec<Yard>>,
-    pub(crate) echo: BTreeMap<usize, Vec<Figures>>,
+    pub(crate) echo: BTreeMap<usize, Vec<Measurement>>,
     /// Milliseconds to readiness on an existing SQLite database.
     pub(crate) starts: Vec<f64>,
     pub(crate) overloads: BTreeMap<Database, Vec<Overload>>,
@@ -58,18 +58,18 @@ impl Found {
         titles.extend(TITLES);
         let mut table = Table::new(&titles);
         for (spot, outcomes) in &self.spots {
-            let Some(outcome) = middle(outcomes, |o| o.figures.operations_per_second) else {
+            let Some(outcome) = middle(outcomes, |o| o.measurement.operations_per_second) else {
                 continue;
             };
             let [database, accounts] = spot.names();
             let names = [
                 spot.scenario.name().to_owned(),
-                spot.wire.name().to_owned(),
+                spot.protocol.name().to_owned(),
                 database,
                 accounts,
                 spot.connections.to_string(),
             ];
-            table.row(names.into_iter().chain(cells(&outcome.figures)));
+            table.row(names.into_iter().chain(cells(&outcome.measurement)));
         }
         table
     }
@@ -88,13 +88,15 @@ impl Found {
             }
         }
         for (connections, echoes) in &self.echo {
-            if let Some(figures) = middle(echoes, |figures| figures.operations_per_second) {
+            if let Some(measurement) =
+                middle(echoes, |measurement| measurement.operations_per_second)
+            {
                 table.row([
                     "bare gRPC echo".to_owned(),
                     connections.to_string(),
-                    whole(figures.operations_per_second),
-                    two(figures.latency.p50),
-                    two(figures.latency.p99),
+                    whole(measurement.operations_per_second),
+                    two(measurement.latency.p50),
+                    two(measurement.latency.p99),
                 ]);
             }
         }
@@ -115,19 +117,19 @@ impl Found {
         let mut faults = 0;
         for (spot, outcomes) in &self.spots {
             for outcome in outcomes.iter().filter(|outcome| outcome.faults() > 0) {
-                let (reasons, delivered) = (&outcome.figures.reasons, outcome.delivered);
+                let (reasons, delivered) = (&outcome.measurement.reasons, outcome.delivered);
                 eprintln!("wrong: {spot:?}: {reasons:?} {delivered:?}");
                 faults += outcome.faults();
             }
         }
-        for figures in self
+        for measurement in self
             .echo
             .values()
             .flatten()
-            .filter(|figures| figures.failures > 0)
+            .filter(|measurement| measurement.failures > 0)
         {
-            eprintln!("wrong: echo: {:?}", figures.reasons);
-            faults += figures.failures;
+            eprintln!("wrong: echo: {:?}", measurement.reasons);
+            faults += measurement.failures;
         }
         for lists in self.lists.values().flatten() {
             for reason in lists.reasons() {

@@ -5,12 +5,12 @@ use clap::ValueEnum;
 use super::far::Far;
 use super::spot::{Case, DATABASES, Database, Spot};
 use super::{BUSY, Bench, FEW, FLOOD, MANY};
-use crate::ask::Wire;
+use crate::fixture;
 use crate::lists::lists;
 use crate::overload::{Flood, overload};
+use crate::request::Protocol;
 use crate::run::PAUSE;
 use crate::scenario::Scenario;
-use crate::stage;
 
 /// What can be measured alone, in under two minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -72,12 +72,12 @@ impl Bench {
             self.flow_and_by_hand(256).await?;
             self.compared_too().await?;
         }
-        for wire in [Wire::GrpcWeb, Wire::ConnectProto] {
-            self.at(Spot::plain(Scenario::Flow, Database::Postgres, BUSY).over(wire))
+        for protocol in [Protocol::GrpcWeb, Protocol::ConnectProto] {
+            self.at(Spot::plain(Scenario::Flow, Database::Postgres, BUSY).over(protocol))
                 .await?;
         }
-        for wire in [Wire::Connect, Wire::Json] {
-            self.at(Spot::plain(Scenario::Flow, Database::Sqlite, BUSY).over(wire))
+        for protocol in [Protocol::Connect, Protocol::Json] {
+            self.at(Spot::plain(Scenario::Flow, Database::Sqlite, BUSY).over(protocol))
                 .await?;
         }
         self.sizes().await?;
@@ -118,8 +118,8 @@ impl Bench {
     async fn compared(&mut self) -> anyhow::Result<()> {
         self.flow_and_by_hand(BUSY).await?;
         self.flow(Database::Sqlite, BUSY).await?;
-        for wire in [Wire::Json, Wire::Connect] {
-            self.at(Spot::plain(Scenario::Flow, Database::Postgres, BUSY).over(wire))
+        for protocol in [Protocol::Json, Protocol::Connect] {
+            self.at(Spot::plain(Scenario::Flow, Database::Postgres, BUSY).over(protocol))
                 .await?;
         }
         for connections in [1, 16] {
@@ -234,7 +234,7 @@ impl Bench {
     async fn starts(&mut self) -> anyhow::Result<()> {
         let installation = self.installation(Database::Sqlite).await?;
         installation.setup.migrate().await?;
-        stage::people(&installation.setup.database, Scenario::Get, 0, FEW).await?;
+        fixture::people(&installation.setup.database, Scenario::Get, 0, FEW).await?;
         for _ in 0..5 {
             let server = installation.setup.start().await?;
             self.found

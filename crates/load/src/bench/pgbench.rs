@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use tokio::process::Command;
 
+use crate::fixture::enough;
 use crate::run::{Latency, Plan};
-use crate::seed::{Base, Having};
+use crate::seed::{SeedDatabase, SeedWith};
 use crate::server::Setup;
-use crate::stage::enough;
 
 /// A flow as a careful programmer would write it without ringback: two transactions, a statement for each
 /// thing to do, over the same tables. It writes fewer columns than ringback and derives no code.
@@ -43,10 +43,10 @@ impl Pgbench {
     ) -> anyhow::Result<Yard> {
         let pool = enough(&plan);
         let first = 2 * known;
-        let mut base = Base::open(&setup.database).await?;
-        base.seed(0..known, Having::Number).await?;
-        base.seed(first..first + pool, Having::Nothing).await?;
-        base.settle().await?;
+        let mut seeded = SeedDatabase::open(&setup.database).await?;
+        seeded.seed(0..known, SeedWith::Number).await?;
+        seeded.seed(first..first + pool, SeedWith::Nothing).await?;
+        seeded.settle().await?;
 
         let script = setup.directory().join("flow.sql");
         fs::write(&script, FLOW)?;
@@ -78,10 +78,10 @@ impl Pgbench {
         }
         let done = transactions(setup.directory())?;
         // That every flow found its user, and that each user had one, is seen in what is there now.
-        let verified = base
+        let verified = seeded
             .count("SELECT count(*) FROM phone_numbers WHERE changed_at = 1700000000000001")
             .await?;
-        base.close().await?;
+        seeded.close().await?;
         if verified != i64::try_from(done.len())? {
             bail!(
                 "by hand, {} flows were done and {verified} numbers verified",

@@ -1,19 +1,19 @@
-//! The figures that were promised, beside those that were found.
+//! The ratios that were promised, beside those that were found.
 
 use super::found::{Found, middle};
 use super::spot::{Case, Database, Spot};
 use super::{BUSY, FEW, MANY};
-use crate::ask::Wire;
+use crate::fixture::Outcome;
 use crate::lists::Lists;
 use crate::overload::Overload;
 use crate::report::{Table, two};
+use crate::request::Protocol;
 use crate::scenario::Scenario;
-use crate::stage::Outcome;
 use Asked::{AtLeast, AtMost, Nothing};
 use Database::{Postgres, Sqlite};
 use Scenario::{Flow, Get, Send, Set};
 
-/// What is asked of a figure.
+/// What is asked of a ratio or a value.
 #[derive(Clone, Copy)]
 enum Asked {
     AtLeast(f64),
@@ -44,7 +44,7 @@ impl Asked {
 struct Rows(Table);
 
 impl Rows {
-    /// Adds a figure, if it was found.
+    /// Adds a row, if it was found.
     fn add(&mut self, what: impl Into<String>, found: Option<f64>, asked: Asked) {
         let Some(found) = found else {
             return;
@@ -64,7 +64,7 @@ impl Found {
     pub(super) fn ratios(&self) -> Table {
         let mut rows = Rows(Table::new(&["what", "found", "asked", "holds"]));
         self.by_hand_rows(&mut rows);
-        self.wire_rows(&mut rows);
+        self.protocol_rows(&mut rows);
         self.delivery_rows(&mut rows);
         self.network_rows(&mut rows);
         self.process_rows(&mut rows);
@@ -77,8 +77,8 @@ impl Found {
     fn by_hand_rows(&self, rows: &mut Rows) {
         let by_hand = |connections| self.by_hand.get(&connections).into_iter().flatten();
         let yards: Vec<f64> = by_hand(1).map(|yard| yard.latency.p50).collect();
-        let alone = self.figures(&Spot::plain(Flow, Postgres, 1), |outcome| {
-            outcome.figures.latency.p50
+        let alone = self.values(&Spot::plain(Flow, Postgres, 1), |outcome| {
+            outcome.measurement.latency.p50
         });
         rows.add(
             "flow, PostgreSQL, 1 connection: p50 ÷ by hand",
@@ -96,26 +96,31 @@ impl Found {
         }
     }
 
-    fn wire_rows(&self, rows: &mut Rows) {
+    fn protocol_rows(&self, rows: &mut Rows) {
         let busy = |scenario, database| Spot::plain(scenario, database, BUSY);
-        let flow = |database, wire| self.speeds(&busy(Flow, database).over(wire));
+        let flow = |database, protocol| self.speeds(&busy(Flow, database).over(protocol));
         rows.add(
             "flow, 64 connections: SQLite ÷ PostgreSQL",
-            over(&flow(Sqlite, Wire::Grpc), &flow(Postgres, Wire::Grpc)),
+            over(
+                &flow(Sqlite, Protocol::Grpc),
+                &flow(Postgres, Protocol::Grpc),
+            ),
             AtLeast(0.8),
         );
         for database in [Postgres, Sqlite] {
             let name = database.name();
-            for wire in [Wire::Json, Wire::Connect] {
+            for protocol in [Protocol::Json, Protocol::Connect] {
                 rows.add(
-                    format!("flow, {name}, 64 connections: {} ÷ gRPC", wire.name()),
-                    over(&flow(database, wire), &flow(database, Wire::Grpc)),
+                    format!("flow, {name}, 64 connections: {} ÷ gRPC", protocol.name()),
+                    over(&flow(database, protocol), &flow(database, Protocol::Grpc)),
                     AtLeast(0.75),
                 );
             }
         }
         let echo = self.echo.get(&BUSY).into_iter().flatten();
-        let echo: Vec<f64> = echo.map(|figures| figures.operations_per_second).collect();
+        let echo: Vec<f64> = echo
+            .map(|measurement| measurement.operations_per_second)
+            .collect();
         for database in [Postgres, Sqlite] {
             rows.add(
                 format!("get, {}, 64 connections: ÷ bare echo", database.name()),
@@ -131,11 +136,11 @@ impl Found {
             let delivered = outcome
                 .delivered
                 .map_or(0.0, |delivered| delivered.per_second);
-            outcome.figures.operations_per_second.min(delivered)
+            outcome.measurement.operations_per_second.min(delivered)
         };
         for database in [Postgres, Sqlite] {
             let name = database.name();
-            let sent = self.figures(&Spot::plain(Send, database, BUSY), sustained);
+            let sent = self.values(&Spot::plain(Send, database, BUSY), sustained);
             rows.add(
                 format!("send with delivery, {name}, 64 connections: ÷ set"),
                 over(&sent, &self.speeds(&Spot::plain(Set, database, BUSY))),
@@ -146,9 +151,9 @@ impl Found {
 
     /// PostgreSQL at a distance, and shared.
     fn network_rows(&self, rows: &mut Rows) {
-        let alone = self.figures(
+        let alone = self.values(
             &Spot::plain(Set, Postgres, 1).in_case(Case::Far),
-            |outcome| outcome.figures.latency.p50,
+            |outcome| outcome.measurement.latency.p50,
         );
         rows.add(
             "set, PostgreSQL 1 ms away, 1 connection: p50 ms",
@@ -178,7 +183,7 @@ impl Found {
         let mut peaks = ours()
             .filter(|(spot, _)| spot.connections == 256)
             .flat_map(|(_, outcomes)| outcomes)
-            .filter_map(|outcome| outcome.figures.server_peak_mib);
+            .filter_map(|outcome| outcome.measurement.server_peak_mib);
         rows.add(
             "peak memory at 256 connections, MiB",
             largest(&mut peaks),
@@ -257,14 +262,14 @@ impl Found {
         }
     }
 
-    /// A figure of everything that was measured there, in its order.
-    fn figures(&self, spot: &Spot, of: impl Fn(&Outcome) -> f64) -> Vec<f64> {
+    /// A value of everything that was measured there, in its order.
+    fn values(&self, spot: &Spot, of: impl Fn(&Outcome) -> f64) -> Vec<f64> {
         let outcomes = self.spots.get(spot).into_iter().flatten();
         outcomes.map(of).collect()
     }
 
     fn speeds(&self, spot: &Spot) -> Vec<f64> {
-        self.figures(spot, |outcome| outcome.figures.operations_per_second)
+        self.values(spot, |outcome| outcome.measurement.operations_per_second)
     }
 }
 

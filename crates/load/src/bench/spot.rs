@@ -1,8 +1,8 @@
 //! What is measured, told apart: each spot has a row of its own.
 
 use super::FEW;
-use crate::ask::Wire;
 use crate::report::whole;
+use crate::request::Protocol;
 use crate::scenario::Scenario;
 
 /// Which database.
@@ -43,7 +43,7 @@ pub(crate) enum Case {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Spot {
     pub(crate) scenario: Scenario,
-    pub(crate) wire: Wire,
+    pub(crate) protocol: Protocol,
     pub(crate) database: Database,
     pub(crate) connections: usize,
     pub(crate) accounts: u64,
@@ -55,7 +55,7 @@ impl Spot {
     pub(super) fn plain(scenario: Scenario, database: Database, connections: usize) -> Spot {
         Spot {
             scenario,
-            wire: Wire::Grpc,
+            protocol: Protocol::Grpc,
             database,
             connections,
             accounts: FEW,
@@ -63,9 +63,9 @@ impl Spot {
         }
     }
 
-    /// The same in another language.
-    pub(super) fn over(self, wire: Wire) -> Spot {
-        Spot { wire, ..self }
+    /// The same over another protocol.
+    pub(super) fn over(self, protocol: Protocol) -> Spot {
+        Spot { protocol, ..self }
     }
 
     /// The same with something special.

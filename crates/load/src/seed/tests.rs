@@ -8,9 +8,10 @@ use ringback_core::number::NumberRules;
 use ringback_core::rights::Rights;
 use ringback_core::{Caller, Command, Keys, Number, Policies, Time};
 use ringback_store::{Rules, Settings, Source, Store};
+use ringback_testing::Database;
 
 use super::*;
-use crate::supply;
+use crate::ids;
 
 fn block_on(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -51,33 +52,38 @@ async fn opened(url: &str) -> Store {
 
 async fn check(url: &str) {
     let store = opened(url).await;
-    let mut base = Base::open(url).await.unwrap();
-    base.seed(0..10, Having::Number).await.unwrap();
+    let mut database = SeedDatabase::open(url).await.unwrap();
+    database.seed(0..10, SeedWith::Number).await.unwrap();
     // Again, and further: what is there stays, what is missing comes.
-    base.seed(5..12, Having::Number).await.unwrap();
-    base.seed_once(12).await.unwrap();
-    let fresh = supply::fresh(3);
-    base.seed(fresh.clone(), Having::Nothing).await.unwrap();
-    base.settle().await.unwrap();
+    database.seed(5..12, SeedWith::Number).await.unwrap();
+    database.seed_once(12).await.unwrap();
+    let fresh = ids::fresh(3);
+    database
+        .seed(fresh.clone(), SeedWith::Nothing)
+        .await
+        .unwrap();
+    database.settle().await.unwrap();
     for (table, rows) in [("accounts", 15), ("phone_numbers", 12), ("events", 15)] {
-        let count = base.count(&format!("SELECT count(*) FROM {table}")).await;
+        let count = database
+            .count(&format!("SELECT count(*) FROM {table}"))
+            .await;
         assert_eq!(count.unwrap(), rows, "{table}");
     }
 
     let service = Caller::new("load", "default").with_rights(Rights::ALL);
     for n in 0..12 {
-        let account = store.read(&service, &supply::user(n)).await.unwrap();
+        let account = store.read(&service, &ids::user(n)).await.unwrap();
         let phone = account.primary_phone().expect("a number");
-        assert_eq!(phone.number.as_str(), supply::number(n));
-        assert_eq!(phone.verified(), supply::is_verified(n));
+        assert_eq!(phone.number.as_str(), ids::number(n));
+        assert_eq!(phone.verified(), ids::is_verified(n));
         assert!(Number::parse(phone.number.as_str(), &NumberRules::default()).is_ok());
     }
 
-    let user = supply::user(fresh.start);
+    let user = ids::user(fresh.start);
     let account = store.read(&service, &user).await.unwrap();
     assert!(account.phones.is_empty());
     // The store can go on from here.
-    let number = supply::number(fresh.start).into();
+    let number = ids::number(fresh.start).into();
     let command = Command {
         caller: service,
         account: user,
@@ -89,37 +95,15 @@ async fn check(url: &str) {
     let reply = store.execute(command, None).await.unwrap();
     assert_eq!(reply.account.sequence, account.sequence + 2);
     assert!(reply.code.is_some());
-    base.close().await.unwrap();
+    database.close().await.unwrap();
 }
 
 #[test]
 fn the_store_reads_what_was_seeded_on_sqlite() {
-    block_on(async {
-        let directory = tempfile::tempdir().unwrap();
-        check(&format!(
-            "sqlite:{}",
-            directory.path().join("load.db").display()
-        ))
-        .await;
-    });
+    block_on(async { check(&Database::sqlite().await.url).await });
 }
 
 #[test]
 fn the_store_reads_what_was_seeded_on_postgres() {
-    block_on(async {
-        let server = std::env::var("RINGBACK_TEST_POSTGRES")
-            .expect("RINGBACK_TEST_POSTGRES is not set: run the tests with scripts/test");
-        let name = format!("ringback_load_{}", std::process::id());
-        let mut admin = Base::open(&server).await.unwrap();
-        admin
-            .execute(&format!("CREATE DATABASE {name}"))
-            .await
-            .unwrap();
-        let (address, _) = server.rsplit_once('/').expect("an address with a database");
-        check(&format!("{address}/{name}")).await;
-        admin
-            .execute(&format!("DROP DATABASE {name} WITH (FORCE)"))
-            .await
-            .unwrap();
-    });
+    block_on(async { check(&Database::postgres().await.url).await });
 }

@@ -1,10 +1,11 @@
 //! The first tables.
 
-use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::DbBackend;
+use sea_orm::sea_query::{ColumnDef, Index, Table};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, DeriveIden};
 
-#[derive(DeriveMigrationName)]
-pub(super) struct Migration;
+use super::Step;
+
+pub(super) struct Tables;
 
 #[derive(DeriveIden)]
 enum Accounts {
@@ -80,9 +81,13 @@ enum Events {
 }
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let backend = manager.get_database_backend();
+impl Step for Tables {
+    fn name(&self) -> &'static str {
+        "m0001_tables"
+    }
+
+    async fn up(&self, database: &DatabaseTransaction) -> Result<(), DbErr> {
+        let backend = database.get_database_backend();
         // Texts are ordered by bytes on both databases, whatever the server's locale: keyset pages and
         // number prefixes rely on it.
         let text = |name: &dyn Fn() -> ColumnDef| -> ColumnDef {
@@ -141,7 +146,7 @@ impl MigrationTrait for Migration {
         accounts.col(ColumnDef::new(Accounts::Gender).integer().not_null());
         accounts.col(ColumnDef::new(Accounts::EmailVerified).boolean().not_null());
         accounts.extra(room_for_updates);
-        manager.create_table(accounts).await?;
+        database.execute(&accounts).await?;
 
         let mut phones = Table::create();
         phones.table(PhoneNumbers::Table);
@@ -163,7 +168,7 @@ impl MigrationTrait for Migration {
         phones.col(big(ColumnDef::new(PhoneNumbers::CreatedAt)));
         phones.col(big(ColumnDef::new(PhoneNumbers::ChangedAt)));
         phones.extra(room_for_updates);
-        manager.create_table(phones).await?;
+        database.execute(&phones).await?;
 
         let mut budgets = Table::create();
         budgets.table(Budgets::Table);
@@ -171,7 +176,7 @@ impl MigrationTrait for Migration {
         budgets.col(text(&|| ColumnDef::new(Budgets::State)));
         budgets.col(ColumnDef::new(Budgets::IdleAt).big_integer().null());
         budgets.extra(room_for_updates);
-        manager.create_table(budgets).await?;
+        database.execute(&budgets).await?;
 
         let mut outbox = Table::create();
         outbox.table(Outbox::Table);
@@ -184,7 +189,7 @@ impl MigrationTrait for Migration {
         outbox.col(big(ColumnDef::new(Outbox::ExpiresAt)));
         outbox.col(big(ColumnDef::new(Outbox::DueAt)));
         outbox.col(ColumnDef::new(Outbox::Attempts).integer().not_null());
-        manager.create_table(outbox).await?;
+        database.execute(&outbox).await?;
 
         let mut events = Table::create();
         events.table(Events::Table);
@@ -199,7 +204,7 @@ impl MigrationTrait for Migration {
         events.col(optional_text(&|| ColumnDef::new(Events::NumberMask)));
         // Ids are ordered by time, so the key is also the order of an account's events.
         events.primary_key(Index::create().col(Events::UserId).col(Events::Id));
-        manager.create_table(events).await?;
+        database.execute(&events).await?;
 
         let mut by_organization = Index::create();
         by_organization
@@ -250,26 +255,8 @@ impl MigrationTrait for Migration {
             by_idle,
             by_due,
         ] {
-            manager.create_index(index).await?;
+            database.execute(&index).await?;
         }
         Ok(())
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table(Events::Table).to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table(Outbox::Table).to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table(Budgets::Table).to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table(PhoneNumbers::Table).to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table(Accounts::Table).to_owned())
-            .await
     }
 }

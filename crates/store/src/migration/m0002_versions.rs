@@ -1,12 +1,13 @@
 //! Versions that guard rows, pseudonyms beside numbers, folded names, and two tables of one row each.
 
-use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, FromQueryResult, Statement, Value,
+};
 
+use super::Step;
 use crate::fold::fold;
 
-#[derive(DeriveMigrationName)]
-pub(super) struct Migration;
+pub(super) struct Versions;
 
 /// The texts that are folded, named alike in both tables.
 const NAMES: [&str; 6] = [
@@ -22,15 +23,18 @@ const NAMES: [&str; 6] = [
 const ROWS: usize = 1_000;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let database = manager.get_connection();
+impl Step for Versions {
+    fn name(&self) -> &'static str {
+        "m0002_versions"
+    }
+
+    async fn up(&self, database: &DatabaseTransaction) -> Result<(), DbErr> {
         // Texts are ordered by bytes on both databases.
-        let text = match manager.get_database_backend() {
+        let text = match database.get_database_backend() {
             DbBackend::Postgres => "text COLLATE \"C\"",
             _ => "text",
         };
-        let number = match manager.get_database_backend() {
+        let number = match database.get_database_backend() {
             DbBackend::Postgres => "bigint",
             _ => "integer",
         };
@@ -60,22 +64,6 @@ impl MigrationTrait for Migration {
         }
         fold_names(database).await
     }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let database = manager.get_connection();
-        for sql in [
-            "DROP TABLE liveness",
-            "DROP TABLE schema_version",
-            "DROP TABLE account_names",
-            "ALTER TABLE phone_numbers DROP COLUMN pseudonym",
-            "ALTER TABLE budgets DROP COLUMN kind",
-            "ALTER TABLE budgets DROP COLUMN version",
-            "ALTER TABLE accounts DROP COLUMN version",
-        ] {
-            database.execute_unprepared(sql).await?;
-        }
-        Ok(())
-    }
 }
 
 #[derive(FromQueryResult)]
@@ -90,7 +78,7 @@ struct Names {
 }
 
 /// The database folds what is all ASCII, which is quick; the rest is folded here.
-async fn fold_names(database: &SchemaManagerConnection<'_>) -> Result<(), DbErr> {
+async fn fold_names(database: &DatabaseTransaction) -> Result<(), DbErr> {
     let backend = database.get_database_backend();
     let columns = NAMES.join(", ");
     let bytes = |name: &str| match backend {

@@ -1,10 +1,10 @@
 //! An account is an organisation and a user id, in every table; and what is remembered of deleted ones.
 
-use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 
-#[derive(DeriveMigrationName)]
-pub(super) struct Migration;
+use super::Step;
+
+pub(super) struct Organizations;
 
 /// SQLite cannot change a table's key, so the two tables are made again. The key's user id comes first: it
 /// finds an account of any organisation, too.
@@ -56,10 +56,13 @@ const POSTGRES: [&str; 11] = [
 ];
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let database = manager.get_connection();
-        let (steps, text, number) = match manager.get_database_backend() {
+impl Step for Organizations {
+    fn name(&self) -> &'static str {
+        "m0004_organizations"
+    }
+
+    async fn up(&self, database: &DatabaseTransaction) -> Result<(), DbErr> {
+        let (steps, text, number) = match database.get_database_backend() {
             DbBackend::Postgres => (&POSTGRES[..], "text COLLATE \"C\"", "bigint"),
             _ => (&SQLITE[..], "text", "integer"),
         };

@@ -1,10 +1,10 @@
 //! Messages with their state, route and trail, in place of the outbox.
 
-use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 
-#[derive(DeriveMigrationName)]
-pub(super) struct Migration;
+use super::Step;
+
+pub(super) struct Messages;
 
 /// What waits is found by route; what does not, by account, organisation or number.
 const AFTER: [&str; 8] = [
@@ -24,10 +24,13 @@ const AFTER: [&str; 8] = [
 ];
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let database = manager.get_connection();
-        let (text, big) = match manager.get_database_backend() {
+impl Step for Messages {
+    fn name(&self) -> &'static str {
+        "m0005_messages"
+    }
+
+    async fn up(&self, database: &DatabaseTransaction) -> Result<(), DbErr> {
+        let (text, big) = match database.get_database_backend() {
             DbBackend::Postgres => ("text COLLATE \"C\"", "bigint"),
             _ => ("text", "integer"),
         };

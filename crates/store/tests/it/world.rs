@@ -1,23 +1,22 @@
 //! A fresh database, a clock that tests set, a seeded generator, and any number of stores on them.
 
 use std::collections::BTreeMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::FutureExt;
 use metrics::{
     Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
 use ringback_core::delivery::{RouteRules, Routes};
 use ringback_core::{Keys, Policies, Time};
 use ringback_store::{Rules, Settings, Source, Store};
+use ringback_testing::Database;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database as Connection, DatabaseConnection,
+    DatabaseTransaction, DbBackend, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
 };
-use tempfile::TempDir;
 
 pub const START: Time = Time(1_700_000_000_000_000);
 
@@ -39,10 +38,8 @@ pub struct World {
     pub batches: Arc<Batches>,
     /// Which calls of the clock panic, counted from now on.
     panics: Arc<Mutex<BTreeMap<u64, ()>>>,
-    _directory: Option<TempDir>,
+    _database: Database,
 }
-
-static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// Runs a behaviour on a database that exists only for it.
 pub fn run<F: AsyncFnOnce(&World)>(kind: Kind, threads: usize, behaviour: F) {
@@ -58,56 +55,23 @@ pub fn run<F: AsyncFnOnce(&World)>(kind: Kind, threads: usize, behaviour: F) {
     let recorder = BatchRecorder(batches.clone());
     let _guard = metrics::set_default_local_recorder(&recorder);
     runtime.block_on(async {
-        let name = format!(
-            "ringback_store_{}_{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        let (url, directory) = match kind {
-            Kind::Sqlite => {
-                let directory = tempfile::tempdir().expect("a directory");
-                let url = format!("sqlite:{}", directory.path().join("store.db").display());
-                (url, Some(directory))
-            }
-            Kind::Postgres => {
-                administer(&format!("CREATE DATABASE {name}")).await;
-                (postgres(&name), None)
-            }
+        let database = match kind {
+            Kind::Sqlite => Database::sqlite().await,
+            Kind::Postgres => Database::postgres().await,
         };
-        let world = World::new(kind, url, directory, batches);
-        let result = AssertUnwindSafe(behaviour(&world)).catch_unwind().await;
-        drop(world);
-        if kind == Kind::Postgres {
-            administer(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
-        }
-        if let Err(panic) = result {
-            std::panic::resume_unwind(panic);
-        }
+        behaviour(&World::new(kind, database, batches)).await;
     });
-}
-
-/// The address of a database on the test server.
-pub fn postgres(name: &str) -> String {
-    let server = std::env::var("RINGBACK_TEST_POSTGRES")
-        .expect("RINGBACK_TEST_POSTGRES is not set: run the tests with scripts/test");
-    let (address, _) = server.rsplit_once('/').expect("an address with a database");
-    format!("{address}/{name}")
-}
-
-async fn administer(sql: &str) {
-    let server = connect(&postgres("postgres")).await;
-    server.execute_unprepared(sql).await.expect(sql);
-    server.close().await.expect("must close");
 }
 
 async fn connect(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);
-    Database::connect(options).await.expect("must connect")
+    Connection::connect(options).await.expect("must connect")
 }
 
 impl World {
-    fn new(kind: Kind, url: String, directory: Option<TempDir>, batches: Arc<Batches>) -> World {
+    fn new(kind: Kind, database: Database, batches: Arc<Batches>) -> World {
+        let url = database.url.clone();
         let now = Arc::new(AtomicI64::new(START.0));
         let panics = Arc::new(Mutex::new(BTreeMap::new()));
         let seeds = AtomicU64::new(0);
@@ -145,7 +109,7 @@ impl World {
             now,
             batches,
             panics,
-            _directory: directory,
+            _database: database,
         }
     }
 

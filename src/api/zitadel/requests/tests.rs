@@ -34,7 +34,7 @@ fn refused<T>(result: Result<T, Refusal>) -> String {
     }
 }
 
-fn set(verification: Option<set_phone_request::Verification>) -> Result<Request, Refusal> {
+fn set(verification: Option<set_phone_request::Verification>) -> Result<Asked, Refusal> {
     let request = SetPhoneRequest {
         user_id: "ann".into(),
         phone: NUMBER.into(),
@@ -59,7 +59,7 @@ fn every_arm_of_set_phone_is_a_verification() {
         (Some(Arm::IsVerified(true)), Verification::Trusted),
     ];
     for (arm, verification) in arms {
-        let expected = Request {
+        let expected = Asked {
             account: "ann".into(),
             action: Action::Change(Change::Set(SetPhone {
                 number: NUMBER.into(),

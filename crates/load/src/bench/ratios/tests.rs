@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::bench::pgbench::Yard;
-use crate::run::{Figures, Latency};
+use crate::run::{Latency, Measurement};
 
 fn outcome(operations_per_second: f64, p50: f64) -> Outcome {
     let latency = Latency {
@@ -10,11 +10,11 @@ fn outcome(operations_per_second: f64, p50: f64) -> Outcome {
         ..Latency::default()
     };
     Outcome {
-        figures: Figures {
+        measurement: Measurement {
             operations_per_second,
             latency,
             server_peak_mib: Some(p50),
-            ..Figures::default()
+            ..Measurement::default()
         },
         delivered: None,
         ready_in_ms: 0.0,
@@ -129,15 +129,15 @@ fn a_database_far_away_is_compared_with_itself_before() {
 
 #[test]
 fn what_lists_leave_is_told_and_nothing_is_asked_of_it() {
-    let figures = |operations_per_second| Figures {
+    let measurement = |operations_per_second| Measurement {
         operations_per_second,
-        ..Figures::default()
+        ..Measurement::default()
     };
     let lists = Lists {
-        alone: figures(10.0),
-        beside: figures(4.0),
-        pages: figures(1.0),
-        filter: figures(1.0),
+        alone: measurement(10.0),
+        beside: measurement(4.0),
+        pages: measurement(1.0),
+        filter: measurement(1.0),
     };
     let mut found = Found::default();
     found.lists.insert(Sqlite, vec![lists]);

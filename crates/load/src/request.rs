@@ -1,4 +1,4 @@
-//! Requests, in each of the forms that a wire wants.
+//! Requests, in each of the forms that a protocol wants.
 
 mod users;
 
@@ -19,9 +19,9 @@ pub(crate) use users::FILTERED_BY;
 /// How many numbers or users a page of a list has.
 pub(crate) const PAGE: u32 = 100;
 
-/// Which language is spoken with the server.
+/// The protocol that a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum Wire {
+pub(crate) enum Protocol {
     /// gRPC over HTTP/2
     Grpc,
     /// gRPC-web over HTTP/1.1
@@ -30,31 +30,31 @@ pub(crate) enum Wire {
     Connect,
     /// Connect with protobuf over HTTP/1.1
     ConnectProto,
-    /// The JSON paths over HTTP/1.1
+    /// The JSON API over HTTP/1.1
     Json,
 }
 
-impl Wire {
+impl Protocol {
     /// As on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Wire::Grpc => "grpc",
-            Wire::GrpcWeb => "grpc-web",
-            Wire::Connect => "connect",
-            Wire::ConnectProto => "connect-proto",
-            Wire::Json => "json",
+            Protocol::Grpc => "grpc",
+            Protocol::GrpcWeb => "grpc-web",
+            Protocol::Connect => "connect",
+            Protocol::ConnectProto => "connect-proto",
+            Protocol::Json => "json",
         }
     }
 
     /// Whether messages are JSON and not protobuf.
     pub(crate) fn is_json(self) -> bool {
-        matches!(self, Wire::Connect | Wire::Json)
+        matches!(self, Protocol::Connect | Protocol::Json)
     }
 }
 
 /// One request. Users, numbers and codes are ours, so none holds what JSON or a path would escape.
 #[derive(Clone, Copy)]
-pub(crate) enum Ask<'a> {
+pub(crate) enum Request<'a> {
     /// Registers a user without a number.
     Register { user: &'a str },
     /// Sets a number; the code comes back.
@@ -77,69 +77,71 @@ pub(crate) enum Ask<'a> {
     Echo { text: &'a str },
 }
 
-impl Ask<'_> {
+impl Request<'_> {
     /// The path of the method, the same for gRPC, gRPC-web and Connect.
     pub(crate) fn method(&self) -> &'static str {
         match self {
-            Ask::Register { .. } => "/zitadel.user.v2.UserService/AddHumanUser",
-            Ask::SetReturned { .. } | Ask::SetSent { .. } => {
+            Request::Register { .. } => "/zitadel.user.v2.UserService/AddHumanUser",
+            Request::SetReturned { .. } | Request::SetSent { .. } => {
                 "/zitadel.user.v2.UserService/SetPhone"
             }
-            Ask::Verify { .. } => "/zitadel.user.v2.UserService/VerifyPhone",
-            Ask::Get { .. } => "/zitadel.user.v2.UserService/GetUserByID",
-            Ask::List { .. } => "/ringback.phone.v1.PhoneService/ListUserPhones",
-            Ask::Search { .. } => "/ringback.phone.v1.PhoneService/SearchPhones",
-            Ask::Users { .. } | Ask::Filter => "/zitadel.user.v2.UserService/ListUsers",
-            Ask::Echo { .. } => "/ringback.load.v1.EchoService/Echo",
+            Request::Verify { .. } => "/zitadel.user.v2.UserService/VerifyPhone",
+            Request::Get { .. } => "/zitadel.user.v2.UserService/GetUserByID",
+            Request::List { .. } => "/ringback.phone.v1.PhoneService/ListUserPhones",
+            Request::Search { .. } => "/ringback.phone.v1.PhoneService/SearchPhones",
+            Request::Users { .. } | Request::Filter => "/zitadel.user.v2.UserService/ListUsers",
+            Request::Echo { .. } => "/ringback.load.v1.EchoService/Echo",
         }
     }
 
-    /// Verb and path of the JSON door.
+    /// Verb and path of the JSON API.
     pub(crate) fn route(&self) -> (Method, String) {
         match self {
-            Ask::Register { .. } => (Method::POST, "/v2/users/human".to_owned()),
-            Ask::SetReturned { user, .. } | Ask::SetSent { user, .. } => {
+            Request::Register { .. } => (Method::POST, "/v2/users/human".to_owned()),
+            Request::SetReturned { user, .. } | Request::SetSent { user, .. } => {
                 (Method::POST, format!("/v2/users/{user}/phone"))
             }
-            Ask::Verify { user, .. } => (Method::POST, format!("/v2/users/{user}/phone/verify")),
-            Ask::Get { user } => (Method::GET, format!("/v2/users/{user}")),
-            Ask::List { user } => (Method::GET, format!("/v2/users/{user}/phone")),
-            Ask::Search { .. } => (Method::POST, "/v2/phones/search".to_owned()),
-            Ask::Users { .. } | Ask::Filter => (Method::POST, "/v2/users".to_owned()),
-            Ask::Echo { .. } => (Method::POST, self.method().to_owned()),
+            Request::Verify { user, .. } => {
+                (Method::POST, format!("/v2/users/{user}/phone/verify"))
+            }
+            Request::Get { user } => (Method::GET, format!("/v2/users/{user}")),
+            Request::List { user } => (Method::GET, format!("/v2/users/{user}/phone")),
+            Request::Search { .. } => (Method::POST, "/v2/phones/search".to_owned()),
+            Request::Users { .. } | Request::Filter => (Method::POST, "/v2/users".to_owned()),
+            Request::Echo { .. } => (Method::POST, self.method().to_owned()),
         }
     }
 
     /// Appends the message in protobuf.
     pub(crate) fn write_proto(&self, out: &mut Vec<u8>) {
         match *self {
-            Ask::Register { user } => put(out, &registration(user)),
-            Ask::SetReturned { user, number } => {
+            Request::Register { user } => put(out, &registration(user)),
+            Request::SetReturned { user, number } => {
                 let verification =
                     set_phone_request::Verification::ReturnCode(ReturnPhoneVerificationCode {});
                 put(out, &set(user, number, verification));
             }
-            Ask::SetSent { user, number } => {
+            Request::SetSent { user, number } => {
                 let verification =
                     set_phone_request::Verification::SendCode(SendPhoneVerificationCode {});
                 put(out, &set(user, number, verification));
             }
-            Ask::Verify { user, code } => {
+            Request::Verify { user, code } => {
                 let request = VerifyPhoneRequest {
                     user_id: user.to_owned(),
                     verification_code: code.to_owned(),
                 };
                 put(out, &request);
             }
-            Ask::Get { user } => {
+            Request::Get { user } => {
                 let user_id = user.to_owned();
                 put(out, &GetUserByIdRequest { user_id });
             }
-            Ask::List { user } => {
+            Request::List { user } => {
                 let user_id = user.to_owned();
                 put(out, &ListUserPhonesRequest { user_id });
             }
-            Ask::Search { page_token } => {
+            Request::Search { page_token } => {
                 let request = SearchPhonesRequest {
                     page_size: PAGE,
                     page_token: page_token.to_owned(),
@@ -147,37 +149,37 @@ impl Ask<'_> {
                 };
                 put(out, &request);
             }
-            Ask::Users { offset } => put(out, &users::page(offset)),
-            Ask::Filter => put(out, &users::filter()),
-            Ask::Echo { text } => {
+            Request::Users { offset } => put(out, &users::page(offset)),
+            Request::Filter => put(out, &users::filter()),
+            Request::Echo { text } => {
                 let text = text.to_owned();
                 put(out, &EchoRequest { text });
             }
         }
     }
 
-    /// The message in JSON, whole: the JSON door takes a user id from the path and minds no second one.
+    /// The message in JSON, whole: the JSON API takes a user id from the path and minds no second one.
     pub(crate) fn json(&self) -> String {
         match self {
-            Ask::Register { user } => format!(
+            Request::Register { user } => format!(
                 r#"{{"userId":"{user}","profile":{{"givenName":"Ann","familyName":"Example"}},"email":{{"email":"{user}@example.com"}}}}"#
             ),
-            Ask::SetReturned { user, number } => {
+            Request::SetReturned { user, number } => {
                 format!(r#"{{"userId":"{user}","phone":"{number}","returnCode":{{}}}}"#)
             }
-            Ask::SetSent { user, number } => {
+            Request::SetSent { user, number } => {
                 format!(r#"{{"userId":"{user}","phone":"{number}","sendCode":{{}}}}"#)
             }
-            Ask::Verify { user, code } => {
+            Request::Verify { user, code } => {
                 format!(r#"{{"userId":"{user}","verificationCode":"{code}"}}"#)
             }
-            Ask::Get { user } | Ask::List { user } => format!(r#"{{"userId":"{user}"}}"#),
-            Ask::Search { page_token } => {
+            Request::Get { user } | Request::List { user } => format!(r#"{{"userId":"{user}"}}"#),
+            Request::Search { page_token } => {
                 format!(r#"{{"pageSize":{PAGE},"pageToken":"{page_token}"}}"#)
             }
-            Ask::Users { offset } => users::page_json(*offset),
-            Ask::Filter => users::filter_json(),
-            Ask::Echo { text } => format!(r#"{{"text":"{text}"}}"#),
+            Request::Users { offset } => users::page_json(*offset),
+            Request::Filter => users::filter_json(),
+            Request::Echo { text } => format!(r#"{{"text":"{text}"}}"#),
         }
     }
 }
@@ -218,28 +220,28 @@ mod tests {
 
     #[test]
     fn json_is_json() {
-        for ask in [
-            Ask::Register { user: "u" },
-            Ask::SetReturned {
+        for request in [
+            Request::Register { user: "u" },
+            Request::SetReturned {
                 user: "u",
                 number: "+4175",
             },
-            Ask::SetSent {
+            Request::SetSent {
                 user: "u",
                 number: "+4175",
             },
-            Ask::Verify {
+            Request::Verify {
                 user: "u",
                 code: "1",
             },
-            Ask::Get { user: "u" },
-            Ask::List { user: "u" },
-            Ask::Search { page_token: "t" },
-            Ask::Users { offset: 100 },
-            Ask::Filter,
-            Ask::Echo { text: "t" },
+            Request::Get { user: "u" },
+            Request::List { user: "u" },
+            Request::Search { page_token: "t" },
+            Request::Users { offset: 100 },
+            Request::Filter,
+            Request::Echo { text: "t" },
         ] {
-            let value: serde_json::Value = serde_json::from_str(&ask.json()).unwrap();
+            let value: serde_json::Value = serde_json::from_str(&request.json()).unwrap();
             assert!(value.is_object());
         }
     }
@@ -247,7 +249,7 @@ mod tests {
     #[test]
     fn protobuf_says_the_same() {
         let mut out = Vec::new();
-        Ask::SetReturned {
+        Request::SetReturned {
             user: "u",
             number: "+4175",
         }

@@ -5,15 +5,15 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::ask::FILTERED_BY;
+use crate::request::FILTERED_BY;
 
 /// How many different ids there are.
-pub(crate) const IDS: u64 = 10_000_000_000;
-/// Multiplying by it modulo [`IDS`] visits every id once, in an order that spreads over an index as ids
+pub(crate) const ID_COUNT: u64 = 10_000_000_000;
+/// Multiplying by it modulo [`ID_COUNT`] visits every id once, in an order that spreads over an index as ids
 /// of real users do. The product of both fits 63 bits, so that a database can compute it too.
 pub(crate) const STRIDE: u64 = 618_033_989;
 /// How many different numbers there are: the Swiss mobile range from +41 75 to +41 79.
-pub(crate) const NUMBERS: u64 = 50_000_000;
+pub(crate) const NUMBER_COUNT: u64 = 50_000_000;
 /// The first of them, without the country code.
 pub(crate) const FIRST_NUMBER: u64 = 750_000_000;
 
@@ -24,12 +24,12 @@ const PER_SECOND: u64 = 20_000;
 
 /// The id of user `n`.
 pub(crate) fn user(n: u64) -> String {
-    format!("user-{:010}", n * STRIDE % IDS)
+    format!("user-{:010}", n * STRIDE % ID_COUNT)
 }
 
 /// The number of user `n`, in E.164.
 pub(crate) fn number(n: u64) -> String {
-    format!("+41{}", FIRST_NUMBER + n % NUMBERS)
+    format!("+41{}", FIRST_NUMBER + n % NUMBER_COUNT)
 }
 
 /// Whether the number of a seeded user is verified.
@@ -49,14 +49,14 @@ pub(crate) fn unix_seconds() -> u64 {
 
 /// `count` users that no earlier run on the same database has used, because the clock is what counts.
 pub(crate) fn fresh(count: u64) -> Range<u64> {
-    let turns = (IDS - 2 * FIRST_FRESH) / PER_SECOND;
+    let turns = (ID_COUNT - 2 * FIRST_FRESH) / PER_SECOND;
     let first = FIRST_FRESH + unix_seconds() % turns * PER_SECOND;
     first..first + count
 }
 
 /// What the connections of a run draw from.
 #[derive(Debug)]
-pub(crate) struct Supply {
+pub(crate) struct Ids {
     fresh: Range<u64>,
     next: AtomicU64,
     known: u64,
@@ -64,10 +64,10 @@ pub(crate) struct Supply {
     filtered: OnceLock<u64>,
 }
 
-impl Supply {
+impl Ids {
     /// `fresh`: registered users without a number. `known`: how many seeded users there are.
-    pub(crate) fn new(fresh: Range<u64>, known: u64) -> Supply {
-        Supply {
+    pub(crate) fn new(fresh: Range<u64>, known: u64) -> Ids {
+        Ids {
             next: AtomicU64::new(fresh.start),
             fresh,
             known,
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(user(0), "user-0000000000");
         assert_eq!(user(1), "user-0618033989");
         assert!(
-            (IDS - 1)
+            (ID_COUNT - 1)
                 .checked_mul(STRIDE)
                 .is_some_and(|p| p < i64::MAX as u64)
         );
@@ -130,30 +130,30 @@ mod tests {
     #[test]
     fn numbers_stay_in_their_range() {
         assert_eq!(number(0), "+41750000000");
-        assert_eq!(number(NUMBERS - 1), "+41799999999");
-        assert_eq!(number(NUMBERS), number(0));
+        assert_eq!(number(NUMBER_COUNT - 1), "+41799999999");
+        assert_eq!(number(NUMBER_COUNT), number(0));
     }
 
     #[test]
     fn fresh_users_end_and_are_drawn_once() {
-        let supply = Supply::new(7..9, 0);
-        assert_eq!(supply.next_fresh(), Some(7));
-        assert_eq!(supply.used(), 7..8);
-        assert_eq!(supply.next_fresh(), Some(8));
-        assert_eq!(supply.next_fresh(), None);
-        assert_eq!(supply.used(), 7..9);
+        let ids = Ids::new(7..9, 0);
+        assert_eq!(ids.next_fresh(), Some(7));
+        assert_eq!(ids.used(), 7..8);
+        assert_eq!(ids.next_fresh(), Some(8));
+        assert_eq!(ids.next_fresh(), None);
+        assert_eq!(ids.used(), 7..9);
     }
 
     #[test]
     fn what_the_filter_finds_is_counted() {
         // 0000000000, 0618033989, 1236067978
-        assert_eq!(Supply::new(0..0, 3).known_filtered(), 1);
-        assert_eq!(Supply::new(0..0, 0).known_filtered(), 0);
+        assert_eq!(Ids::new(0..0, 3).known_filtered(), 1);
+        assert_eq!(Ids::new(0..0, 0).known_filtered(), 0);
     }
 
     #[test]
     fn fresh_users_never_reach_the_end_of_the_ids() {
-        assert!(fresh(FIRST_FRESH / 2).end < IDS);
+        assert!(fresh(FIRST_FRESH / 2).end < ID_COUNT);
         assert!(fresh(1).start >= FIRST_FRESH);
     }
 }

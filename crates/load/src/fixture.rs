@@ -11,13 +11,13 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::aside::Aside;
-use crate::ask::Wire;
-use crate::line::Door;
-use crate::run::{Figures, Plan, Target, run};
+use crate::connection::Endpoint;
+use crate::ids::{self, Ids};
+use crate::request::Protocol;
+use crate::run::{Measurement, Plan, Target, run};
 use crate::scenario::Scenario;
-use crate::seed::{Base, Having};
+use crate::seed::{SeedDatabase, SeedWith};
 use crate::server::{Server, Setup};
-use crate::supply::{self, Supply};
 
 /// Operations a second that a machine may reach before the fresh users run out.
 const FASTEST: u64 = 20_000;
@@ -46,7 +46,7 @@ pub(crate) struct Delivered {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Outcome {
-    pub(crate) figures: Figures,
+    pub(crate) measurement: Measurement,
     pub(crate) delivered: Option<Delivered>,
     pub(crate) ready_in_ms: f64,
     pub(crate) idle_mib: f64,
@@ -58,7 +58,7 @@ impl Outcome {
         let lost = self
             .delivered
             .map_or(0, |d| d.not_once + d.wanted.abs_diff(d.sent));
-        self.figures.failures + lost
+        self.measurement.failures + lost
     }
 }
 
@@ -77,12 +77,12 @@ pub(crate) async fn people(
     pool: u64,
     known: u64,
 ) -> anyhow::Result<Range<u64>> {
-    let mut base = Base::open(database).await?;
-    base.seed_once(known).await?;
-    let fresh = supply::fresh(if scenario.uses_fresh() { pool } else { 0 });
-    base.seed(fresh.clone(), Having::Nothing).await?;
-    base.settle().await?;
-    base.close().await?;
+    let mut seeded = SeedDatabase::open(database).await?;
+    seeded.seed_once(known).await?;
+    let fresh = ids::fresh(if scenario.uses_fresh() { pool } else { 0 });
+    seeded.seed(fresh.clone(), SeedWith::Nothing).await?;
+    seeded.settle().await?;
+    seeded.close().await?;
     Ok(fresh)
 }
 
@@ -90,7 +90,7 @@ pub(crate) async fn people(
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     pub(crate) plan: Plan,
-    pub(crate) wire: Wire,
+    pub(crate) protocol: Protocol,
     /// Users without numbers.
     pub(crate) pool: u64,
     /// Users with numbers.
@@ -108,20 +108,20 @@ pub(crate) async fn measure(setup: &Setup, load: Load) -> anyhow::Result<Outcome
     }
     let targets: Vec<Target> = servers
         .iter()
-        .map(|server| server.target(load.wire))
+        .map(|server| server.target(load.protocol))
         .collect::<Result<_, _>>()?;
     let scenario = load.plan.scenario;
     let fresh = people(&setup.database, scenario, load.pool, load.known).await?;
-    let supply = Arc::new(Supply::new(fresh, load.known));
+    let ids = Arc::new(Ids::new(fresh, load.known));
     let began = Instant::now();
-    let figures = run(load.plan, &targets, &supply).await?;
+    let measurement = run(load.plan, &targets, &ids).await?;
     let delivered = match scenario {
-        Scenario::Send => Some(deliveries(&servers, &supply.used(), began).await?),
+        Scenario::Send => Some(deliveries(&servers, &ids.used(), began).await?),
         _ => None,
     };
     let slowest = servers.iter().map(|server| server.started_in).max();
     let outcome = Outcome {
-        figures,
+        measurement,
         delivered,
         ready_in_ms: slowest.unwrap_or_default().as_secs_f64() * 1_000.0,
         idle_mib: servers
@@ -162,7 +162,7 @@ async fn deliveries(
     for n in used.clone().rev().take(LOOKED_UP as usize) {
         let mut messages = 0;
         for server in servers {
-            messages += server.messages_to(&supply::number(n)).await?;
+            messages += server.messages_to(&ids::number(n)).await?;
         }
         not_once += u64::from(messages != 1);
     }
@@ -183,12 +183,12 @@ impl EchoServer {
         Aside::start(&["echo"]).await.map(EchoServer)
     }
 
-    pub(crate) async fn measure(&self, plan: Plan) -> anyhow::Result<Figures> {
+    pub(crate) async fn measure(&self, plan: Plan) -> anyhow::Result<Measurement> {
         let target = Target {
-            door: Door::new(self.0.address, Wire::Grpc, "none")?,
+            endpoint: Endpoint::new(self.0.address, Protocol::Grpc, "none")?,
             process: self.0.process(),
         };
-        run(plan, &[target], &Arc::new(Supply::new(0..0, 0))).await
+        run(plan, &[target], &Arc::new(Ids::new(0..0, 0))).await
     }
 
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
