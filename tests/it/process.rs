@@ -4,6 +4,7 @@ mod crash;
 mod data_directory;
 pub mod harness;
 mod leaks;
+mod probes;
 mod races;
 pub mod receiver;
 mod refused;
