@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::api;
 use crate::auth::{Auth, Clock};
 use crate::config::{Api, Config, ServerSection};
-use crate::http::{GRACE, Installed, Server, Services, serve};
+use crate::http::{GRACE, Installed, Readiness, Server, Services, serve};
 use crate::tls::{self, Tls};
 use crate::worker::{Callbacks, Delivery, DeliverySettings, Texts, routes};
 
@@ -54,6 +54,8 @@ pub struct App {
     pub store: Store,
     /// Every API, on one port.
     pub server: Server,
+    /// What the port says of itself.
+    pub readiness: Readiness,
     /// The port's certificate, unless it speaks in the clear.
     pub tls: Option<Tls>,
     /// Who delivers.
@@ -68,12 +70,18 @@ impl App {
     /// Connects, brings the tables up to date and sets up every API. Nothing listens and nothing is sent
     /// before [`App::run`].
     pub async fn build(config: &Config, source: Source) -> anyhow::Result<App> {
-        App::build_on(config, source, Tables::Migrate).await
+        let readiness = Readiness::default();
+        App::build_on(config, source, Tables::Migrate, readiness).await
     }
 
-    /// The same, on tables that are dealt with in this way.
-    pub async fn build_on(config: &Config, source: Source, tables: Tables) -> anyhow::Result<App> {
-        App::build_with(config, source, tables, None).await
+    /// The same, on tables that are dealt with in this way. `readiness` is told when it has started.
+    pub async fn build_on(
+        config: &Config,
+        source: Source,
+        tables: Tables,
+        readiness: Readiness,
+    ) -> anyhow::Result<App> {
+        App::build_with(config, source, tables, readiness, None).await
     }
 
     /// The same with a page for whoever tries it out, which shows this token.
@@ -81,6 +89,7 @@ impl App {
         config: &Config,
         source: Source,
         tables: Tables,
+        readiness: Readiness,
         trial_token: Option<String>,
     ) -> anyhow::Result<App> {
         config.check()?;
@@ -104,10 +113,12 @@ impl App {
             routes: routes.into(),
             trial_token,
         };
-        let server = Server::open(&services, apis, config).await;
+        let server = Server::open(&services, &readiness, apis, config).await;
+        readiness.start(store.clone());
         Ok(App {
             store,
             server,
+            readiness,
             tls,
             delivery,
             inbox,
@@ -115,13 +126,13 @@ impl App {
         })
     }
 
-    /// Serves `listener`, and delivers unless `worker` is false, until `shutdown` ends; then finishes what
-    /// runs. The certificate is read again at each SIGHUP.
+    /// Serves `listener`, and delivers unless `worker` is false, until `shutdown` ends; then drains where that is
+    /// asked for, and finishes what runs. The certificate is read again at each SIGHUP.
     pub async fn run(
         self,
         listener: TcpListener,
         worker: bool,
-        shutdown: impl Future<Output = ()>,
+        shutdown: impl Future<Output = Stop>,
     ) {
         let (stop, stopped) = watch::channel(false);
         let store = self.store;
@@ -131,9 +142,19 @@ impl App {
             }
         };
         let renewing = tls::renew(self.tls.clone());
+        let seconds = self.bounds.drain_seconds;
+        let drained = async move {
+            let stop = shutdown.await;
+            self.readiness.leave();
+            if stop == Stop::Drained && seconds > 0 {
+                tracing::info!(seconds, "not ready any more; requests are still taken");
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+            }
+            tracing::info!(seconds = GRACE.as_secs(), "finishing what runs");
+        };
         let serving = async move {
             let answer = move |request| self.server.clone().answer(request);
-            serve(listener, self.tls, self.bounds, answer, shutdown).await;
+            serve(listener, self.tls, self.bounds, answer, drained).await;
             // The worker stops after the listener: what requests still accepted may go out.
             let _ = stop.send(true);
         };
@@ -239,10 +260,19 @@ pub fn delivery(config: &Config, store: &Store, routes: Vec<Route>) -> Delivery 
     Delivery::new(store.clone(), routes, texts, callbacks, settings)
 }
 
-/// Listens for the signals that end the process, from now on; the future ends when one came: SIGTERM or
-/// SIGINT. A second signal ends the process the hard way. SIGHUP asks for something else, but when it comes
-/// because the terminal was closed, nobody is there any more.
-pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+/// How the process shall end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Requests are taken until whoever sends them had time to notice (`server.drain_seconds`).
+    Drained,
+    /// No more requests are taken.
+    AtOnce,
+}
+
+/// Listens for the signals that end the process, from now on; the future ends when one came: SIGTERM, or
+/// SIGINT from somebody who waits for it. A second signal ends the process the hard way. SIGHUP asks for
+/// something else, but when it comes because the terminal was closed, nobody is there any more.
+pub fn stop_signal() -> anyhow::Result<impl Future<Output = Stop>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -250,14 +280,14 @@ pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     let terminal = || std::io::stderr().is_terminal();
     let was_terminal = terminal();
     Ok(async move {
-        loop {
+        let stop = loop {
             tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hangup.recv() => if was_terminal && !terminal() { break },
+                _ = terminate.recv() => break Stop::Drained,
+                _ = interrupt.recv() => break Stop::AtOnce,
+                _ = hangup.recv() => if was_terminal && !terminal() { break Stop::AtOnce },
             }
-        }
-        tracing::info!(seconds = GRACE.as_secs(), "stopping: finishing what runs");
+        };
+        tracing::info!("stopping");
         #[expect(
             clippy::disallowed_methods,
             reason = "waits for impatience beside everything else"
@@ -269,5 +299,6 @@ pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
             }
             std::process::exit(130);
         });
+        stop
     })
 }

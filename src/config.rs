@@ -113,6 +113,8 @@ pub struct ServerSection {
     pub connections_per_address: usize,
     /// Seconds that a connection may be open without a request.
     pub idle_seconds: u64,
+    /// Seconds between a signal to stop and the end of listening.
+    pub drain_seconds: u64,
     /// Proxies whose word is taken for where a request comes from.
     pub trusted_proxies: Vec<Network>,
     /// Mebibytes of request bodies that may be held at once.

@@ -54,6 +54,8 @@ const SETTINGS: &str = r#"
     format = "text"
     [metrics]
     listen = ""
+    [server]
+    drain_seconds = 0
     [sms.routes.inbox]
     type = "inbox"
 "#;

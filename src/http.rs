@@ -31,6 +31,7 @@ pub use call::Deadline;
 pub use client::ClientAddress;
 pub use connection::GRACE;
 pub use dispatch::{Peer, Server};
+pub use health::Readiness;
 pub use installed::{Installed, MakePaths, RpcService, Services};
 pub use listener::serve;
 pub use slots::network;

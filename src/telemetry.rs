@@ -85,9 +85,12 @@ impl Drop for MetricsServer {
     }
 }
 
-/// Begins to measure and shows the metrics at `/metrics` of this address, in Prometheus' text form. Once
-/// for each process; nothing is measured without an address.
-pub async fn metrics(listen: Option<SocketAddr>) -> Result<Option<MetricsServer>, TelemetryError> {
+/// Begins to measure and shows the metrics at `/metrics` of this address, in Prometheus' text form, beside
+/// the paths of `probes`. Once for each process; without an address nothing is measured or shown.
+pub async fn metrics(
+    listen: Option<SocketAddr>,
+    probes: Router,
+) -> Result<Option<MetricsServer>, TelemetryError> {
     let Some(address) = listen else {
         return Ok(None);
     };
@@ -98,7 +101,8 @@ pub async fn metrics(listen: Option<SocketAddr>) -> Result<Option<MetricsServer>
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder)
         .map_err(|error| TelemetryError::Twice(error.to_string()))?;
-    Ok(Some(show(address, listener, handle)))
+    tracing::info!(metrics = %address, "metrics and probes are shown");
+    Ok(Some(show(address, listener, probes, handle)))
 }
 
 fn builder() -> Result<PrometheusBuilder, TelemetryError> {
@@ -111,7 +115,12 @@ fn builder() -> Result<PrometheusBuilder, TelemetryError> {
     clippy::disallowed_methods,
     reason = "ends when the metrics are dropped, and a reader may be cut off"
 )]
-fn show(address: SocketAddr, listener: TcpListener, handle: PrometheusHandle) -> MetricsServer {
+fn show(
+    address: SocketAddr,
+    listener: TcpListener,
+    probes: Router,
+    handle: PrometheusHandle,
+) -> MetricsServer {
     let task = tokio::spawn(async move {
         let upkeep = handle.clone();
         let gather = async move {
@@ -122,7 +131,7 @@ fn show(address: SocketAddr, listener: TcpListener, handle: PrometheusHandle) ->
             }
         };
         let text = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-        let router = Router::new().route(
+        let router = probes.route(
             "/metrics",
             get(move || std::future::ready((text, handle.render()))),
         );
@@ -271,7 +280,7 @@ mod tests {
     #[tokio::test]
     async fn figures_are_read_over_http() {
         let address = "127.0.0.1:0".parse().unwrap();
-        assert!(metrics(None).await.unwrap().is_none());
+        assert!(metrics(None, Router::new()).await.unwrap().is_none());
         let recorder = builder().unwrap().build_recorder();
         let handle = recorder.handle();
         metrics::with_local_recorder(&recorder, || {
@@ -279,7 +288,12 @@ mod tests {
             metrics::histogram!("ringback_request_seconds").record(0.003);
         });
         let listener = TcpListener::bind::<SocketAddr>(address).await.unwrap();
-        let metrics = show(listener.local_addr().unwrap(), listener, handle);
+        let metrics = show(
+            listener.local_addr().unwrap(),
+            listener,
+            Router::new(),
+            handle,
+        );
         let base = format!("http://{}", metrics.address());
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let answer = client.get(format!("{base}/metrics")).send().await.unwrap();
@@ -310,7 +324,10 @@ mod tests {
     async fn an_address_in_use_is_named() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = taken.local_addr().unwrap();
-        let text = metrics(Some(address)).await.unwrap_err().to_string();
+        let text = metrics(Some(address), Router::new())
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(
             text.starts_with(&format!("metrics.listen: cannot listen on {address}")),
             "{text}"

@@ -9,6 +9,7 @@ use super::bind;
 use crate::app::{App, Tables, source, stop_signal};
 use crate::config::TlsSection;
 use crate::dev::DevHome;
+use crate::http::Readiness;
 use crate::telemetry;
 
 /// `ringback dev`
@@ -37,16 +38,20 @@ pub async fn dev(
             key: files.key.clone(),
         };
     }
-    let _figures = telemetry::metrics(config.metrics.listen).await?;
+    let readiness = Readiness::default();
+    let _figures = telemetry::metrics(config.metrics.listen, readiness.router()).await?;
     let stop = stop_signal()?;
     let token = home.admin_token(started_at)?;
-    let app = App::build_with(&config, source, Tables::Migrate, Some(token)).await?;
+    let app = App::build_with(&config, source, Tables::Migrate, readiness, Some(token)).await?;
     let listener = bind(listen).await?;
     let scheme = if app.tls.is_some() { "https" } else { "http" };
     let base_url = format!("{scheme}://{}", listener.local_addr()?);
     home.write_dev_json(&base_url, started_at)?;
     let authority = certificate.as_ref().map(|files| files.authority.as_path());
-    println!("{}", home.welcome(&base_url, authority));
+    // As it was called, for it may not be on the PATH.
+    let program = std::env::args().next();
+    let program = program.as_deref().unwrap_or("ringback");
+    println!("{}", home.welcome(program, &base_url, authority));
     app.run(listener, true, stop).await;
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{bind, load, say_which_database};
 use crate::app::{App, Tables, source, stop_signal};
+use crate::http::Readiness;
 use crate::telemetry;
 
 /// `ringback serve`
@@ -11,7 +12,8 @@ pub async fn serve(file: Option<PathBuf>, worker: bool, migrate: bool) -> anyhow
     let config = load(file)?;
     config.check()?;
     telemetry::init(&config.log)?;
-    let _figures = telemetry::metrics(config.metrics.listen).await?;
+    let readiness = Readiness::default();
+    let _figures = telemetry::metrics(config.metrics.listen, readiness.router()).await?;
     // From here on a signal stops the program in order: readiness may be seen before the last line here.
     let stop = stop_signal()?;
     say_which_database(&config);
@@ -19,7 +21,7 @@ pub async fn serve(file: Option<PathBuf>, worker: bool, migrate: bool) -> anyhow
         true => Tables::Migrate,
         false => Tables::AsTheyAre,
     };
-    let app = App::build_on(&config, source(), tables).await?;
+    let app = App::build_on(&config, source(), tables, readiness).await?;
     let listener = bind(config.server.listen).await?;
     let tls = app.tls.is_some();
     tracing::info!(address = %listener.local_addr()?, tls, worker, "serving");

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::{load, say_which_database};
 use crate::app::{self, source, stop_signal};
+use crate::http::Readiness;
 use crate::telemetry;
 use crate::worker::routes;
 
@@ -14,17 +15,20 @@ pub async fn worker(file: Option<PathBuf>) -> anyhow::Result<()> {
     let config = load(file)?;
     config.check_delivery()?;
     telemetry::init(&config.log)?;
-    let _figures = telemetry::metrics(config.metrics.listen).await?;
+    let readiness = Readiness::default();
+    let _figures = telemetry::metrics(config.metrics.listen, readiness.router()).await?;
     let stop_signal = stop_signal()?;
     say_which_database(&config);
     let store = app::open(&config, source()).await?;
     store.migrate().await?;
+    readiness.start(store.clone());
     let (routes, _) = routes(&config)?;
     let delivery = app::delivery(&config, &store, routes);
     let (stop, stopped) = watch::channel(false);
     tracing::info!("delivering");
     let waiting = async {
         stop_signal.await;
+        readiness.leave();
         let _ = stop.send(true);
     };
     tokio::join!(delivery.run(stopped), waiting);

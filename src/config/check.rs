@@ -74,6 +74,9 @@ impl Config {
         if !(10..=3_600).contains(&server.idle_seconds) {
             error.add("server.idle_seconds", "must be 10 to 3600");
         }
+        if server.drain_seconds > 300 {
+            error.add("server.drain_seconds", "must be 0 to 300");
+        }
         let open = !server.listen.ip().is_loopback();
         if open && self.sms.has_inbox() {
             error.add(

@@ -207,7 +207,7 @@ fn a_key_that_does_not_exist_is_named_with_its_origin() {
     let text = problem(load(&[("RINGBACK_SERVER__LISTN", "x")]));
     assert_eq!(
         text,
-        "server.listn: no such key; there are listen, connections, connections_per_address, idle_seconds, trusted_proxies, body_mib (from RINGBACK_SERVER__LISTN)"
+        "server.listn: no such key; there are listen, connections, connections_per_address, idle_seconds, drain_seconds, trusted_proxies, body_mib (from RINGBACK_SERVER__LISTN)"
     );
     let text = problem(load(&[("RINGBACK_SERVR__LISTEN", "x")]));
     assert!(

@@ -225,11 +225,17 @@ fn a_certificate_is_made_once_and_made_anew_when_a_part_of_it_is_gone() {
     assert!((0..3).all(|part| again[part] != first[part]));
     assert_eq!(again.concat().matches("PRIVATE KEY").count(), 2);
 
-    let welcome = home.welcome("https://127.0.0.1:8080", Some(&files.authority));
+    let welcome = home.welcome("ringback", "https://127.0.0.1:8080", Some(&files.authority));
     let trusted = fs::canonicalize(&files.authority).unwrap();
     let option = format!("curl -s --cacert {}", trusted.display());
     assert_eq!(welcome.matches(&option).count(), 5, "{welcome}");
     assert!(!welcome.contains("http://"));
+    let welcome = home.welcome("target/release/ring back", "http://127.0.0.1:1", None);
+    assert!(
+        welcome
+            .contains("\nA token for Alice herself: 'target/release/ring back' token --data-dir "),
+        "{welcome}"
+    );
 }
 
 /// The lines are run by a shell, with a `curl` that answers as the service does.
@@ -240,7 +246,7 @@ fn the_welcome_can_be_pasted() {
     let home = DevHome::open(&dir.path().join("a dir's")).unwrap();
     let base = "http://127.0.0.1:8080";
     home.write_dev_json(base, NOW).unwrap();
-    let welcome = home.welcome(base, None);
+    let welcome = home.welcome("ringback", base, None);
     let lines = welcome.split("number:\n").nth(1).unwrap();
     let lines = lines.split("A token for Alice").next().unwrap();
     let script = format!(

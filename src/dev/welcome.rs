@@ -6,9 +6,11 @@ use std::path::Path;
 use super::{DEV_FILE, DevHome};
 
 impl DevHome {
-    /// What is printed at start: lines to paste, from a new user to a verified number. `authority` is what
-    /// clients must trust, when the service has a certificate of [`DevHome::certificate`].
-    pub fn welcome(&self, base_url: &str, authority: Option<&Path>) -> String {
+    /// What is printed at start: lines to paste, from a new user to a verified number. `program` is how it was
+    /// called; `authority` is what clients must trust, when the service has a certificate of
+    /// [`DevHome::certificate`].
+    pub fn welcome(&self, program: &str, base_url: &str, authority: Option<&Path>) -> String {
+        let program = quoted(program);
         let dev_file = quoted(&self.dir.join(DEV_FILE).display().to_string());
         let data_dir = quoted(&self.dir.display().to_string());
         // Whole, because it is of use in other directories too.
@@ -45,7 +47,7 @@ Paste these lines into another terminal to verify a first number:
   # her number is verified
   {curl} {base_url}/v2/users/alice -H "Authorization: Bearer $TOKEN"
 
-A token for Alice herself: ringback token --data-dir {data_dir} --sub alice
+A token for Alice herself: {program} token --data-dir {data_dir} --sub alice
 Everything that can be called: {base_url}/openapi.json
 In a browser, with the inbox as it fills: {base_url}/
 "#

@@ -23,12 +23,13 @@ use super::connect::{self, Codec};
 use super::content_type::ContentType;
 use super::cors::Cors;
 use super::grpc;
+use super::health::{self, Readiness};
 use super::installed::{Installed, RpcService, Services};
 use super::protocol::Protocol;
 use super::quiet::Quiet;
 use super::rest::{self, Failure};
 use super::routes::{Routes, Rpc};
-use super::{client, drain_body, error, health, openapi};
+use super::{client, drain_body, error, openapi};
 use crate::auth::Auth;
 use crate::config::{Config, Network, ServerSection};
 
@@ -56,7 +57,12 @@ struct Inner {
 
 impl Server {
     /// Serves these APIs, health, reflection and the contract. Only what an API hands over needs a token.
-    pub async fn open(services: &Services, apis: Vec<Installed>, config: &Config) -> Server {
+    pub async fn open(
+        services: &Services,
+        readiness: &Readiness,
+        apis: Vec<Installed>,
+        config: &Config,
+    ) -> Server {
         let cors = Cors::new(
             config.cors.clone(),
             apis.iter().flat_map(|api| api.cors_headers).copied(),
@@ -71,9 +77,9 @@ impl Server {
         }
         let names: Vec<&'static str> = rpcs.iter().map(|service| service.name).collect();
         let paths = paths
-            .merge(health::router(services.store.clone()))
+            .merge(readiness.router())
             .merge(openapi::router(names.clone()));
-        let open = health::grpc_services(services.store.clone(), names);
+        let open = health::grpc_services(readiness.clone(), names);
         Server::of(
             &config.server,
             services.auth.clone(),

@@ -1,10 +1,12 @@
-//! Whether the process runs and reaches its database, over HTTP and gRPC; and gRPC's reflection.
+//! Whether the process runs and requests shall come to it, over HTTP and gRPC; and gRPC's reflection.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response as HttpResponse};
 use axum::routing::get;
@@ -22,28 +24,65 @@ use crate::proto;
 /// How often a watcher's answer is looked at anew.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// `/healthz` and `/readyz`.
-pub(super) fn router(store: Store) -> Router {
-    Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready).with_state(store))
+/// Whether work shall come to this process: not before it has started, not while the database does not
+/// answer, and not once the process is about to end. Clones share it.
+#[derive(Clone, Default)]
+pub struct Readiness(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    store: OnceLock<Store>,
+    leaving: AtomicBool,
 }
 
-async fn ready(State(store): State<Store>) -> HttpResponse {
-    match store.ping().await {
+impl Readiness {
+    /// It has started, and works on this database.
+    pub fn start(&self, store: Store) {
+        // Who starts twice has the same database.
+        let _ = self.0.store.set(store);
+    }
+
+    /// From now on nothing shall come any more; what comes all the same is served until the end.
+    pub fn leave(&self) {
+        self.0.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Why nothing shall come, as a line for whoever looks.
+    async fn look(&self) -> Result<(), &'static str> {
+        if self.0.leaving.load(Ordering::Relaxed) {
+            return Err("stopping\n");
+        }
+        let Some(store) = self.0.store.get() else {
+            return Err("starting\n");
+        };
+        store
+            .ping()
+            .await
+            .map_err(|_| "the database does not answer\n")
+    }
+
+    /// `/healthz` and `/readyz`.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(ready).with_state(self.clone()))
+    }
+}
+
+async fn ready(extract::State(readiness): extract::State<Readiness>) -> HttpResponse {
+    match readiness.look().await {
         Ok(()) => "ok\n".into_response(),
-        Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the database does not answer\n",
-        )
-            .into_response(),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason).into_response(),
     }
 }
 
 /// `grpc.health.v1`, for these services and for the server as a whole, and `grpc.reflection`.
-pub(super) fn grpc_services(store: Store, services: Vec<&'static str>) -> Router {
-    let named = [&services[..], &[HealthServer::<DatabaseHealth>::NAME]].concat();
-    let health = HealthServer::new(DatabaseHealth { store, services });
+pub(super) fn grpc_services(readiness: Readiness, services: Vec<&'static str>) -> Router {
+    let named = [&services[..], &[HealthServer::<GrpcHealth>::NAME]].concat();
+    let health = HealthServer::new(GrpcHealth {
+        readiness,
+        services,
+    });
     let mut routes = tonic::service::Routes::new(health);
     // What is not served is not listed, although its messages are in the same set.
     let reflection = || {
@@ -64,12 +103,12 @@ pub(super) fn grpc_services(store: Store, services: Vec<&'static str>) -> Router
 }
 
 /// The same answer as `/readyz`, to clients that ask over gRPC.
-struct DatabaseHealth {
-    store: Store,
+struct GrpcHealth {
+    readiness: Readiness,
     services: Vec<&'static str>,
 }
 
-impl DatabaseHealth {
+impl GrpcHealth {
     fn knows(&self, service: &str) -> bool {
         service.is_empty()
             || service == HealthServer::<Self>::NAME
@@ -77,8 +116,8 @@ impl DatabaseHealth {
     }
 }
 
-async fn status(store: &Store) -> ServingStatus {
-    match store.ping().await {
+async fn status(readiness: &Readiness) -> ServingStatus {
+    match readiness.look().await {
         Ok(()) => ServingStatus::Serving,
         Err(_) => ServingStatus::NotServing,
     }
@@ -91,7 +130,7 @@ fn response(status: ServingStatus) -> HealthCheckResponse {
 }
 
 #[tonic::async_trait]
-impl Health for DatabaseHealth {
+impl Health for GrpcHealth {
     async fn check(
         &self,
         request: Request<HealthCheckRequest>,
@@ -99,7 +138,7 @@ impl Health for DatabaseHealth {
         if !self.knows(&request.get_ref().service) {
             return Err(Status::not_found("service not registered"));
         }
-        Ok(Response::new(response(status(&self.store).await)))
+        Ok(Response::new(response(status(&self.readiness).await)))
     }
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
@@ -112,15 +151,18 @@ impl Health for DatabaseHealth {
         if !self.knows(&request.get_ref().service) {
             return Err(Status::not_found("service not registered"));
         }
-        let changes = unfold((self.store.clone(), None), |(store, last)| async move {
-            loop {
-                let now = status(&store).await;
-                if last != Some(now) {
-                    return Some((Ok(response(now)), (store, Some(now))));
+        let changes = unfold(
+            (self.readiness.clone(), None),
+            |(readiness, last)| async move {
+                loop {
+                    let now = status(&readiness).await;
+                    if last != Some(now) {
+                        return Some((Ok(response(now)), (readiness, Some(now))));
+                    }
+                    tokio::time::sleep(LOOK).await;
                 }
-                tokio::time::sleep(LOOK).await;
-            }
-        });
+            },
+        );
         Ok(Response::new(Box::pin(changes)))
     }
 }

@@ -13,6 +13,7 @@ mod ringback;
 mod times;
 mod unkept;
 mod user;
+mod zitadel;
 
 use http::Method;
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@ mod cluster;
 mod failover;
 mod files;
 mod forwarder;
-mod load;
+pub mod load;
 mod pooler;
 mod silence;
 #[cfg(target_os = "linux")]

@@ -5,6 +5,7 @@ mod data_directory;
 mod delivery;
 pub mod harness;
 mod leaks;
+mod probes;
 mod races;
 pub mod receiver;
 mod refused;

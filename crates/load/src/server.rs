@@ -254,11 +254,11 @@ impl Server {
         Ok(messages.len())
     }
 
-    /// Asks it to end, waits, and insists if it does not.
+    /// Asks it to end without draining, waits, and insists if it does not.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         if let Some(pid) = self.child.id() {
             Command::new("kill")
-                .args(["-TERM", &pid.to_string()])
+                .args(["-INT", &pid.to_string()])
                 .status()
                 .await?;
         }

@@ -46,6 +46,11 @@ fn what_cannot_work_is_named() {
             "secrets.current_code_key",
         ),
         (
+            "RINGBACK_SERVER__DRAIN_SECONDS",
+            "301",
+            "server.drain_seconds",
+        ),
+        (
             "RINGBACK_AUTH__LEEWAY_SECONDS",
             "301",
             "auth.leeway_seconds",

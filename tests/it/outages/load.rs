@@ -256,7 +256,7 @@ pub async fn ready(server: &Server) -> bool {
 }
 
 /// Whether gRPC's health service says that it serves.
-async fn healthy(server: &Server) -> bool {
+pub async fn healthy(server: &Server) -> bool {
     let endpoint = Endpoint::from_shared(server.base.clone()).expect("an address");
     let channel = endpoint.connect().await.expect("a connection");
     let request = HealthCheckRequest {

@@ -60,6 +60,7 @@ impl Setup {
                 json!(["zitadel", "ringback", "frontegg", "reachfive"]),
             )
             .with("server.listen", "127.0.0.1:0")
+            .with("server.drain_seconds", 0)
             .with("database.url", database_url)
             .with("secrets.code_keys.1", code_key)
             .with("secrets.pseudonym_key", pseudonym_key)
