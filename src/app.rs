@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::api::inbox::{self, Page};
 use crate::api::{frontegg, reachfive, ringback, zitadel};
 use crate::auth::{Auth, Clock};
-use crate::config::{Api, Config, RouteName, ServerSection};
+use crate::config::{Api, Config, RouteName, ServerSection, web_address};
 use crate::http::{GRACE, Installed, Server, Services, serve};
 use crate::tls::{self, Tls};
 use crate::worker::{Delivery, DeliverySettings, Texts};
@@ -233,11 +233,11 @@ pub fn routes(config: &Config) -> anyhow::Result<(Vec<Route>, Option<Inbox>)> {
             RouteName::Webhook => {
                 let webhook = &config.sms.webhook;
                 let secrets = webhook.secrets.iter().map(|s| s.expose_secret().to_owned());
+                let url = web_address(&webhook.url, webhook.allow_insecure);
                 let settings = WebhookSettings {
-                    url: webhook.url.clone(),
+                    url: url.context("sms.webhook.url")?,
                     secrets: secrets.collect(),
                     timeout: WEBHOOK_TIMEOUT,
-                    allow_insecure: webhook.allow_insecure,
                 };
                 Route::Webhook(Webhook::new(settings).context("sms.webhook")?)
             }

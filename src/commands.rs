@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod config;
 mod dev;
 mod migrate;
 mod serve;
@@ -16,9 +17,11 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 
 use crate::app;
-use crate::config::{Config, environment};
+use crate::config::{Config, environment, log_passed_over};
+use crate::telemetry;
 pub use backup::backup;
 pub use check::{check, check_token};
+pub use config::config;
 pub use dev::dev;
 pub use migrate::migrate;
 pub use serve::serve;
@@ -34,6 +37,12 @@ fn say_which_database(config: &Config) {
 
 fn load(file: Option<PathBuf>) -> anyhow::Result<Config> {
     Ok(Config::load(file.as_deref(), environment())?)
+}
+
+fn begin_log(config: &Config) -> anyhow::Result<()> {
+    telemetry::init(&config.log)?;
+    log_passed_over(environment());
+    Ok(())
 }
 
 async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {

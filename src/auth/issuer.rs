@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, Header, Validation};
-use reqwest::Url;
 use ringback_core::Time;
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -12,7 +11,7 @@ use serde_json::Value;
 use super::claims::Claims;
 use super::fault::Fault;
 use super::keyset::{KeySet, Source};
-use crate::config::{ConfigError, IssuerSection};
+use crate::config::{ConfigError, IssuerSection, web_address};
 
 /// An issuer whose tokens are accepted.
 pub(super) struct Issuer {
@@ -41,8 +40,8 @@ impl Issuer {
         let place = |key: &str| format!("auth.issuers.{entry}.{key}");
         let keys = if !section.jwks_url.is_empty() {
             let wrong = |reason: String| ConfigError::new(place("jwks_url"), reason);
-            let url = Url::parse(&section.jwks_url)
-                .map_err(|error| wrong(format!("is no address: {error}")))?;
+            let url = web_address(&section.jwks_url, section.allow_insecure)
+                .map_err(|error| wrong(error.unless(&place("allow_insecure"))))?;
             let source = Source::at(url).map_err(|error| wrong(error.to_string()))?;
             Keys::Set(Arc::new(KeySet::new(entry, source)))
         } else if !section.jwks_file.is_empty() {

@@ -8,6 +8,7 @@ use ringback_store::Inspection;
 use super::load;
 use crate::app::{self, source};
 use crate::auth::Auth;
+use crate::telemetry;
 use crate::tls::Tls;
 
 /// `ringback check`: says everything that is wrong, not only the first thing.
@@ -16,7 +17,7 @@ pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
     let mut wrong = Vec::new();
     match config.check() {
         Ok(()) => println!("configuration: ok"),
-        Err(error) => bail!("{error}"),
+        Err(error) => return Err(error.into()),
     }
     for (one, other) in config.auth.overlaps() {
         println!(
@@ -24,6 +25,9 @@ pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
              are one user where both name the same organisation; set organization where all users of an issuer \
              belong to one"
         );
+    }
+    if let Err(error) = telemetry::check(&config.log) {
+        wrong.push(error.to_string());
     }
     match Tls::open(&config.tls) {
         Ok(Some(_)) => println!("certificate: ok"),
@@ -36,19 +40,27 @@ pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
         Err(error) => wrong.push(format!("database: {error:#}")),
     }
     let clock = source().now;
-    let auth = Auth::new(&config.auth, &config.accounts.default_organization, clock)?;
-    for (name, reached) in auth.check().await {
-        match reached {
-            Ok(()) => println!("issuer {name}: ok"),
-            Err(reason) => wrong.push(format!("issuer {name}: {reason}")),
+    match Auth::new(&config.auth, &config.accounts.default_organization, clock) {
+        Ok(auth) => {
+            for (name, reached) in auth.check().await {
+                match reached {
+                    Ok(()) => println!("issuer {name}: ok"),
+                    Err(reason) => wrong.push(format!("issuer {name}: {reason}")),
+                }
+            }
         }
+        Err(error) => wrong.push(error.to_string()),
     }
-    let (routes, _) = app::routes(&config)?;
-    for route in &routes {
-        match route.check().await {
-            Ok(()) => println!("route {}: ok", route.name()),
-            Err(error) => wrong.push(format!("route {}: {error}", route.name())),
+    match app::routes(&config) {
+        Ok((routes, _)) => {
+            for route in &routes {
+                match route.check().await {
+                    Ok(()) => println!("route {}: ok", route.name()),
+                    Err(error) => wrong.push(format!("route {}: {error}", route.name())),
+                }
+            }
         }
+        Err(error) => wrong.push(format!("{error:#}")),
     }
     if wrong.is_empty() {
         return Ok(());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio::sync::watch;
 
-use super::{load, say_which_database};
+use super::{begin_log, load, say_which_database};
 use crate::app::{self, source, stop_signal};
 use crate::telemetry;
 
@@ -12,7 +12,7 @@ use crate::telemetry;
 pub async fn worker(file: Option<PathBuf>) -> anyhow::Result<()> {
     let config = load(file)?;
     config.check_delivery()?;
-    telemetry::init(&config.log)?;
+    begin_log(&config)?;
     let _figures = telemetry::metrics(config.metrics.listen).await?;
     let stop_signal = stop_signal()?;
     say_which_database(&config);

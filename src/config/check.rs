@@ -2,9 +2,9 @@
 
 mod auth;
 
-use reqwest::Url;
 use secrecy::ExposeSecret;
 
+use super::address::{database_fault, web_address};
 use super::{Api, Config, ConfigError, RouteName, VendorClient, cors};
 
 impl Config {
@@ -22,14 +22,14 @@ impl Config {
         self.judge_reachfive(&mut error);
         self.judge_messages(&mut error);
         self.judge_cors(&mut error);
-        error.or_ok()
+        self.judged(error)
     }
 
     /// Says everything that keeps tokens from being read.
     pub fn check_auth(&self) -> Result<(), ConfigError> {
         let mut error = ConfigError::default();
         self.judge_auth(&mut error);
-        error.or_ok()
+        self.judged(error)
     }
 
     /// Says everything that keeps a process that only delivers from starting.
@@ -39,13 +39,19 @@ impl Config {
         self.judge_secrets(&mut error);
         self.judge_policy(&mut error);
         self.judge_messages(&mut error);
-        error.or_ok()
+        self.judged(error)
     }
 
     /// Says everything that keeps a process that only migrates from starting.
     pub fn check_database(&self) -> Result<(), ConfigError> {
         let mut error = ConfigError::default();
         self.judge_database(&mut error);
+        self.judged(error)
+    }
+
+    /// What is wrong, each with where it came from.
+    fn judged(&self, mut error: ConfigError) -> Result<(), ConfigError> {
+        error.each(|problem| self.sources.locate(problem));
         error.or_ok()
     }
 
@@ -107,6 +113,8 @@ impl Config {
                 "database.url",
                 "must begin with sqlite: or postgres://, such as sqlite:ringback.db",
             );
+        } else if let Some(fault) = database_fault(url) {
+            error.add("database.url", fault);
         }
         if sqlite && database.lanes > 1 {
             error.add("database.lanes", "must be 0 or 1: SQLite has one writer");
@@ -250,19 +258,13 @@ impl Config {
             return;
         }
         let webhook = &sms.webhook;
-        match (web_address(&webhook.url), webhook.allow_insecure) {
-            (None, _) if webhook.url.is_empty() => {
-                error.add(
-                    "sms.webhook.url",
-                    "is missing; set it to the address that messages are posted to",
-                );
-            }
-            (None, _) => error.add("sms.webhook.url", "must be an address that begins with https://"),
-            (Some(url), false) if url.scheme() != "https" => error.add(
+        match web_address(&webhook.url, webhook.allow_insecure) {
+            Err(_) if webhook.url.is_empty() => error.add(
                 "sms.webhook.url",
-                "must begin with https://, or set sms.webhook.allow_insecure = true: the posts hold codes",
+                "is missing; set it to the address that messages are posted to, such as https://sms.example.com/send",
             ),
-            (Some(_), _) => {}
+            Err(wrong) => error.add("sms.webhook.url", wrong.unless("sms.webhook.allow_insecure")),
+            Ok(_) => {}
         }
         if webhook.secrets.is_empty() {
             error.add(
@@ -300,9 +302,4 @@ impl Config {
             }
         }
     }
-}
-
-pub(super) fn web_address(text: &str) -> Option<Url> {
-    let url = Url::parse(text).ok()?;
-    (matches!(url.scheme(), "https" | "http") && url.has_host()).then_some(url)
 }
