@@ -125,10 +125,11 @@ impl Issuer {
             return Err(Fault::CriticalHeader);
         }
         let claims = match &self.keys {
-            Keys::One(key) => signed(token, key, algorithm)?,
+            Keys::One(key) => signed(token, key, algorithm).ok_or(Fault::Signature)?,
             Keys::Set(set) => {
-                let key = set.key(header.kid.as_deref(), algorithm, now).await?;
-                signed(token, &key, algorithm)?
+                let id = header.kid.as_deref();
+                let signed = |key: &DecodingKey| signed(token, key, algorithm);
+                set.verified(id, algorithm, now, signed).await?
             }
         };
         self.check(&claims, now)?;
@@ -179,16 +180,14 @@ fn at(seconds: f64) -> Time {
 }
 
 /// The claims of a token whose signature by this key and algorithm is right.
-fn signed(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, Fault> {
+fn signed(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Option<Claims> {
     let mut validation = Validation::new(algorithm);
     validation.required_spec_claims.clear();
     validation.validate_exp = false;
     validation.validate_nbf = false;
     validation.validate_aud = false;
-    match jsonwebtoken::decode::<Claims>(token, key, &validation) {
-        Ok(data) => Ok(data.claims),
-        Err(_) => Err(Fault::Signature),
-    }
+    let data = jsonwebtoken::decode::<Claims>(token, key, &validation).ok()?;
+    Some(data.claims)
 }
 
 fn public_key(path: &str, algorithms: &[Algorithm]) -> Result<DecodingKey, String> {
