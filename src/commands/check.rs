@@ -14,11 +14,9 @@ use crate::tls::Tls;
 /// `ringback check`: says everything that is wrong, not only the first thing.
 pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
     let config = load(file)?;
+    config.check()?;
+    println!("configuration: ok");
     let mut wrong = Vec::new();
-    match config.check() {
-        Ok(()) => println!("configuration: ok"),
-        Err(error) => return Err(error.into()),
-    }
     for (one, other) in config.auth.overlaps() {
         println!(
             "issuers {one} and {other}: each says by a claim where its users belong, so users of the same id \

@@ -127,6 +127,9 @@ fn shown(right: &Value, found: &Value) -> String {
         (Value::Num(..), Value::Num(..)) => toml(found),
         (_, Value::Bool(..)) => toml(found),
         (_, Value::String(_, text)) if text.trim().is_empty() => "an empty text".to_owned(),
+        (_, Value::String(_, text)) if text.starts_with(['"', '\'']) => {
+            "a text with quotes of its own: leave them out".to_owned()
+        }
         (Value::String(..), Value::String(..)) => "another text".to_owned(),
         (_, found) => kind(found).to_owned(),
     }

@@ -170,6 +170,23 @@ fn the_nearest_key_is_named() {
     }
 }
 
+/// Files of variables keep them, which shells take away.
+#[test]
+fn quotes_that_do_not_belong_there_are_told() {
+    for (name, value) in [
+        ("RINGBACK_SERVER__LISTEN", "\"127.0.0.1:8080\""),
+        ("RINGBACK_CODES__LENGTH", "'6'"),
+        ("RINGBACK_SMS__ROUTES", "\"webhook\""),
+        ("RINGBACK_NOTIFY__OLD_NUMBER", "\"true\""),
+    ] {
+        let text = problem(load(&[(name, value)]));
+        assert!(
+            text.contains("found a text with quotes of its own: leave them out"),
+            "{text}"
+        );
+    }
+}
+
 #[test]
 fn who_looks_for_a_file_of_secrets_in_a_file_is_told_where() {
     let file = file("[database]\nurl_file = \"/run/secrets/url\"\n");
