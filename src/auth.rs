@@ -4,7 +4,9 @@ mod claims;
 mod explain;
 mod fault;
 mod issuer;
+mod jwk;
 mod keyset;
+mod refusals;
 mod token_cache;
 
 use std::collections::HashMap;
@@ -22,6 +24,7 @@ use crate::config::{AuthSection, ConfigError};
 use claims::Grants;
 use fault::Fault;
 use issuer::Issuer;
+use refusals::Refusals;
 use token_cache::TokenCache;
 
 /// Tells the time. The program's reads the system clock, a test's is set by the test.
@@ -45,6 +48,7 @@ pub struct Auth {
     leeway_seconds: u64,
     default_organization: String,
     cache: TokenCache,
+    refusals: Refusals,
     clock: Clock,
 }
 
@@ -106,6 +110,7 @@ impl Auth {
             leeway_seconds: section.leeway_seconds,
             default_organization: default_organization.to_owned(),
             cache: TokenCache::default(),
+            refusals: Refusals::default(),
             clock,
         })
     }
@@ -149,7 +154,8 @@ impl Auth {
     /// Verifies a token, and keeps what it says.
     async fn read(&self, token: &str, now: Time) -> Result<Arc<Caller>, Refusal> {
         let (caller, expires_at) = self.verify(token, now).await.map_err(|fault| {
-            tracing::debug!(reason = fault.reason(), "token refused");
+            let issuer = self.issuer_of(token).map(Issuer::entry);
+            self.refusals.say(issuer, &fault, now);
             match fault {
                 Fault::Unavailable => Refusal::IssuerUnavailable,
                 _ => Refusal::TokenInvalid,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::commands;
+use crate::config::ConfigError;
 use clap::{Parser, Subcommand};
 
 /// Phone numbers of users, proven: sets, verifies, resends, removes and lists them over gRPC, gRPC-web,
@@ -35,7 +36,7 @@ enum Command {
     },
     /// Serve every API, and deliver
     Serve {
-        /// Comes over the defaults (ringback.default.toml); RINGBACK_<SECTION>__<KEY> comes over both
+        /// Comes over the defaults, which `ringback config` prints; RINGBACK_<SECTION>__<KEY> comes over both
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
         /// Leave delivering to `ringback worker`
@@ -70,7 +71,7 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         data_dir: Option<PathBuf>,
     },
-    /// Say what is wrong with configuration, database or routes; make nothing and send nothing
+    /// Say what is wrong with configuration, database, issuers or routes; make nothing and send nothing
     Check {
         /// As for `serve`
         #[arg(long, value_name = "FILE")]
@@ -84,6 +85,13 @@ enum Command {
     Messages(commands::MessagesArguments),
     /// Send one text over one route, and say what came of it
     SmsTest(commands::SmsTestArguments),
+    /// Print every key of the configuration with its default and what it means
+    Config {
+        /// Print the settings in effect instead, and where each came from: defaults, this file (/dev/null for
+        /// none) and the environment. Secrets are hidden
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Let a user guess again who is locked after too many wrong codes
     Unlock(commands::UnlockArguments),
     /// Print a token for the service that `ringback dev` runs
@@ -122,6 +130,7 @@ pub async fn main() -> ExitCode {
         } => commands::check_token(config, token).await,
         Command::Messages(arguments) => commands::messages(arguments).await,
         Command::SmsTest(arguments) => commands::sms_test(arguments).await,
+        Command::Config { config } => commands::config(config),
         Command::Unlock(arguments) => commands::unlock(arguments).await,
         Command::Token(arguments) => commands::token(arguments),
     };
@@ -129,6 +138,9 @@ pub async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("ringback: {error:#}");
+            if error.is::<ConfigError>() {
+                eprintln!("`ringback config` explains every key");
+            }
             ExitCode::FAILURE
         }
     }

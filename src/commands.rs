@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod config;
 mod dev;
 mod messages;
 mod migrate;
@@ -18,10 +19,12 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 
 use crate::app;
-use crate::config::{Config, environment};
+use crate::config::{Config, environment, log_passed_over};
 use crate::dev::DevHome;
+use crate::telemetry;
 pub use backup::backup;
 pub use check::{check, check_token};
+pub use config::config;
 pub use dev::dev;
 pub use messages::{MessagesArguments, messages};
 pub use migrate::migrate;
@@ -45,6 +48,12 @@ fn load(file: Option<PathBuf>) -> anyhow::Result<Config> {
 fn of_data_dir(dir: &Path) -> anyhow::Result<Config> {
     let home = DevHome::existing(dir)?;
     Ok(home.config(SocketAddr::from(([127, 0, 0, 1], 0)), None)?)
+}
+
+fn begin_log(config: &Config) -> anyhow::Result<()> {
+    telemetry::init(&config.log)?;
+    log_passed_over(environment());
+    Ok(())
 }
 
 async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {

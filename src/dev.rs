@@ -1,6 +1,7 @@
 //! The data directory of `ringback dev`: its keys, its `dev.json`, and what it says to who starts it.
 
 mod certificate;
+mod ignored;
 mod welcome;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use serde_json::json;
 
 use crate::config::{Config, ConfigError, IssuerSection, Permission, VendorClient, environment};
 pub use certificate::DevCertificate;
+pub use ignored::instead_of;
 
 /// Who signs the tokens of a data directory, and for whom.
 const ISSUER: &str = "ringback-dev";
@@ -174,8 +176,8 @@ impl DevHome {
     }
 
     /// The configuration of `ringback dev`: the default file, what makes a trial easy, then the
-    /// environment, then the arguments, which keep their word against it. The database is a file of the
-    /// directory unless `database_url` names another.
+    /// environment as far as neither directory nor arguments decide ([`instead_of`]). The database is a file
+    /// of the directory unless `database_url` names another.
     pub fn config(
         &self,
         listen: SocketAddr,
@@ -199,7 +201,9 @@ impl DevHome {
                 ),
             ));
         }
-        let mut config = Config::with("the settings of dev", SETTINGS, environment)?;
+        let read = environment.into_iter();
+        let read = read.filter(|(name, _)| instead_of(name, false).is_none());
+        let mut config = Config::with("the settings of dev", SETTINGS, read)?;
         let url = match database_url {
             Some(url) => url.to_owned(),
             None => format!("sqlite:{}", self.dir.join(DATABASE_FILE).display()),
@@ -230,6 +234,8 @@ impl DevHome {
                 Permission::Read,
                 Permission::Write,
                 Permission::Delete,
+                Permission::ReadMessages,
+                Permission::WriteMessages,
             ]),
             everywhere: Some(true),
             scopes_grant: true,

@@ -65,6 +65,11 @@ pub fn init(log: &LogSection) -> Result<(), TelemetryError> {
     Ok(())
 }
 
+/// Whether [`init`] would understand what shall be logged.
+pub fn check(log: &LogSection) -> Result<(), TelemetryError> {
+    filter(log, std::env::var(FILTER).ok()).map(|_| ())
+}
+
 /// The metrics' own listener; they end with it.
 #[derive(Debug)]
 pub struct MetricsServer {

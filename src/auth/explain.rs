@@ -23,7 +23,11 @@ impl Auth {
         }
     }
 
-    fn issuer_of(&self, token: &str) -> Option<&Issuer> {
+    /// The issuer that a token claims to be of.
+    pub(super) fn issuer_of(&self, token: &str) -> Option<&Issuer> {
+        if token.len() > TOKEN_BYTES {
+            return None;
+        }
         let unverified = jsonwebtoken::dangerous::insecure_decode::<Unverified>(token).ok()?;
         let trusted = self.issuers.get(&unverified.claims.iss)?;
         Some(&trusted.issuer)
@@ -64,7 +68,7 @@ impl Auth {
                 shown(id)
             ),
             Fault::UnknownKey(None) => format!(
-                "it names no key id (`kid`), and the issuer {entry} has not exactly one key that fits"
+                "it names no key id (`kid`), and the issuer {entry} has no key that fits its algorithm"
             ),
             Fault::Signature => format!(
                 "its signature is not by the key of the issuer {entry}, or it was changed after it was signed"

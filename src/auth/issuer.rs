@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, Header, Validation};
-use reqwest::Url;
 use ringback_core::Time;
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -12,7 +11,7 @@ use serde_json::Value;
 use super::claims::Claims;
 use super::fault::Fault;
 use super::keyset::{KeySet, Source};
-use crate::config::{ConfigError, IssuerSection};
+use crate::config::{ConfigError, IssuerSection, web_address};
 
 /// An issuer whose tokens are accepted.
 pub(super) struct Issuer {
@@ -41,8 +40,8 @@ impl Issuer {
         let place = |key: &str| format!("auth.issuers.{entry}.{key}");
         let keys = if !section.jwks_url.is_empty() {
             let wrong = |reason: String| ConfigError::new(place("jwks_url"), reason);
-            let url = Url::parse(&section.jwks_url)
-                .map_err(|error| wrong(format!("is no address: {error}")))?;
+            let url = web_address(&section.jwks_url, section.allow_insecure)
+                .map_err(|error| wrong(error.unless(&place("allow_insecure"))))?;
             let source = Source::at(url).map_err(|error| wrong(error.to_string()))?;
             Keys::Set(Arc::new(KeySet::new(entry, source)))
         } else if !section.jwks_file.is_empty() {
@@ -126,10 +125,11 @@ impl Issuer {
             return Err(Fault::CriticalHeader);
         }
         let claims = match &self.keys {
-            Keys::One(key) => signed(token, key, algorithm)?,
+            Keys::One(key) => signed(token, key, algorithm).ok_or(Fault::Signature)?,
             Keys::Set(set) => {
-                let key = set.key(header.kid.as_deref(), algorithm, now).await?;
-                signed(token, &key, algorithm)?
+                let id = header.kid.as_deref();
+                let signed = |key: &DecodingKey| signed(token, key, algorithm);
+                set.verified(id, algorithm, now, signed).await?
             }
         };
         self.check(&claims, now)?;
@@ -180,16 +180,14 @@ fn at(seconds: f64) -> Time {
 }
 
 /// The claims of a token whose signature by this key and algorithm is right.
-fn signed(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, Fault> {
+fn signed(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Option<Claims> {
     let mut validation = Validation::new(algorithm);
     validation.required_spec_claims.clear();
     validation.validate_exp = false;
     validation.validate_nbf = false;
     validation.validate_aud = false;
-    match jsonwebtoken::decode::<Claims>(token, key, &validation) {
-        Ok(data) => Ok(data.claims),
-        Err(_) => Err(Fault::Signature),
-    }
+    let data = jsonwebtoken::decode::<Claims>(token, key, &validation).ok()?;
+    Some(data.claims)
 }
 
 fn public_key(path: &str, algorithms: &[Algorithm]) -> Result<DecodingKey, String> {

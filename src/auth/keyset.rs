@@ -6,15 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use reqwest::{Client, Url};
 use ringback_core::Time;
-use serde::Deserialize;
-use serde_json::Value;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::fault::Fault;
+use super::jwk::{Key, parse};
+use crate::config::is_loopback;
 
 /// Keys older than this are fetched again when they are used.
 const FRESH: Duration = Duration::from_secs(600);
@@ -28,7 +27,8 @@ const EMPTY_PAUSE: Duration = Duration::from_secs(5);
 
 const TIME_OUT: Duration = Duration::from_secs(5);
 const MOST_BYTES: usize = 1024 * 1024;
-const MOST_KEYS: usize = 200;
+/// How many keys a token is tried against that does not say which is its own.
+const MOST_TRIED: usize = 8;
 
 /// Where a key set comes from.
 pub(super) enum Source {
@@ -55,26 +55,13 @@ struct State {
     tried_at: Option<Time>,
 }
 
-struct Key {
-    id: Option<String>,
-    kind: Kind,
-    /// The only algorithm that the key is for, when the set says so.
-    algorithm: Option<String>,
-    key: Arc<DecodingKey>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Rsa,
-    P256,
-    P384,
-    Ed25519,
-}
-
 /// What the kept keys say about a token.
 enum Found {
-    Key(Arc<DecodingKey>),
-    Stale(Arc<DecodingKey>),
+    /// Those that may be its own: one where it names one.
+    Keys {
+        fitting: Vec<Arc<DecodingKey>>,
+        stale: bool,
+    },
     Nothing,
     NoKeys,
 }
@@ -85,9 +72,13 @@ impl Source {
         let client = Client::builder()
             .timeout(TIME_OUT)
             .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("ringback/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Source::Address(client, url))
+            .user_agent(concat!("ringback/", env!("CARGO_PKG_VERSION")));
+        // What is asked of this machine goes to no other one.
+        let client = match is_loopback(&url) {
+            true => client.no_proxy(),
+            false => client,
+        };
+        Ok(Source::Address(client.build()?, url))
     }
 
     async fn read(&self) -> Result<Vec<Key>, String> {
@@ -125,26 +116,30 @@ impl KeySet {
         Ok(set)
     }
 
-    /// The key that a token of this key id and algorithm must be signed with.
-    pub(super) async fn key(
+    /// What `verify` finds with a key that a token of this key id and algorithm may be signed with.
+    pub(super) async fn verified<T>(
         self: &Arc<Self>,
         id: Option<&str>,
         algorithm: Algorithm,
         now: Time,
-    ) -> Result<Arc<DecodingKey>, Fault> {
+        verify: impl Fn(&DecodingKey) -> Option<T>,
+    ) -> Result<T, Fault> {
         let seen = self.fetches.load(Ordering::Acquire);
-        match self.find(id, algorithm, now) {
-            Found::Key(key) => return Ok(key),
-            Found::Stale(key) => {
-                // The token at hand need not wait for an issuer that may be slow.
-                if self.may_fetch(now)
-                    && let Ok(turn) = Arc::clone(&self.turn).try_lock_owned()
-                {
-                    drop(self.fetch(turn, now));
-                }
-                return Ok(key);
+        let first = self.find(id, algorithm, now);
+        if let Found::Keys { fitting, stale } = &first {
+            // The token at hand need not wait for an issuer that may be slow.
+            if *stale
+                && self.may_fetch(now)
+                && let Ok(turn) = Arc::clone(&self.turn).try_lock_owned()
+            {
+                drop(self.fetch(turn, now));
             }
-            Found::Nothing | Found::NoKeys => {}
+            match fitting.iter().find_map(|key| verify(key)) {
+                Some(verified) => return Ok(verified),
+                None if id.is_some() => return Err(Fault::Signature),
+                // It may be signed with a key that is not known yet.
+                None => {}
+            }
         }
         if self.may_fetch(now) {
             let turn = Arc::clone(&self.turn).lock_owned().await;
@@ -154,8 +149,15 @@ impl KeySet {
                 let _ = self.fetch(turn, now).await;
             }
         }
+        let as_before = self.fetches.load(Ordering::Acquire) == seen;
         match self.find(id, algorithm, now) {
-            Found::Key(key) | Found::Stale(key) => Ok(key),
+            Found::Keys { .. } if as_before && matches!(first, Found::Keys { .. }) => {
+                Err(Fault::Signature)
+            }
+            Found::Keys { fitting, .. } => fitting
+                .iter()
+                .find_map(|key| verify(key))
+                .ok_or(Fault::Signature),
             Found::Nothing => Err(Fault::UnknownKey(id.map(str::to_owned))),
             Found::NoKeys => Err(Fault::Unavailable),
         }
@@ -174,15 +176,18 @@ impl KeySet {
             Some(at) if now.since(at) < LAST => now.since(at),
             Some(_) | None => return Found::NoKeys,
         };
-        let mut fitting = state.keys.iter().filter(|key| {
+        let fits = |key: &&Key| {
             let named = id.is_none() || key.id.as_deref() == id;
             named && key.serves(algorithm)
-        });
-        match (fitting.next(), fitting.next()) {
-            (Some(key), None) if age < FRESH => Found::Key(Arc::clone(&key.key)),
-            (Some(key), None) => Found::Stale(Arc::clone(&key.key)),
-            // Two keys that fit: the token does not say which, and we do not guess.
-            (Some(_), Some(_)) | (None, _) => Found::Nothing,
+        };
+        let fitting = state.keys.iter().filter(fits).take(MOST_TRIED);
+        let fitting: Vec<_> = fitting.map(|key| Arc::clone(&key.key)).collect();
+        match fitting.is_empty() {
+            true => Found::Nothing,
+            false => Found::Keys {
+                fitting,
+                stale: age >= FRESH,
+            },
         }
     }
 
@@ -234,56 +239,6 @@ impl KeySet {
     }
 }
 
-impl Key {
-    fn serves(&self, algorithm: Algorithm) -> bool {
-        let kind = match (self.kind, algorithm) {
-            (Kind::Rsa, algorithm) => algorithm.family() == AlgorithmFamily::Rsa,
-            (Kind::P256, algorithm) => algorithm == Algorithm::ES256,
-            (Kind::P384, algorithm) => algorithm == Algorithm::ES384,
-            (Kind::Ed25519, algorithm) => algorithm == Algorithm::EdDSA,
-        };
-        let named = self.algorithm.as_ref().is_none_or(|name| {
-            // RFC 9864 names the curve, RFC 8037 does not.
-            let ed25519 = self.kind == Kind::Ed25519 && name == "Ed25519";
-            ed25519 || name.parse() == Ok(algorithm)
-        });
-        kind && named
-    }
-
-    /// `None` for what cannot verify a signature here: shared secrets, other curves, encryption keys.
-    fn read(value: &Value) -> Option<Key> {
-        let algorithm = value.get("alg").and_then(Value::as_str).map(str::to_owned);
-        let jwk = Jwk::deserialize(value).ok()?;
-        let kind = match &jwk.algorithm {
-            AlgorithmParameters::RSA(_) => Kind::Rsa,
-            AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => Kind::P256,
-            AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P384 => Kind::P384,
-            AlgorithmParameters::OctetKeyPair(ed) if ed.curve == EllipticCurve::Ed25519 => {
-                Kind::Ed25519
-            }
-            _ => return None,
-        };
-        let common = &jwk.common;
-        let signs = common
-            .public_key_use
-            .as_ref()
-            .is_none_or(|purpose| *purpose == PublicKeyUse::Signature);
-        let verifies = common
-            .key_operations
-            .as_ref()
-            .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
-        if !signs || !verifies {
-            return None;
-        }
-        Some(Key {
-            id: common.key_id.clone(),
-            kind,
-            algorithm,
-            key: Arc::new(DecodingKey::from_jwk(&jwk).ok()?),
-        })
-    }
-}
-
 async fn fetch(client: &Client, url: Url) -> reqwest::Result<Result<Vec<u8>, String>> {
     let mut response = client.get(url).send().await?.error_for_status()?;
     if !response.status().is_success() {
@@ -309,26 +264,6 @@ fn read_file(path: &PathBuf) -> Result<Vec<Key>, String> {
     };
     let content = read().map_err(|error| format!("{place} cannot be read: {error}"))?;
     parse(&content).map_err(|reason| format!("{place}: {reason}"))
-}
-
-/// Keys of kinds that we do not know are left out (RFC 7517, section 5), so that an issuer may add some.
-fn parse(content: &[u8]) -> Result<Vec<Key>, String> {
-    #[derive(Deserialize)]
-    struct Set {
-        keys: Vec<Value>,
-    }
-    let set: Set = serde_json::from_slice(content)
-        .map_err(|_| "is no JSON Web Key Set, which is {\"keys\": [...]}".to_owned())?;
-    let keys: Vec<Key> = set
-        .keys
-        .iter()
-        .take(MOST_KEYS)
-        .filter_map(Key::read)
-        .collect();
-    if keys.is_empty() {
-        return Err("holds no public key that signatures can be verified with".to_owned());
-    }
-    Ok(keys)
 }
 
 /// An error with its causes, which say more than the error itself.

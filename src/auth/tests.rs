@@ -21,6 +21,7 @@ use crate::config::{Config, IssuerSection};
 mod explain;
 mod keys;
 mod keysets;
+mod refusals;
 mod rights;
 
 use keys::write;

@@ -8,23 +8,25 @@ use ringback_store::Inspection;
 use super::load;
 use crate::app::{self, source};
 use crate::auth::Auth;
+use crate::telemetry;
 use crate::tls::Tls;
 use crate::worker::routes;
 
 /// `ringback check`: says everything that is wrong, not only the first thing.
 pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
     let config = load(file)?;
+    config.check()?;
+    println!("configuration: ok");
     let mut wrong = Vec::new();
-    match config.check() {
-        Ok(()) => println!("configuration: ok"),
-        Err(error) => bail!("{error}"),
-    }
     for (one, other) in config.auth.overlaps() {
         println!(
             "issuers {one} and {other}: each says by a claim where its users belong, so users of the same id \
              are one user where both name the same organisation; set organization where all users of an issuer \
              belong to one"
         );
+    }
+    if let Err(error) = telemetry::check(&config.log) {
+        wrong.push(error.to_string());
     }
     match Tls::open(&config.tls) {
         Ok(Some(_)) => println!("certificate: ok"),
@@ -37,19 +39,27 @@ pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
         Err(error) => wrong.push(format!("database: {error:#}")),
     }
     let clock = source().now;
-    let auth = Auth::new(&config.auth, &config.accounts.default_organization, clock)?;
-    for (name, reached) in auth.check().await {
-        match reached {
-            Ok(()) => println!("issuer {name}: ok"),
-            Err(reason) => wrong.push(format!("issuer {name}: {reason}")),
+    match Auth::new(&config.auth, &config.accounts.default_organization, clock) {
+        Ok(auth) => {
+            for (name, reached) in auth.check().await {
+                match reached {
+                    Ok(()) => println!("issuer {name}: ok"),
+                    Err(reason) => wrong.push(format!("issuer {name}: {reason}")),
+                }
+            }
         }
+        Err(error) => wrong.push(error.to_string()),
     }
-    let (routes, _) = routes(&config)?;
-    for route in &routes {
-        match route.provider.check().await {
-            Ok(()) => println!("route {}: ok", route.name),
-            Err(error) => wrong.push(format!("route {}: {error}", route.name)),
+    match routes(&config) {
+        Ok((routes, _)) => {
+            for route in &routes {
+                match route.provider.check().await {
+                    Ok(()) => println!("route {}: ok", route.name),
+                    Err(error) => wrong.push(format!("route {}: {error}", route.name)),
+                }
+            }
         }
+        Err(error) => wrong.push(format!("{error:#}")),
     }
     if wrong.is_empty() {
         return Ok(());

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use super::bind;
+use super::{begin_log, bind};
 use crate::app::{App, Tables, source, stop_signal};
-use crate::config::TlsSection;
-use crate::dev::DevHome;
+use crate::config::{TlsSection, environment};
+use crate::dev::{DevHome, instead_of};
 use crate::http::Readiness;
 use crate::telemetry;
 
@@ -28,7 +28,12 @@ pub async fn dev(
     }
     let home = DevHome::open(&data_dir)?;
     let mut config = home.config(listen, database_url.as_deref())?;
-    telemetry::init(&config.log)?;
+    begin_log(&config)?;
+    for (name, _) in environment() {
+        if let Some(instead) = instead_of(&name, tls) {
+            tracing::warn!("{name} is ignored: {instead}");
+        }
+    }
     let source = source();
     let started_at = (source.now)();
     let certificate = tls.then(|| home.certificate(started_at)).transpose()?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{bind, load, say_which_database};
+use super::{begin_log, bind, load, say_which_database};
 use crate::app::{App, Tables, source, stop_signal};
 use crate::http::Readiness;
 use crate::telemetry;
@@ -11,7 +11,7 @@ use crate::telemetry;
 pub async fn serve(file: Option<PathBuf>, worker: bool, migrate: bool) -> anyhow::Result<()> {
     let config = load(file)?;
     config.check()?;
-    telemetry::init(&config.log)?;
+    begin_log(&config)?;
     let readiness = Readiness::default();
     let _figures = telemetry::metrics(config.metrics.listen, readiness.router()).await?;
     // From here on a signal stops the program in order: readiness may be seen before the last line here.

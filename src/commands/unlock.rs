@@ -4,13 +4,14 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use ringback_core::rights::Rights;
 use ringback_core::{Action, Caller, Change, Command};
 use serde_json::{Value, json};
 
 use super::load;
 use crate::app::{self, Tables, source};
+use crate::config::{AddressError, is_loopback, web_address};
 
 /// Who the events name when the command wrote to the database itself.
 const ACTOR: &str = "ringback unlock";
@@ -35,6 +36,9 @@ pub struct UnlockArguments {
     /// A token with user.write for it; `-` reads it from standard input
     #[arg(long, value_name = "TOKEN", requires = "url")]
     token: Option<String>,
+    /// Lets --url begin with http, for another host than this one: the token can be read on the way
+    #[arg(long, requires = "url")]
+    allow_insecure: bool,
 }
 
 /// Forgets wrong codes and pauses of all the account's numbers, and puts that on record.
@@ -45,9 +49,13 @@ pub async fn unlock(arguments: UnlockArguments) -> anyhow::Result<()> {
         config,
         url,
         token,
+        allow_insecure,
     } = arguments;
     match (url, token) {
-        (Some(url), Some(token)) => ask_server(&url, &token, &user, org.as_deref()).await?,
+        (Some(url), Some(token)) => {
+            let server = (url.as_str(), allow_insecure);
+            ask_server(server, &token, &user, org.as_deref()).await?;
+        }
         _ => change_database(config, &user, org).await?,
     }
     println!("{user} may guess again");
@@ -85,7 +93,7 @@ async fn change_database(
 }
 
 async fn ask_server(
-    url: &str,
+    (url, allow_insecure): (&str, bool),
     token: &str,
     user: &str,
     organization: Option<&str>,
@@ -101,9 +109,18 @@ async fn ask_server(
         "{}/ringback.phone.v1.PhoneService/UnlockUser",
         url.trim_end_matches('/')
     );
-    let client = reqwest::Client::builder().timeout(TIMEOUT).build()?;
+    // The token travels there.
+    let address = web_address(&url, allow_insecure).map_err(|error| match error {
+        AddressError::Insecure { .. } => anyhow!("--url {error}, or add --allow-insecure"),
+        error => anyhow!("--url {error}"),
+    })?;
+    let mut client = reqwest::Client::builder().timeout(TIMEOUT);
+    if is_loopback(&address) {
+        client = client.no_proxy();
+    }
     let mut request = client
-        .post(&url)
+        .build()?
+        .post(address)
         .bearer_auth(token.trim())
         .json(&json!({ "userId": user }));
     if let Some(organization) = organization {

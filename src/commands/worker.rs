@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio::sync::watch;
 
-use super::{load, say_which_database};
+use super::{begin_log, load, say_which_database};
 use crate::app::{self, source, stop_signal};
 use crate::http::Readiness;
 use crate::telemetry;
@@ -14,7 +14,7 @@ use crate::worker::routes;
 pub async fn worker(file: Option<PathBuf>) -> anyhow::Result<()> {
     let config = load(file)?;
     config.check_delivery()?;
-    telemetry::init(&config.log)?;
+    begin_log(&config)?;
     let readiness = Readiness::default();
     let _figures = telemetry::metrics(config.metrics.listen, readiness.router()).await?;
     let stop_signal = stop_signal()?;

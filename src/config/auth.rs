@@ -80,6 +80,8 @@ pub struct IssuerSection {
     pub algorithms: Vec<Algorithm>,
     /// Where a JSON Web Key Set is fetched.
     pub jwks_url: String,
+    /// Lets that address begin with http, for another host than this one.
+    pub allow_insecure: bool,
     /// A file with a JSON Web Key Set.
     pub jwks_file: String,
     /// A PEM file with one public key.

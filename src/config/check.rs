@@ -3,9 +3,9 @@
 mod auth;
 mod sms;
 
-use reqwest::Url;
 use secrecy::ExposeSecret;
 
+use super::address::database_fault;
 use super::{Api, Config, ConfigError, VendorClient, cors};
 
 impl Config {
@@ -23,14 +23,14 @@ impl Config {
         self.judge_reachfive(&mut error);
         self.judge_messages(&mut error);
         self.judge_cors(&mut error);
-        error.or_ok()
+        self.judged(error)
     }
 
     /// Says everything that keeps tokens from being read.
     pub fn check_auth(&self) -> Result<(), ConfigError> {
         let mut error = ConfigError::default();
         self.judge_auth(&mut error);
-        error.or_ok()
+        self.judged(error)
     }
 
     /// Says everything that keeps a process that only delivers from starting.
@@ -40,7 +40,7 @@ impl Config {
         self.judge_secrets(&mut error);
         self.judge_policy(&mut error);
         self.judge_messages(&mut error);
-        error.or_ok()
+        self.judged(error)
     }
 
     /// Says everything that keeps a process that only sends a text from starting.
@@ -54,6 +54,12 @@ impl Config {
     pub fn check_database(&self) -> Result<(), ConfigError> {
         let mut error = ConfigError::default();
         self.judge_database(&mut error);
+        self.judged(error)
+    }
+
+    /// What is wrong, each with where it came from.
+    fn judged(&self, mut error: ConfigError) -> Result<(), ConfigError> {
+        error.each(|problem| self.sources.locate(problem));
         error.or_ok()
     }
 
@@ -118,6 +124,8 @@ impl Config {
                 "database.url",
                 "must begin with sqlite: or postgres://, such as sqlite:ringback.db",
             );
+        } else if let Some(fault) = database_fault(url) {
+            error.add("database.url", fault);
         }
         if sqlite && database.lanes > 1 {
             error.add("database.lanes", "must be 0 or 1: SQLite has one writer");
@@ -265,9 +273,4 @@ impl Config {
             }
         }
     }
-}
-
-pub(super) fn web_address(text: &str) -> Option<Url> {
-    let url = Url::parse(text).ok()?;
-    (matches!(url.scheme(), "https" | "http") && url.has_host()).then_some(url)
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::check::web_address;
+use super::address::web;
 
 /// `[cors]`
 #[derive(Clone, Debug, Deserialize)]
@@ -33,8 +33,7 @@ pub(super) fn is_pattern(text: &str) -> bool {
         _ => plain.to_owned(),
     };
     // An origin is written without the slash that an address ends in.
-    let is_origin =
-        web_address(&plain).is_some_and(|url| url.origin().ascii_serialization() == plain);
+    let is_origin = web(&plain).is_some_and(|url| url.origin().ascii_serialization() == plain);
     text == "*" || (is_origin && !plain.contains('*'))
 }
 

@@ -41,6 +41,10 @@ impl ConfigError {
         self.problems.append(&mut other.problems);
     }
 
+    pub(crate) fn each(&mut self, change: impl Fn(&mut Problem)) {
+        self.problems.iter_mut().for_each(change);
+    }
+
     pub(crate) fn or_ok(self) -> Result<(), ConfigError> {
         if self.problems.is_empty() {
             Ok(())

@@ -1,104 +1,56 @@
-//! Lays default file, file and environment over each other, and says where a wrong key came from.
+//! Lays default file, file and environment over each other, and knows where each value came from.
 
-use figment::error::{Actual, Kind};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
 
-use super::error::ConfigError;
-
-const PREFIX: &str = "RINGBACK_";
-
-/// Variables with our prefix that are not ours to read: the log filter, those of the test scripts, and
-/// those that Kubernetes gives every container beside a service of the name `ringback`.
-const OTHERS: [&str; 2] = ["RINGBACK_LOG", "RINGBACK_PORT"];
-const OTHERS_BEGIN: [&str; 3] = ["RINGBACK_TEST_", "RINGBACK_PORT_", "RINGBACK_SERVICE_"];
-
-/// Whether a cluster gives a variable of such a name to every container beside a service whose name begins with
-/// ours, such as `ringback-worker`: `X_SERVICE_HOST`, `X_SERVICE_PORT…`, `X_PORT`, `X_PORT_8080_TCP…`. No section
-/// is called so, and keys have two underscores before them.
-fn is_of_a_service(rest: &str) -> bool {
-    let of_port = |after: &str| after.is_empty() || after.starts_with('_');
-    let numbered = |after: &str| {
-        let port = after.strip_prefix('_').unwrap_or_default();
-        after.is_empty() || port.starts_with(|c: char| c.is_ascii_digit())
-    };
-    let after = |word: &str| rest.rsplit_once(word).map(|(_, after)| after);
-    !rest.contains("__")
-        && (rest.ends_with("_SERVICE_HOST")
-            || after("_SERVICE_PORT").is_some_and(of_port)
-            || after("_PORT").is_some_and(numbered))
-}
-
-/// The form of what has no entry in the default file; `*` is any name.
-const SHAPES: &str = r#"
-    [secrets.code_keys]
-    "*" = ""
-    [auth.roles]
-    "*" = [""]
-    [auth.issuers."*"]
-    issuer = ""
-    audiences = [""]
-    algorithms = [""]
-    jwks_url = ""
-    jwks_file = ""
-    public_key_file = ""
-    secret = ""
-    organization = ""
-    organization_claim = ""
-    may_grant = [""]
-    everywhere = false
-    home_organizations = [""]
-    roles_claim = ""
-    scopes_grant = false
-    audience_required = false
-    [sms.order]
-    "*" = [""]
-    [sms.routes."*"]
-    type = ""
-    countries = [""]
-    kinds = [""]
-    sender = ""
-    timeout_seconds = 0
-    max_in_flight = 0
-    per_second = 0
-    url = ""
-    secrets = [""]
-    allow_insecure = false
-    receipts = false
-    [sms.routes."*".sender_by_country]
-    "*" = ""
-    [organizations."*".numbers]
-    default_region = ""
-    kinds = [""]
-    [vendor.clients."*"]
-    client_id = ""
-    secret = ""
-"#;
+use super::DEFAULTS;
+use super::error::{ConfigError, Problem};
+use super::form::{Form, Misfit, kind};
+use super::meant;
+use super::sms;
+use super::variables::{self, Variable};
+use super::words::{self, Spelling};
 
 /// Layers of configuration, the later ones over the earlier ones.
 pub(super) struct Layers {
-    merged: Dict,
-    layers: Vec<(Origin, Dict)>,
+    form: Form,
+    sources: Layered,
 }
 
-enum Origin {
-    Named(String),
-    Environment,
+/// Where the values of a configuration came from. `Debug` shows none of them.
+#[derive(Clone, Default)]
+pub(super) struct Sources(Arc<Layered>);
+
+#[derive(Default)]
+struct Layered {
+    merged: Dict,
+    /// Each with its name, for people.
+    files: Vec<(String, Dict)>,
+    variables: Vec<Variable>,
 }
 
 impl Layers {
-    pub(super) fn new() -> Layers {
-        Layers {
-            merged: Dict::new(),
-            layers: Vec::new(),
-        }
+    /// The default file alone.
+    pub(super) fn new() -> Result<Layers, ConfigError> {
+        let sources = Layered {
+            merged: parse("the defaults", DEFAULTS)?,
+            ..Layered::default()
+        };
+        let form = Form::new()?;
+        Ok(Layers { form, sources })
     }
 
     /// Lays the text of a TOML file over what is there.
-    pub(super) fn text(self, name: &str, text: &str) -> Result<Layers, ConfigError> {
+    pub(super) fn text(mut self, name: &str, text: &str) -> Result<Layers, ConfigError> {
         let dict = parse(name, text)?;
-        Ok(self.over(Origin::Named(name.to_owned()), dict))
+        merge(&mut self.sources.merged, dict.clone());
+        self.sources.files.push((name.to_owned(), dict));
+        Ok(self)
     }
 
     /// Lays environment variables over what is there.
@@ -106,134 +58,206 @@ impl Layers {
         mut self,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Layers, ConfigError> {
-        let shapes = parse("the shapes of keys", SHAPES)?;
-        let mut dict = Dict::new();
-        let mut error = ConfigError::default();
-        for (name, text) in variables {
-            let Some(rest) = name.strip_prefix(PREFIX) else {
-                continue;
-            };
-            if OTHERS.contains(&name.as_str())
-                || OTHERS_BEGIN.iter().any(|begin| name.starts_with(begin))
-            {
-                continue;
-            }
-            if is_of_a_service(rest) {
-                tracing::debug!(
-                    name,
-                    "passed over: a cluster's variable for one of its services"
-                );
-                continue;
-            }
-            let path = self.spelled(rest);
-            let section = |value: &Value| value.as_dict().is_some();
-            let alone = path.len() < 2 && find(&self.merged, &path).is_none_or(section);
-            if alone || path.iter().any(String::is_empty) {
-                error.add(
-                    name,
-                    "is no key; write RINGBACK_<SECTION>__<KEY>, with two underscores between names",
-                );
-                continue;
-            }
-            let form = find(&self.merged, &path).or_else(|| find(&shapes, &path));
-            let nested = path.iter().rev().fold(read(&text, form), |value, key| {
-                Value::from(Dict::from([(key.clone(), value)]))
-            });
-            if let Value::Dict(_, nested) = nested {
-                merge(&mut dict, nested);
-            }
+        let read = variables::read(variables, &self.form, &self.sources.merged)?;
+        for variable in &read {
+            put(
+                &mut self.sources.merged,
+                &variable.path,
+                variable.value.clone(),
+            );
         }
-        error.or_ok()?;
-        merge(&mut self.merged, dict.clone());
-        self.layers.push((Origin::Environment, dict));
+        self.sources.variables.extend(read);
         Ok(self)
     }
 
-    /// Reads all layers as one value.
-    pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, ConfigError> {
-        Value::from(self.merged.clone())
-            .deserialize()
-            .map_err(|error| self.explain(error))
-    }
-
-    fn over(mut self, origin: Origin, dict: Dict) -> Layers {
-        merge(&mut self.merged, dict.clone());
-        self.layers.push((origin, dict));
-        self
-    }
-
-    /// The names in `SECTION__KEY` as the layers below spell them: variables are upper case by custom,
-    /// keys are lower case, and the name of an issuer, a role or an organisation is as somebody wrote it.
-    fn spelled(&self, name: &str) -> Vec<String> {
-        let mut path: Vec<String> = Vec::new();
-        let mut below = Some(&self.merged);
-        for written in name.split("__") {
-            let known =
-                below.and_then(|dict| dict.keys().find(|key| key.eq_ignore_ascii_case(written)));
-            let by_name = path == ["auth", "roles"] || path == ["organizations"];
-            let key = match known {
-                Some(key) => key.clone(),
-                None if by_name => written.to_owned(),
-                None => written.to_ascii_lowercase(),
-            };
-            below = below
-                .and_then(|dict| dict.get(&key))
-                .and_then(Value::as_dict);
-            path.push(key);
+    /// Reads all layers as one value, and says everything that is no key or not what its key takes.
+    pub(super) fn read<T: DeserializeOwned>(self) -> Result<(T, Sources), ConfigError> {
+        let mut values = self.sources.merged.clone();
+        let mut error = ConfigError::default();
+        let mut mended = BTreeSet::new();
+        for misfit in self.form.misfits(&values) {
+            self.tell(&misfit, &mut error);
+            mend(&mut values, misfit.path());
         }
-        path
+        loop {
+            let wrong: figment::Error = match Value::from(values.clone()).deserialize() {
+                Ok(read) => {
+                    error.or_ok()?;
+                    return Ok((read, Sources(Arc::new(self.sources))));
+                }
+                Err(wrong) => wrong,
+            };
+            let path = path_of(&wrong);
+            let found = find(&values, &path);
+            // What is missing is missing in a table of a list.
+            let there = path.len() - usize::from(found.is_none() && !path.is_empty());
+            let (as_, origin) = self.sources.told(&path[..there]);
+            let reason = words::unreadable(&self.form, &path, &wrong.kind, found, as_);
+            error.add(path.join("."), format!("{reason}{origin}"));
+            // Once for each key: what is still wrong with its default is wrong with the program.
+            if path.is_empty() || !mended.insert(mend(&mut values, &path)) {
+                return Err(error);
+            }
+        }
     }
 
-    fn explain(&self, error: figment::Error) -> ConfigError {
-        let mut path = error.path.clone();
-        let reason = match &error.kind {
-            Kind::UnknownField(name, known) => {
-                if path.last() != Some(name) {
-                    path.push(name.clone());
-                }
-                match known {
-                    [] => "no such key".to_owned(),
-                    known => format!("no such key; there are {}", known.join(", ")),
-                }
-            }
-            Kind::MissingField(name) => {
-                path.push(name.to_string());
-                "is missing".to_owned()
-            }
-            Kind::UnknownVariant(_, known) => format!("must be one of {}", known.join(", ")),
-            Kind::InvalidType(actual, expected) => {
-                format!("must be {expected}, not {}", sort(actual))
-            }
-            Kind::InvalidValue(_, expected) => format!("must be {expected}"),
-            Kind::InvalidLength(_, expected) => format!("must have {expected}"),
-            Kind::ISizeOutOfRange(_) | Kind::USizeOutOfRange(_) => "is out of range".to_owned(),
-            // Texts of readers of ours and of the standard library, which do not repeat what they read.
-            Kind::Message(text) => text.clone(),
-            Kind::DuplicateField(_) | Kind::Unsupported(_) | Kind::UnsupportedKey(..) => {
-                "cannot be read".to_owned()
-            }
+    fn tell(&self, misfit: &Misfit, error: &mut ConfigError) {
+        let path = misfit.path();
+        let (as_, origin) = self.sources.told(path);
+        if let Some(words) = sms::moved(path) {
+            let found = find(&self.sources.merged, path).map_or("nothing", kind);
+            error.add(path.join("."), format!("{words}; found {found}{origin}"));
+            return;
+        }
+        let reason = match (misfit, find(&self.sources.merged, path)) {
+            (Misfit::Kind(_), Some(found)) => words::wrong_kind(&self.form, path, found, as_),
+            (Misfit::Unknown(_) | Misfit::Kind(_), _) => meant::unknown(&self.form, path, as_),
         };
-        let key = path.join(".");
-        let origin = self
-            .layers
+        error.add(path.join("."), format!("{reason}{origin}"));
+    }
+}
+
+impl Layered {
+    /// Where a value came from; none for a default.
+    fn origin(&self, path: &[String]) -> Option<String> {
+        match self.variable(path) {
+            Some(variable) => Some(variable.origin()),
+            None => {
+                let has = |(_, dict): &&(String, Dict)| find(dict, path).is_some();
+                let layer = self.files.iter().rev().find(has);
+                layer.map(|(name, _)| name.clone())
+            }
+        }
+    }
+
+    fn variable(&self, path: &[String]) -> Option<&Variable> {
+        // Items of a list are named by their place; the list says where they came from.
+        self.variables
             .iter()
-            .rev()
-            .find(|(_, dict)| find_exactly(dict, &path).is_some());
-        match origin {
-            Some((Origin::Named(name), _)) => {
-                ConfigError::new(key, format!("{reason} (from {name})"))
+            .find(|variable| path.starts_with(&variable.path))
+    }
+
+    /// How a key is written where its value came from, and that place in brackets.
+    fn told(&self, path: &[String]) -> (Spelling, String) {
+        let as_ = match self.variable(path) {
+            Some(_) => Spelling::Variable,
+            None => Spelling::File,
+        };
+        let origin = self.origin(path);
+        let origin = origin.map_or_else(String::new, |origin| format!(" (from {origin})"));
+        (as_, origin)
+    }
+}
+
+impl Sources {
+    /// All values, the later layers over the earlier ones.
+    pub(super) fn values(&self) -> &Dict {
+        &self.0.merged
+    }
+
+    /// Where a value came from; none for a default.
+    pub(super) fn origin(&self, path: &[String]) -> Option<String> {
+        self.0.origin(path)
+    }
+
+    /// Adds to what is wrong with keys where their values came from, and which number was found.
+    pub(super) fn locate(&self, problem: &mut Problem) {
+        let Some((path, value)) = named(&self.0.merged, &problem.key) else {
+            return;
+        };
+        let found = match value {
+            Value::Num(..) => format!("; found {}", words::toml(value)),
+            Value::Dict(..) => return,
+            _ => String::new(),
+        };
+        let (_, origin) = self.0.told(&path);
+        problem.reason += &format!("{found}{origin}");
+    }
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources").finish_non_exhaustive()
+    }
+}
+
+/// The path to a key that is written with dots. Names may hold dots, too.
+fn named<'a>(dict: &'a Dict, key: &str) -> Option<(Vec<String>, &'a Value)> {
+    dict.iter().find_map(|(name, value)| {
+        let rest = key.strip_prefix(name.as_str())?;
+        if rest.is_empty() {
+            return Some((vec![name.clone()], value));
+        }
+        let (mut path, value) = named(value.as_dict()?, rest.strip_prefix('.')?)?;
+        path.insert(0, name.clone());
+        Some((path, value))
+    })
+}
+
+fn path_of(error: &figment::Error) -> Vec<String> {
+    use figment::error::Kind;
+    let mut path = error.path.clone();
+    let last = match &error.kind {
+        Kind::UnknownField(name, _) => name.as_str(),
+        Kind::MissingField(name) => name,
+        _ => return path,
+    };
+    if path.last().is_none_or(|name| name != last) {
+        path.push(last.to_owned());
+    }
+    path
+}
+
+/// Takes away what is at a path, or the list that it is in, and puts the default in its place, if it has one.
+/// Returns where.
+fn mend(values: &mut Dict, path: &[String]) -> Vec<String> {
+    let list = (1..path.len())
+        .find(|end| find(values, &path[..*end]).is_some_and(|value| value.as_array().is_some()));
+    let path = &path[..list.unwrap_or(path.len())];
+    let defaults = parse("the defaults", DEFAULTS).unwrap_or_default();
+    match find(&defaults, path) {
+        Some(default) => put(values, path, default.clone()),
+        None => take(values, path),
+    }
+    path.to_vec()
+}
+
+fn put(dict: &mut Dict, path: &[String], value: Value) {
+    match path {
+        [] => {}
+        [last] => {
+            dict.insert(last.clone(), value);
+        }
+        [first, rest @ ..] => {
+            let below = dict
+                .entry(first.clone())
+                .or_insert_with(|| Value::from(Dict::new()));
+            if below.as_dict().is_none() {
+                *below = Value::from(Dict::new());
             }
-            Some((Origin::Environment, _)) => {
-                let variable = format!("{PREFIX}{}", path.join("__").to_ascii_uppercase());
-                ConfigError::new(key, format!("{reason} (from {variable})"))
+            if let Value::Dict(_, below) = below {
+                put(below, rest, value);
             }
-            None => ConfigError::new(key, reason),
+        }
+    }
+}
+
+fn take(dict: &mut Dict, path: &[String]) {
+    match path {
+        [] => {}
+        [last] => {
+            dict.remove(last);
+        }
+        [first, rest @ ..] => {
+            if let Some(Value::Dict(_, below)) = dict.get_mut(first) {
+                take(below, rest);
+            }
         }
     }
 }
 
 /// Where a file breaks the rules of TOML is said by line: a line shown might show a secret.
-fn parse(name: &str, text: &str) -> Result<Dict, ConfigError> {
+pub(super) fn parse(name: &str, text: &str) -> Result<Dict, ConfigError> {
     Toml::from_str::<Dict>(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
         let line = 1 + text
@@ -243,12 +267,15 @@ fn parse(name: &str, text: &str) -> Result<Dict, ConfigError> {
             .count();
         ConfigError::new(
             format!("{name}, line {line}"),
-            format!("is not TOML: {}", error.message()),
+            format!(
+                "is not TOML: {}; a text is written in quotes, such as listen = \"127.0.0.1:8080\"",
+                error.message().replace('\n', ", ")
+            ),
         )
     })
 }
 
-fn merge(base: &mut Dict, over: Dict) {
+pub(super) fn merge(base: &mut Dict, over: Dict) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {
             (Some(Value::Dict(_, below)), Value::Dict(_, above)) => merge(below, above),
@@ -259,70 +286,12 @@ fn merge(base: &mut Dict, over: Dict) {
     }
 }
 
-/// The value at a path, where `*` stands for any name.
+/// What is at a path, which may lead into a list.
 fn find<'a>(dict: &'a Dict, path: &[String]) -> Option<&'a Value> {
     let (first, rest) = path.split_first()?;
-    let value = dict.get(first).or_else(|| dict.get("*"))?;
-    if rest.is_empty() {
-        Some(value)
-    } else {
-        find(value.as_dict()?, rest)
-    }
-}
-
-fn find_exactly<'a>(dict: &'a Dict, path: &[String]) -> Option<&'a Value> {
-    let (first, rest) = path.split_first()?;
-    let value = dict.get(first)?;
-    // Items of a list are named by their place; the list says where they came from.
-    if rest.is_empty() || value.as_array().is_some() {
-        Some(value)
-    } else {
-        find_exactly(value.as_dict()?, rest)
-    }
-}
-
-/// Reads a variable in the form of the value that it replaces, so that a text of digits stays a text.
-/// What does not fit stays text, and is refused by name when the whole is read.
-fn read(text: &str, form: Option<&Value>) -> Value {
-    match form {
-        Some(Value::Bool(..)) => match text.trim() {
-            "true" => Value::from(true),
-            "false" => Value::from(false),
-            _ => Value::from(text),
-        },
-        Some(Value::Num(..)) => match text.trim().parse::<i64>() {
-            Ok(number) => Value::from(number),
-            Err(_) => Value::from(text),
-        },
-        Some(Value::Array(_, items)) => {
-            let trimmed = text.trim();
-            if trimmed.starts_with('[') {
-                let line = format!("list = {trimmed}");
-                let list = Toml::from_str::<Dict>(&line).ok();
-                list.and_then(|mut dict| dict.remove("list"))
-                    .unwrap_or_else(|| Value::from(text))
-            } else if trimmed.is_empty() {
-                Value::from(Vec::<Value>::new())
-            } else {
-                let items = trimmed
-                    .split(',')
-                    .map(|item| read(item.trim(), items.first()));
-                Value::from(items.collect::<Vec<Value>>())
-            }
-        }
-        Some(Value::String(..) | Value::Char(..) | Value::Empty(..) | Value::Dict(..)) | None => {
-            Value::from(text)
-        }
-    }
-}
-
-fn sort(actual: &Actual) -> &'static str {
-    match actual {
-        Actual::Bool(_) => "true or false",
-        Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => "a number",
-        Actual::Str(_) | Actual::Char(_) => "a text",
-        Actual::Seq => "a list",
-        Actual::Map => "a table",
-        _ => "this",
-    }
+    rest.iter()
+        .try_fold(dict.get(first)?, |value, name| match value {
+            Value::Array(_, items) => items.get(name.parse::<usize>().ok()?),
+            value => value.as_dict()?.get(name),
+        })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use figment::value::{Dict, Value};
 use ringback_core::delivery::{RouteRules, Routes};
 use secrecy::SecretString;
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 /// The name of the order where a country has none of its own.
@@ -17,16 +17,11 @@ pub const DEFAULT_ORDER: &str = "default";
 #[serde(deny_unknown_fields)]
 pub struct SmsSection {
     /// What carries messages, by name.
-    #[serde(deserialize_with = "routes")]
     pub routes: BTreeMap<String, RouteSection>,
     /// Names of routes, best first, by country or `default`.
     pub order: BTreeMap<String, Vec<String>>,
     /// Seconds for which it is kept what became of a message; 0 for not at all.
     pub keep_seconds: u64,
-    /// What a webhook was called before there were several.
-    #[serde(default, deserialize_with = "old_webhook")]
-    #[expect(dead_code, reason = "it is refused wherever it is")]
-    webhook: (),
 }
 
 /// `[sms.routes.NAME]`
@@ -38,7 +33,7 @@ pub struct RouteSection {
     pub provider: ProviderSection,
 }
 
-/// What every route has.
+/// What every route has. Numbers are as somebody wrote them: the check says what they may be.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RouteCommon {
@@ -51,11 +46,11 @@ pub struct RouteCommon {
     /// The same by country.
     pub sender_by_country: BTreeMap<String, String>,
     /// Seconds that one attempt may take.
-    pub timeout_seconds: Option<u64>,
+    pub timeout_seconds: Option<i64>,
     /// Messages that may be under way at once.
-    pub max_in_flight: Option<usize>,
+    pub max_in_flight: Option<i64>,
     /// Messages that may go out in a second.
-    pub per_second: Option<u32>,
+    pub per_second: Option<i64>,
 }
 
 /// What the type of a route has.
@@ -65,6 +60,8 @@ pub enum ProviderSection {
     Inbox(InboxSection),
     /// Messages are posted to an address.
     Webhook(WebhookSection),
+    /// No type, or none of this name: refused before anything is sent.
+    Unknown(String),
 }
 
 /// `type = "inbox"`
@@ -98,30 +95,20 @@ const COMMON: [&str; 7] = [
 ];
 
 /// Every type.
-const TYPES: &str = "\"inbox\" or \"webhook\"";
+pub(super) const TYPES: &str = "\"inbox\" or \"webhook\"";
 
 impl<'de> Deserialize<'de> for RouteSection {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<RouteSection, D::Error> {
         let mut own = Dict::deserialize(input)?;
-        let kind = match own.remove("type") {
-            Some(Value::String(_, kind)) => kind,
-            Some(_) | None => {
-                return Err(D::Error::custom(format!(
-                    "type is missing; set it to {TYPES}"
-                )));
-            }
-        };
+        let kind = own.remove("type");
+        let kind = kind.and_then(Value::into_string).unwrap_or_default();
         let (common, own): (Dict, Dict) = own
             .into_iter()
             .partition(|(key, _)| COMMON.contains(&key.as_str()));
         let provider = match kind.as_str() {
             "inbox" => ProviderSection::Inbox(part(own)?),
             "webhook" => ProviderSection::Webhook(part(own)?),
-            other => {
-                return Err(D::Error::custom(format!(
-                    "type {other:?} is none; set it to {TYPES}"
-                )));
-            }
+            _ => ProviderSection::Unknown(kind),
         };
         Ok(RouteSection {
             common: part(common)?,
@@ -134,32 +121,22 @@ fn part<T: DeserializeOwned, E: serde::de::Error>(dict: Dict) -> Result<T, E> {
     Value::from(dict).deserialize().map_err(E::custom)
 }
 
-fn routes<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeMap<String, RouteSection>, D::Error> {
-    match <Value as Deserialize>::deserialize(input)? {
-        Value::Dict(_, dict) => {
-            let read = |(name, value): (String, Value)| {
-                let section = value.deserialize().map_err(|error: figment::Error| {
-                    D::Error::custom(format!("{name}: {error}"))
-                })?;
-                Ok((name, section))
-            };
-            dict.into_iter().map(read).collect()
-        }
-        _ => Err(D::Error::custom(
-            "is no list of names any more: each route has a section, such as [sms.routes.relay] with \
+/// Where a key of `[sms]` went that earlier versions had, by its names.
+pub(super) fn moved(path: &[String]) -> Option<&'static str> {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    match path.as_slice() {
+        ["sms", "routes"] => Some(
+            "must be a table now, where each route has a section, such as [sms.routes.relay] with \
              type = \"webhook\", url = \"https://relay.example.com/sms\" and secrets = [\"whsec_…\"], or \
              [sms.routes.inbox] with type = \"inbox\"; with several, [sms.order] default = [\"relay\", …] says \
              which comes first",
-        )),
+        ),
+        ["sms", "webhook", ..] => Some(
+            "is a route now: write [sms.routes.webhook] with type = \"webhook\" and the keys that [sms.webhook] \
+             had, and leave sms.routes = [\"webhook\"] out",
+        ),
+        _ => None,
     }
-}
-
-fn old_webhook<'de, D: Deserializer<'de>>(input: D) -> Result<(), D::Error> {
-    <Value as Deserialize>::deserialize(input)?;
-    Err(D::Error::custom(
-        "is a route now: write [sms.routes.webhook] with type = \"webhook\" and the keys that [sms.webhook] had, \
-         and leave sms.routes = [\"webhook\"] out",
-    ))
 }
 
 impl SmsSection {
@@ -208,7 +185,7 @@ impl ProviderSection {
     /// Whether the provider is asked to tell what became of messages.
     pub fn wants_receipts(&self) -> bool {
         match self {
-            ProviderSection::Inbox(_) => false,
+            ProviderSection::Inbox(_) | ProviderSection::Unknown(_) => false,
             ProviderSection::Webhook(webhook) => webhook.receipts,
         }
     }
@@ -221,6 +198,7 @@ impl RouteSection {
             kinds: self.common.kinds.iter().cloned().collect(),
             tells_repeats: match self.provider {
                 ProviderSection::Inbox(_) | ProviderSection::Webhook(_) => true,
+                ProviderSection::Unknown(_) => false,
             },
         }
     }

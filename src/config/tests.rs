@@ -4,10 +4,15 @@ use std::io::Write;
 
 use jsonwebtoken::Algorithm;
 use ringback_core::number::NumberKind;
+use secrecy::ExposeSecret;
 
 use super::*;
 
+mod files;
 mod issuers;
+mod kinds;
+mod names;
+mod shown;
 mod wrong;
 
 const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
@@ -74,7 +79,7 @@ fn the_default_file_holds_the_defaults_of_the_rules() {
 
 #[test]
 fn the_default_file_names_every_rule() {
-    let document: serde_json::Value = Layers::new().text("", DEFAULTS).unwrap().read().unwrap();
+    let (document, _): (serde_json::Value, _) = Layers::new().unwrap().read().unwrap();
     let policy = Policy::default();
     let sections = [
         ("numbers", serde_json::to_value(&policy.numbers)),
@@ -145,24 +150,6 @@ fn texts_that_look_like_something_else_stay_texts() {
 }
 
 #[test]
-fn names_are_spelled_as_the_file_spells_them() {
-    let file = file("[auth.issuers.Main]\nissuer = \"a\"\n");
-    let environment = variables(&[
-        ("RINGBACK_AUTH__ISSUERS__MAIN__ISSUER", "b"),
-        ("RINGBACK_AUTH__ROLES__ORG_OWNER", "user.read"),
-        ("RINGBACK_AUTH__ROLES__HelpDesk", "user.read,user.write"),
-    ]);
-    let config = Config::load(Some(file.path()), environment).unwrap();
-    assert_eq!(config.auth.issuers.len(), 1);
-    assert_eq!(config.auth.issuers["Main"].issuer, "b");
-    assert_eq!(config.auth.roles["ORG_OWNER"], [Permission::Read]);
-    assert_eq!(
-        config.auth.roles["HelpDesk"],
-        [Permission::Read, Permission::Write]
-    );
-}
-
-#[test]
 fn an_organisation_s_rules_come_over_everybody_s() {
     let file = file(
         "[numbers]\nkinds = [\"voip\"]\n\
@@ -200,81 +187,6 @@ fn what_an_organisation_cannot_have_is_named() {
         text.starts_with("organizations.acme.codes: no such key"),
         "{text}"
     );
-}
-
-#[test]
-fn a_key_that_does_not_exist_is_named_with_its_origin() {
-    let text = problem(load(&[("RINGBACK_SERVER__LISTN", "x")]));
-    assert_eq!(
-        text,
-        "server.listn: no such key; there are listen, connections, connections_per_address, idle_seconds, drain_seconds, trusted_proxies, body_mib (from RINGBACK_SERVER__LISTN)"
-    );
-    let text = problem(load(&[("RINGBACK_SERVR__LISTEN", "x")]));
-    assert!(
-        text.starts_with("servr: no such key; there are apis, server, tls, database"),
-        "{text}"
-    );
-    let text = problem(load(&[("RINGBACK_AUTH__ISSUERS__MAIN__AUDIENCE", "x")]));
-    assert!(
-        text.starts_with("auth.issuers.main.audience: no such key"),
-        "{text}"
-    );
-    let text = problem(load(&[("RINGBACK_SERVER_LISTEN", "x")]));
-    assert!(
-        text.starts_with("RINGBACK_SERVER_LISTEN: is no key"),
-        "{text}"
-    );
-
-    for (content, key) in [
-        (
-            "[server]\nlisten = \"127.0.0.1:1\"\nport = 3\n",
-            "server.port",
-        ),
-        ("[codes]\nlenght = 3\n", "codes.lenght"),
-        (
-            "[limits]\nsets_per_account = [{ count = 1, seconds = 2, x = 3 }]\n",
-            "limits.sets_per_account.0.x",
-        ),
-        ("[sms]\nkept = 1\n", "sms.kept"),
-        ("colour = 1\n", "colour"),
-    ] {
-        let file = file(content);
-        let text = problem(Config::load(Some(file.path()), []));
-        assert!(text.starts_with(&format!("{key}: no such key")), "{text}");
-        assert!(
-            text.ends_with(&format!("(from {})", file.path().display())),
-            "{text}"
-        );
-    }
-}
-
-#[test]
-fn what_others_put_into_the_environment_is_left_alone() {
-    let others = [
-        "RINGBACK_LOG",
-        "RINGBACK_TEST_POSTGRES",
-        "RINGBACK_PORT",
-        "RINGBACK_PORT_8080_TCP_ADDR",
-        "RINGBACK_SERVICE_HOST",
-        "RINGBACK_WORKER_SERVICE_HOST",
-        "RINGBACK_WORKER_SERVICE_PORT",
-        "RINGBACK_WORKER_SERVICE_PORT_HTTP",
-        "RINGBACK_WORKER_PORT",
-        "RINGBACK_WORKER_PORT_8080_TCP",
-        "RINGBACK_WORKER_PORT_8080_TCP_ADDR",
-        "RINGBACKS_X",
-    ];
-    for name in others {
-        assert!(load(&[(name, "tcp://10.0.0.1:80")]).is_ok(), "{name}");
-    }
-    for name in [
-        "RINGBACK_WORKER",
-        "RINGBACK_PORTS",
-        "RINGBACK_X_PORTAL",
-        "RINGBACK_SERVER__PORT",
-    ] {
-        assert!(load(&[(name, "x")]).is_err(), "{name}");
-    }
 }
 
 #[test]

@@ -6,7 +6,9 @@ use anyhow::Context;
 use ringback_sms::{Inbox, Provider, Route, Senders, Webhook, WebhookSettings};
 use secrecy::ExposeSecret;
 
-use crate::config::{Config, ProviderSection, RouteCommon, RouteSection, WebhookSection};
+use crate::config::{
+    Config, ProviderSection, RouteCommon, RouteSection, WebhookSection, web_address,
+};
 
 /// Seconds that one attempt may take, unless a route says otherwise.
 const TIMEOUT_SECONDS: u64 = 5;
@@ -42,31 +44,36 @@ fn route(name: &str, common: &RouteCommon, provider: Provider) -> Route {
                 .map(|(country, sender)| (country.to_ascii_uppercase(), sender.clone()))
                 .collect(),
         },
-        max_in_flight: common.max_in_flight.unwrap_or(in_flight),
-        per_second: common.per_second,
+        max_in_flight: count(common.max_in_flight).unwrap_or(in_flight),
+        per_second: count(common.per_second),
     }
 }
 
 fn provider(section: &RouteSection, inbox: &mut Option<Inbox>) -> anyhow::Result<Provider> {
-    let seconds = section.common.timeout_seconds.unwrap_or(TIMEOUT_SECONDS);
+    let seconds = count(section.common.timeout_seconds).unwrap_or(TIMEOUT_SECONDS);
     let timeout = Duration::from_secs(seconds);
     Ok(match &section.provider {
         ProviderSection::Inbox(_) => {
             Provider::Inbox(inbox.get_or_insert_with(Inbox::default).clone())
         }
         ProviderSection::Webhook(section) => webhook(section, timeout)?,
+        ProviderSection::Unknown(kind) => anyhow::bail!("type: there is no {kind:?}"),
     })
+}
+
+/// A count that was checked.
+fn count<T: TryFrom<i64>>(count: Option<i64>) -> Option<T> {
+    T::try_from(count?).ok()
 }
 
 fn webhook(section: &WebhookSection, timeout: Duration) -> anyhow::Result<Provider> {
     let secrets = section.secrets.iter();
     let settings = WebhookSettings {
-        url: section.url.clone(),
+        url: web_address(&section.url, section.allow_insecure).context("url")?,
         secrets: secrets
             .map(|secret| secret.expose_secret().to_owned())
             .collect(),
         timeout,
-        allow_insecure: section.allow_insecure,
         receipts: section.receipts,
     };
     Ok(Provider::Webhook(Webhook::new(settings)?))

@@ -1,5 +1,6 @@
 //! The real program as a process of its own: raced, killed, stopped, searched for leaks, started wrongly.
 
+mod configuration;
 mod crash;
 mod data_directory;
 mod delivery;

@@ -88,22 +88,6 @@ impl Report {
 /// Why a route cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RouteError {
-    /// Not an absolute http or https address.
-    #[error("the webhook's url is not a web address: give one such as https://example.com/sms")]
-    UrlInvalid,
-    /// A user name or a password in the address, which would end up in logs of others.
-    #[error(
-        "the webhook's url holds a user name or a password: take it out; a receiver knows us by the signature"
-    )]
-    UrlCredentials,
-    /// Codes would travel readable.
-    #[error(
-        "the webhook's url is plain http to {host}, which anyone on the way can read: use https, or set allow_insecure = true"
-    )]
-    Insecure {
-        /// Where to.
-        host: String,
-    },
     /// A message that is not signed can be forged.
     #[error("the webhook has no secret: give at least one")]
     SecretMissing,

@@ -1,7 +1,6 @@
 //! The webhook: a signed POST to an address of the operator's, as the Standard Webhooks specification says.
 
 use std::error::Error;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use base64::alphabet;
@@ -41,15 +40,13 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// What a webhook needs to know.
 #[derive(Clone)]
 pub struct WebhookSettings {
-    /// Where to post to.
-    pub url: String,
+    /// Where to post to. Whoever configures it has judged that codes may travel there.
+    pub url: Url,
     /// `whsec_` and base64, or base64 alone, of 24 to 64 bytes. Each signs; two while one is exchanged
     /// for the other.
     pub secrets: Vec<String>,
     /// How long a whole attempt may take.
     pub timeout: Duration,
-    /// Whether plain http to a host other than this one is allowed.
-    pub allow_insecure: bool,
     /// Whether the receiver tells later what became of a message.
     pub receipts: bool,
 }
@@ -84,10 +81,8 @@ struct Payload<'a> {
 }
 
 impl Webhook {
-    /// The settings must name an https address (or http to this machine, or `allow_insecure`) and at
-    /// least one secret.
+    /// The settings must name at least one secret.
     pub fn new(settings: WebhookSettings) -> Result<Webhook, RouteError> {
-        let url = parse_url(&settings.url, settings.allow_insecure)?;
         if settings.secrets.is_empty() {
             return Err(RouteError::SecretMissing);
         }
@@ -111,7 +106,7 @@ impl Webhook {
                 cause: root(&error),
             })?;
         Ok(Webhook {
-            url,
+            url: settings.url,
             signers,
             timeout: settings.timeout,
             receipts: settings.receipts,
@@ -411,29 +406,6 @@ async fn read_answer(mut response: Response) -> Vec<u8> {
     // The status stands, however the rest of the answer fares.
     let _ = tokio::time::timeout(ANSWER_TIME, reading).await;
     read
-}
-
-fn parse_url(text: &str, allow_insecure: bool) -> Result<Url, RouteError> {
-    let url = Url::parse(text).map_err(|_| RouteError::UrlInvalid)?;
-    let host = url.host_str().ok_or(RouteError::UrlInvalid)?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(RouteError::UrlCredentials);
-    }
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if allow_insecure || is_loopback(host) => Ok(url),
-        "http" => Err(RouteError::Insecure {
-            host: host.to_owned(),
-        }),
-        _ => Err(RouteError::UrlInvalid),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || bare(host)
-            .parse()
-            .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// A host as sockets want it: an address of IPv6 without its brackets.

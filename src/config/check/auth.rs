@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jsonwebtoken::{Algorithm, AlgorithmFamily};
 use secrecy::ExposeSecret;
 
-use super::web_address;
+use crate::config::address::web_address;
 use crate::config::{Config, ConfigError, IssuerSection};
 
 impl Config {
@@ -144,11 +144,11 @@ fn judge_keys(place: &str, issuer: &IssuerSection, error: &mut ConfigError) {
         );
         return;
     }
-    if !issuer.jwks_url.is_empty() && web_address(&issuer.jwks_url).is_none() {
-        error.add(
-            format!("{place}.jwks_url"),
-            "must be an address that begins with https:// or http://",
-        );
+    if !issuer.jwks_url.is_empty()
+        && let Err(wrong) = web_address(&issuer.jwks_url, issuer.allow_insecure)
+    {
+        let allow = format!("{place}.allow_insecure");
+        error.add(format!("{place}.jwks_url"), wrong.unless(&allow));
     }
     if !secret.is_empty() && secret.len() < 32 {
         error.add(

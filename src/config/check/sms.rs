@@ -3,8 +3,8 @@
 use ringback_core::number::is_region;
 use secrecy::ExposeSecret;
 
-use super::web_address;
-use crate::config::sms::{DEFAULT_ORDER, ProviderSection, RouteCommon, WebhookSection};
+use crate::config::address::web_address;
+use crate::config::sms::{DEFAULT_ORDER, ProviderSection, RouteCommon, TYPES, WebhookSection};
 use crate::config::{Config, ConfigError};
 
 /// Routes that one order may name: a message's trail has room for as many.
@@ -34,6 +34,16 @@ impl Config {
             match &route.provider {
                 ProviderSection::Inbox(_) => {}
                 ProviderSection::Webhook(webhook) => judge_webhook(&place, webhook, error),
+                ProviderSection::Unknown(kind) if kind.is_empty() => {
+                    error.add(
+                        format!("{place}.type"),
+                        format!("is missing; set it to {TYPES}"),
+                    );
+                }
+                ProviderSection::Unknown(kind) => {
+                    let words = format!("must be {TYPES}, and there is no {kind:?}");
+                    error.add(format!("{place}.type"), words);
+                }
             }
         }
         self.judge_order(error);
@@ -53,21 +63,21 @@ impl Config {
             .routes
             .iter()
             .find(|(_, route)| route.provider.wants_receipts());
-        match (web_address(url), wanted) {
-            (None, Some((name, _))) if url.is_empty() => error.add(
+        match (web_address(url, true), wanted) {
+            (Err(_), Some((name, _))) if url.is_empty() => error.add(
                 "server.public_url",
                 format!(
                     "is missing; set it to the address that the provider of sms.routes.{name} reaches this service \
                      at, such as https://phones.example.com, or take receipts = true out"
                 ),
             ),
-            (None, _) if !url.is_empty() => {
-                error.add("server.public_url", "must be an address such as https://phones.example.com");
+            (Err(wrong), _) if !url.is_empty() => {
+                error.add("server.public_url", wrong.to_string());
             }
-            (Some(url), _) if url.query().is_some() || url.fragment().is_some() => {
+            (Ok(url), _) if url.query().is_some() || url.fragment().is_some() => {
                 error.add("server.public_url", "must have no ? and no #");
             }
-            (Some(_) | None, _) => {}
+            (Ok(_) | Err(_), _) => {}
         }
     }
 
@@ -147,38 +157,27 @@ fn judge_common(place: &str, common: &RouteCommon, error: &mut ConfigError) {
             );
         }
     }
-    if common
-        .timeout_seconds
-        .is_some_and(|seconds| !(1..=60).contains(&seconds))
-    {
-        error.add(at("timeout_seconds"), "must be 1 to 60");
-    }
-    if common
-        .max_in_flight
-        .is_some_and(|most| !(1..=10_000).contains(&most))
-    {
-        error.add(at("max_in_flight"), "must be 1 to 10000");
-    }
-    if common.per_second == Some(0) {
-        error.add(
-            at("per_second"),
-            "must be at least 1; leave it out for any number",
-        );
+    let counts = [
+        ("timeout_seconds", common.timeout_seconds, 60),
+        ("max_in_flight", common.max_in_flight, 10_000),
+        ("per_second", common.per_second, 100_000),
+    ];
+    for (key, count, most) in counts {
+        if count.is_some_and(|count| !(1..=most).contains(&count)) {
+            error.add(at(key), format!("must be 1 to {most}"));
+        }
     }
 }
 
 fn judge_webhook(place: &str, webhook: &WebhookSection, error: &mut ConfigError) {
     let at = |key: &str| format!("{place}.{key}");
-    match (web_address(&webhook.url), webhook.allow_insecure) {
-        (None, _) if webhook.url.is_empty() => {
-            error.add(at("url"), "is missing; set it to the address that messages are posted to");
-        }
-        (None, _) => error.add(at("url"), "must be an address that begins with https://"),
-        (Some(url), false) if url.scheme() != "https" => error.add(
+    match web_address(&webhook.url, webhook.allow_insecure) {
+        Err(_) if webhook.url.is_empty() => error.add(
             at("url"),
-            format!("must begin with https://, or set {place}.allow_insecure = true: the posts hold codes"),
+            "is missing; set it to the address that messages are posted to, such as https://sms.example.com/send",
         ),
-        (Some(_), _) => {}
+        Err(wrong) => error.add(at("url"), wrong.unless(&at("allow_insecure"))),
+        Ok(_) => {}
     }
     if webhook.secrets.is_empty() {
         error.add(

@@ -205,18 +205,121 @@ fn the_inbox_is_served_to_this_machine_only() {
 
 #[test]
 fn the_form_of_routes_before_is_refused_with_the_new_one() {
+    let unset = ("RINGBACK_SMS__ROUTES__A__URL", "https://sms.example.com");
+    assert_eq!(refused(unset.0, unset.1)[0], "sms.routes.a.type");
+    let kind = "RINGBACK_SMS__ROUTES__RELAY__TYPE";
+    assert_eq!(refused(kind, "pigeon"), ["sms.routes.relay.type"]);
     for (content, says) in [
         ("[sms]\nroutes = [\"webhook\"]\n", "[sms.routes.relay]"),
         ("[sms.webhook]\nurl = \"x\"\n", "[sms.routes.webhook]"),
-        ("[sms.routes.a]\nurl = \"x\"\n", "type is missing"),
-        (
-            "[sms.routes.a]\ntype = \"pigeon\"\n",
-            "\"inbox\" or \"webhook\"",
-        ),
         ("[sms.routes.a]\ntype = \"inbox\"\nurl = \"x\"\n", "url"),
     ] {
         let file = file(content);
         let text = problem(Config::load(Some(file.path()), []));
         assert!(text.contains(says), "{content}: {text}");
     }
+}
+
+#[test]
+fn a_number_that_cannot_be_is_shown_with_its_origin() {
+    let problem_of = |name: &str, value: &str| {
+        let pairs = [&ENOUGH[..], &[(name, value)]].concat();
+        load(&pairs).unwrap().check().unwrap_err().to_string()
+    };
+    assert_eq!(
+        problem_of("RINGBACK_CODES__LENGTH", "5"),
+        "codes.length: must be 6 to 10; found 5 (from RINGBACK_CODES__LENGTH)"
+    );
+    assert_eq!(
+        problem_of("RINGBACK_SERVER__BODY_MIB", "4"),
+        "server.body_mib: must be 8 to 4096; found 4 (from RINGBACK_SERVER__BODY_MIB)"
+    );
+    let file = file("[messages]\ndomain = \"https://example.com\"\n");
+    let config = Config::load(Some(file.path()), variables(&ENOUGH)).unwrap();
+    let text = config.check().unwrap_err().to_string();
+    assert!(
+        text.ends_with(&format!("(from {})", file.path().display())),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_password_that_must_be_encoded_is_told_and_not_shown() {
+    for url in [
+        "postgres://me:hun/ter2@db/x",
+        "postgres://me:hun?ter2@db/x",
+        "postgres://me:hun#ter2@db/x",
+        "postgres://me:hun%ter2@db/x",
+        "postgres://me:12/34hunter@db/x",
+        "postgresql://me:h@n/ter2@db/x",
+    ] {
+        let pairs = [&ENOUGH[..], &[("RINGBACK_DATABASE__URL", url)]].concat();
+        let config = load(&pairs).unwrap();
+        for checked in [
+            config.check(),
+            config.check_database(),
+            config.check_delivery(),
+        ] {
+            let text = checked.unwrap_err().to_string();
+            assert!(
+                text.starts_with("database.url: ") && text.contains("write @ as %40"),
+                "{text}"
+            );
+            assert!(
+                !text.contains("ter2") && !text.contains("34hunter"),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn plain_http_is_for_this_machine_or_by_leave() {
+    let judge = |url: &str, more: &[(&str, &str)]| {
+        let without = ENOUGH.iter().filter(|(name, _)| {
+            !name.ends_with("MAIN__SECRET")
+                && !name.ends_with("ALGORITHMS")
+                && !name.ends_with("URL")
+        });
+        let mut pairs: Vec<(&str, &str)> = without.copied().collect();
+        pairs.extend([
+            ("RINGBACK_AUTH__ISSUERS__MAIN__ALGORITHMS", "RS256"),
+            ("RINGBACK_AUTH__ISSUERS__MAIN__JWKS_URL", url),
+            ("RINGBACK_SMS__ROUTES__RELAY__URL", url),
+        ]);
+        pairs.extend(more);
+        load(&pairs)
+            .unwrap()
+            .check()
+            .map_err(|error| error.to_string())
+    };
+    for url in [
+        "https://example.com",
+        "http://localhost:1",
+        "http://127.0.0.1:1",
+        "http://[::1]:1",
+    ] {
+        assert_eq!(judge(url, &[]), Ok(()), "{url}");
+    }
+    for url in ["http://example.com", "http://10.0.0.1"] {
+        let text = judge(url, &[]).unwrap_err();
+        for part in [
+            "auth.issuers.main.jwks_url: is plain http to ",
+            "or set auth.issuers.main.allow_insecure = true",
+            "sms.routes.relay.url: is plain http to ",
+            "or set sms.routes.relay.allow_insecure = true",
+        ] {
+            assert!(text.contains(part), "not {part}: {text}");
+        }
+        let allowed = [
+            ("RINGBACK_AUTH__ISSUERS__MAIN__ALLOW_INSECURE", "true"),
+            ("RINGBACK_SMS__ROUTES__RELAY__ALLOW_INSECURE", "true"),
+        ];
+        assert_eq!(judge(url, &allowed), Ok(()), "{url}");
+    }
+    let text = judge("https://me:hunter2@example.com", &[]).unwrap_err();
+    assert!(
+        text.contains("holds a user name or a password") && !text.contains("hunter2"),
+        "{text}"
+    );
 }

@@ -77,10 +77,9 @@ async fn webhook(answer: ResponseTemplate) -> (MockServer, Provider) {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(answer).mount(&server).await;
     let settings = WebhookSettings {
-        url: server.uri(),
+        url: server.uri().parse().expect("an address"),
         secrets: vec!["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()],
         timeout: Duration::from_secs(5),
-        allow_insecure: false,
         receipts: false,
     };
     let webhook = Webhook::new(settings).expect("settings in order");

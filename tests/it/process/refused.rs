@@ -79,6 +79,12 @@ async fn a_wrong_secret_is_named_and_not_shown() {
         .run("serve")
         .await;
     ended.refuses(&["sms.routes.relay", "secret"]);
+    for subcommand in ["serve", "check"] {
+        let loud = setup().with("log.level", "loud");
+        loud.run(subcommand)
+            .await
+            .refuses(&["log.level: is no log filter"]);
+    }
     let ended = run(&["serve", "--config", "nowhere.toml"]).await;
     ended.refuses(&["nowhere.toml"]);
 }
