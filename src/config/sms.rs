@@ -46,10 +46,13 @@ pub struct RouteCommon {
     /// The same by country.
     pub sender_by_country: BTreeMap<String, String>,
     /// Seconds that one attempt may take.
+    #[serde(deserialize_with = "whole")]
     pub timeout_seconds: Option<i64>,
     /// Messages that may be under way at once.
+    #[serde(deserialize_with = "whole")]
     pub max_in_flight: Option<i64>,
     /// Messages that may go out in a second.
+    #[serde(deserialize_with = "whole")]
     pub per_second: Option<i64>,
 }
 
@@ -119,6 +122,13 @@ impl<'de> Deserialize<'de> for RouteSection {
 
 fn part<T: DeserializeOwned, E: serde::de::Error>(dict: Dict) -> Result<T, E> {
     Value::from(dict).deserialize().map_err(E::custom)
+}
+
+/// A whole number, however large: the check says which it may be.
+fn whole<'de, D: Deserializer<'de>>(input: D) -> Result<Option<i64>, D::Error> {
+    let value = <Value as Deserialize>::deserialize(input)?;
+    let number = value.to_i128().unwrap_or(i128::MAX);
+    Ok(Some(i64::try_from(number).unwrap_or(i64::MAX)))
 }
 
 /// Where a key of `[sms]` went that earlier versions had, by its names.

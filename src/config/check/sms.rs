@@ -40,9 +40,8 @@ impl Config {
                         format!("is missing; set it to {TYPES}"),
                     );
                 }
-                ProviderSection::Unknown(kind) => {
-                    let words = format!("must be {TYPES}, and there is no {kind:?}");
-                    error.add(format!("{place}.type"), words);
+                ProviderSection::Unknown(_) => {
+                    error.add(format!("{place}.type"), format!("must be {TYPES}"));
                 }
             }
         }
