@@ -106,8 +106,57 @@ pub async fn metrics(
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder)
         .map_err(|error| TelemetryError::Twice(error.to_string()))?;
+    describe();
     tracing::info!(metrics = %address, "metrics and probes are shown");
     Ok(Some(show(address, listener, probes, handle)))
+}
+
+/// Says what each metric means.
+fn describe() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counter!(
+        "ringback_commands_total",
+        "Commands that were decided, by what was asked for and what came of it"
+    );
+    describe_histogram!(
+        "ringback_request_duration_seconds",
+        metrics::Unit::Seconds,
+        "Time from a request's head to its answer, by API, method and status"
+    );
+    describe_histogram!("ringback_batch_commands", "Commands in one commit");
+    describe_counter!(
+        "ringback_batch_conflicts_total",
+        "Batches that another process was faster than, and that were decided again"
+    );
+    describe_counter!(
+        "ringback_messages_total",
+        "Attempts to hand a message to a route, by route, country of the number and outcome; with route none, messages that \
+         ended without hand-over"
+    );
+    describe_counter!(
+        "ringback_messages_dropped_total",
+        "Messages that ended before an attempt, because they were too late or their code was no longer of use"
+    );
+    describe_gauge!(
+        "ringback_messages_waiting",
+        "Messages that wait for a route or for their next attempt, by route"
+    );
+    describe_gauge!(
+        "ringback_messages_oldest_seconds",
+        "Age of the oldest message that waits, by route"
+    );
+    describe_gauge!(
+        "ringback_route_state",
+        "Whether a route is asked: 0 it is, 1 one message tries it, 2 it is left alone"
+    );
+    describe_counter!(
+        "ringback_route_opened_total",
+        "Times that a route failed so often that it was left alone"
+    );
+    describe_counter!(
+        "ringback_receipts_total",
+        "Receipts of routes, by what they said"
+    );
 }
 
 fn builder() -> Result<PrometheusBuilder, TelemetryError> {
@@ -289,8 +338,9 @@ mod tests {
         let recorder = builder().unwrap().build_recorder();
         let handle = recorder.handle();
         metrics::with_local_recorder(&recorder, || {
-            metrics::counter!("ringback_verify_total", "result" => "ok").increment(2);
-            metrics::histogram!("ringback_request_seconds").record(0.003);
+            metrics::counter!("ringback_commands_total", "command" => "verify", "result" => "ok")
+                .increment(2);
+            metrics::histogram!("ringback_request_duration_seconds").record(0.003);
         });
         let listener = TcpListener::bind::<SocketAddr>(address).await.unwrap();
         let metrics = show(
@@ -310,15 +360,15 @@ mod tests {
         );
         let text = answer.text().await.unwrap();
         assert!(
-            text.contains("ringback_verify_total{result=\"ok\"} 2"),
+            text.contains("ringback_commands_total{command=\"verify\",result=\"ok\"} 2"),
             "{text}"
         );
         assert!(
-            text.contains("ringback_request_seconds_bucket{le=\"0.0025\"} 0"),
+            text.contains("ringback_request_duration_seconds_bucket{le=\"0.0025\"} 0"),
             "{text}"
         );
         assert!(
-            text.contains("ringback_request_seconds_bucket{le=\"0.005\"} 1"),
+            text.contains("ringback_request_duration_seconds_bucket{le=\"0.005\"} 1"),
             "{text}"
         );
         let elsewhere = client.get(base).send().await.unwrap();

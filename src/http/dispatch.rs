@@ -28,7 +28,7 @@ use super::installed::{Installed, RpcService, Services};
 use super::protocol::Protocol;
 use super::quiet::Quiet;
 use super::rest::{self, Failure};
-use super::routes::{Routes, Rpc};
+use super::routes::{Label, Routes, Rpc};
 use super::{client, drain_body, error, openapi};
 use crate::auth::Auth;
 use crate::config::{Config, Network, ServerSection};
@@ -124,12 +124,12 @@ impl Server {
         );
         let response = self.0.respond(request).instrument(span.clone()).await;
         let took = started.elapsed();
-        metrics::histogram!("ringback_request_seconds").record(took.as_secs_f64());
         let status = response.status().as_u16();
         let grpc = response
             .headers()
             .get("grpc-status")
             .and_then(|value| value.to_str().ok());
+        measure(response.extensions().get(), status, grpc, took);
         let micros = took.as_micros() as u64;
         span.in_scope(|| tracing::debug!(status, grpc, micros, "answered"));
         response
@@ -165,7 +165,15 @@ impl Inner {
     async fn by_protocol(&self, head: Parts, body: Body) -> Response {
         // The path borrows nothing of the head, which moves on.
         let uri = head.uri.clone();
-        match Protocol::classify(&self.routes, &head, uri.path()) {
+        let protocol = Protocol::classify(&self.routes, &head, uri.path());
+        let label = protocol.label();
+        let mut response = self.answer(protocol, head, body).await;
+        response.extensions_mut().insert(label);
+        response
+    }
+
+    async fn answer(&self, protocol: Protocol<'_, '_>, head: Parts, body: Body) -> Response {
+        match protocol {
             Protocol::Unknown(response) => *response,
             Protocol::Open => {
                 let running = head.extensions.get::<Quiet>().map(Quiet::running);
@@ -267,6 +275,22 @@ impl Inner {
         let in_time = tokio::time::timeout_at(end.into(), call).await;
         in_time.unwrap_or_else(|_| passed())
     }
+}
+
+/// Notes how long a request took. What has no label was answered before anybody looked at its path.
+fn measure(label: Option<&Label>, status: u16, grpc: Option<&str>, took: Duration) {
+    let nobody = || Label::part("none");
+    let Label { api, method } = label.cloned().unwrap_or_else(nobody);
+    // gRPC's own numbers are small, and HTTP's are not.
+    let code = match grpc.and_then(|code| code.parse().ok()) {
+        Some(code) => code,
+        None => status,
+    };
+    metrics::histogram!(
+        "ringback_request_duration_seconds",
+        "api" => api, "method" => method, "code" => code.to_string()
+    )
+    .record(took.as_secs_f64());
 }
 
 /// What a `HEAD` is answered: what a `GET` would be, without its body.

@@ -126,7 +126,8 @@ mod tests {
     use http::Uri;
 
     use super::*;
-    use crate::{http::routes::Rpc, proto};
+    use crate::http::routes::{Label, Rpc};
+    use crate::proto;
 
     fn binding(message: &str, body: Body, variables: &[&str]) -> Binding {
         let input = proto::pool().get_message_by_name(message).unwrap();
@@ -139,6 +140,10 @@ mod tests {
                 service: 0,
                 reads: false,
                 uri: Uri::from_static("/test"),
+                label: Label {
+                    api: "".into(),
+                    method: "".into(),
+                },
                 output: input.clone(),
                 input,
             }),

@@ -10,7 +10,7 @@ use super::content_type::ContentType;
 use super::error;
 use super::grpc::{self, Framing};
 use super::rest;
-use super::routes::{Binding, Found, Known, Routes, Rpc};
+use super::routes::{Binding, Found, Known, Label, Routes, Rpc};
 
 /// Every content type that is served at `/package.Service/Method`.
 const ACCEPTED: HeaderValue = HeaderValue::from_static(
@@ -35,6 +35,19 @@ pub(super) enum Protocol<'a, 'p> {
 }
 
 impl<'a, 'p> Protocol<'a, 'p> {
+    /// What metrics call it.
+    pub(super) fn label(&self) -> Label {
+        match self {
+            Protocol::Grpc(_, rpc)
+            | Protocol::Connect(_, rpc)
+            | Protocol::ConnectGet(_, rpc, _) => rpc.label.clone(),
+            Protocol::Rest(binding, _) => binding.rpc.label.clone(),
+            Protocol::Open => Label::part("grpc"),
+            Protocol::Path => Label::part("http"),
+            Protocol::Unknown(_) => Label::part("none"),
+        }
+    }
+
     /// At `/package.Service/Method` the content type says which protocol a request speaks.
     pub(super) fn classify(routes: &'a Routes, head: &Parts, path: &'p str) -> Self {
         let kind = ContentType::of(&head.headers, header::CONTENT_TYPE);

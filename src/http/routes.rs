@@ -6,6 +6,7 @@ use std::{
 };
 
 use http::{Method, Uri};
+use metrics::SharedString;
 use prost_reflect::{
     DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
 };
@@ -20,10 +21,30 @@ pub(super) struct Rpc {
     pub(super) service: usize,
     /// `/package.Service/Method`
     pub(super) uri: Uri,
+    /// Both, for metrics.
+    pub(super) label: Label,
     /// Whether it only reads, so that a GET of Connect may call it.
     pub(super) reads: bool,
     pub(super) input: MessageDescriptor,
     pub(super) output: MessageDescriptor,
+}
+
+/// What metrics call the method of an answer.
+#[derive(Clone, Debug)]
+pub(super) struct Label {
+    /// The service, or which part of the program has its own paths.
+    pub(super) api: SharedString,
+    pub(super) method: SharedString,
+}
+
+impl Label {
+    /// What is no method of a service.
+    pub(super) fn part(name: &'static str) -> Label {
+        Label {
+            api: name.into(),
+            method: "".into(),
+        }
+    }
 }
 
 impl Rpc {
@@ -124,6 +145,10 @@ impl Routes {
                 let rpc = Arc::new(Rpc {
                     service: index,
                     uri: Uri::try_from(&path).map_err(|error| format!("{path}: {error}"))?,
+                    label: Label {
+                        api: service.full_name().to_owned().into(),
+                        method: method.name().to_owned().into(),
+                    },
                     reads: only_reads(&method),
                     input: method.input(),
                     output: method.output(),

@@ -16,7 +16,7 @@ use super::planner::Planner;
 use super::texts::{Content, Texts, text};
 
 /// The route's name in metrics for what no route had a part in.
-const NO_ROUTE: &str = "none";
+pub(super) const NO_ROUTE: &str = "none";
 /// What metrics call the country of a number that belongs to none.
 const NO_COUNTRY: &str = "none";
 

@@ -3,24 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::gauge;
 use ringback_core::Refusal;
 use ringback_core::delivery::State;
 use ringback_sms::Route;
-use ringback_store::{Claimed, Settled, Settlement, Store};
+use ringback_store::{Claimed, Settled, Settlement, Store, Waiting};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::callbacks::Callbacks;
-use super::carrier::{Carrier, skipped, tell};
+use super::carrier::{Carrier, NO_ROUTE, skipped, tell};
 use super::lane::Lane;
 use super::planner::Planner;
 use super::texts::Texts;
 
 /// How often rows that say nothing any more are deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
-/// How often it is looked for messages of routes that are gone from the configuration.
-const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// How often it is looked at what waits, and for messages of routes that are gone from the configuration.
+const SWEEP_EVERY: Duration = Duration::from_secs(15);
 /// How long whoever finds a route for a message may take.
 const PLAN_LEASE: Duration = Duration::from_secs(10);
 /// Rounds after which [`Delivery::run_once`] leaves what still waits for later.
@@ -150,7 +151,9 @@ impl Delivery {
                 .any(|lane| *lane.carrier.route.name == **name)
         };
         let mut planned = 0;
-        for name in self.store.awaited_routes().await? {
+        let waiting = self.store.waiting().await?;
+        self.measure(&waiting);
+        for name in waiting.into_iter().map(|waiting| waiting.route) {
             if known(&name) {
                 continue;
             }
@@ -168,6 +171,22 @@ impl Delivery {
             }
         }
         Ok(planned)
+    }
+
+    /// Says how many messages wait, and for how long; nothing waits for a route that is not among them.
+    fn measure(&self, waiting: &[Waiting]) {
+        let now = self.store.now();
+        let names = self.lanes.iter().map(|lane| &*lane.carrier.route.name);
+        for name in names.chain([""]) {
+            let found = waiting.iter().find(|waiting| waiting.route == name);
+            let count = found.map_or(0, |found| found.count);
+            let age = found.map_or(Duration::ZERO, |found| now.since(found.oldest));
+            let route = if name.is_empty() { NO_ROUTE } else { name };
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            gauge!("ringback_messages_waiting", "route" => route.to_owned()).set(f64::from(count));
+            gauge!("ringback_messages_oldest_seconds", "route" => route.to_owned())
+                .set(age.as_secs_f64());
+        }
     }
 
     fn replan(&self, claimed: Claimed) -> Settlement {

@@ -148,7 +148,7 @@ async fn deliveries(
         sent = 0;
         for server in servers {
             sent += server
-                .counter("ringback_messages_total", r#"result="sent""#)
+                .counter("ringback_messages_total", r#"result="taken""#)
                 .await?;
         }
         if sent >= wanted || stopped.elapsed() > DRAIN {

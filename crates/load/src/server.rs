@@ -216,7 +216,9 @@ audiences = ["{AUDIENCE}"]
 algorithms = ["HS256"]
 secret = "{token_secret}"
 [sms]
-routes = ["inbox"]
+keep_seconds = 0
+[sms.routes.inbox]
+type = "inbox"
 [metrics]
 listen = "{metrics}"
 "#

@@ -63,7 +63,7 @@ use crate::fault::Fault;
 pub use backup::{BackupError, backup};
 pub use history::{MessageQuery, MessageRecord, NotRetried};
 pub use inspect::{Inspection, describe, inspect};
-pub use messages::{Claimed, Settled, Settlement};
+pub use messages::{Claimed, Settled, Settlement, Waiting};
 pub use migration::{LaterStep, take_later_steps};
 pub use query::{
     AccountFilter, AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery,

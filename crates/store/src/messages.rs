@@ -61,6 +61,17 @@ pub enum Settled {
     Ended(State),
 }
 
+/// The messages that wait for one route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its name.
+    pub route: String,
+    /// How many.
+    pub count: u64,
+    /// When the oldest of them was asked for.
+    pub oldest: Time,
+}
+
 /// A message's row as [`Store::settle`] leaves it.
 #[derive(Serialize)]
 struct SettledRow {
@@ -319,19 +330,24 @@ impl Store {
         self.shared.wakeups.of(route).notified().await;
     }
 
-    /// The names of the routes that messages wait for; empty for those that have none.
-    pub async fn awaited_routes(&self) -> Result<Vec<String>, Refusal> {
+    /// What waits, by route; the name is empty for messages that have none.
+    pub async fn waiting(&self) -> Result<Vec<Waiting>, Refusal> {
         let health = &self.shared.dialer.health;
         let mut line = self.jobs.lock().await;
         let asked = async {
             let taken = line.take().await?;
             let asking = async {
-                let rows = taken
-                    .session
-                    .query_all_raw(self.shared.sql.awaited_routes());
-                let names = rows.await?;
-                let names = names.iter().map(|row| row.try_get_by_index(0));
-                Ok(names.collect::<Result<Vec<String>, _>>()?)
+                let asked = self.shared.sql.awaited_routes();
+                let rows = taken.session.query_all_raw(asked).await?;
+                let rows = rows.iter().map(|row| {
+                    let (route, count, oldest): (String, i64, i64) = row.try_get_many_by_index()?;
+                    Ok(Waiting {
+                        route,
+                        count: u64::try_from(count).unwrap_or(0),
+                        oldest: Time(oldest),
+                    })
+                });
+                rows.collect::<Result<Vec<_>, Fault>>()
             };
             let asked = taken.within(asking).await;
             line.done(taken, asked)

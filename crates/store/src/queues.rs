@@ -154,21 +154,3 @@ pub(crate) fn queue_of(account: &str, queues: usize) -> usize {
     account.hash(&mut hasher);
     (hasher.finish() % queues as u64) as usize
 }
-
-/// The counter of a command, as metrics name it.
-pub(crate) fn metric(command: &'static str) -> &'static str {
-    match command {
-        "register" => "ringback_register_total",
-        "update" => "ringback_update_total",
-        "set" => "ringback_set_total",
-        "resend" => "ringback_resend_total",
-        "verify" => "ringback_verify_total",
-        "remove" => "ringback_remove_total",
-        "add" => "ringback_add_total",
-        "preverify" => "ringback_preverify_total",
-        "change" => "ringback_change_total",
-        "request_removal" => "ringback_request_removal_total",
-        "make_primary" => "ringback_make_primary_total",
-        _ => "ringback_delete_total",
-    }
-}

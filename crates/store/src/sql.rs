@@ -75,7 +75,7 @@ impl Sql {
             ),
             remove_messages: remove_messages(backend, messages),
             settle_messages: settle_messages(backend, messages),
-            awaited_routes: "SELECT DISTINCT route FROM messages WHERE due_at IS NOT NULL".into(),
+            awaited_routes: "SELECT route, count(*), min(created_at) FROM messages WHERE due_at IS NOT NULL GROUP BY route".into(),
             purge_messages: format!(
                 "DELETE FROM messages WHERE id {} AND due_at IS NULL",
                 once(&format!(

@@ -13,7 +13,7 @@ use crate::fault::Fault;
 use crate::lane::LaneLine;
 use crate::line::Line;
 use crate::pooler::{self, Between};
-use crate::queues::{Lane, Lookups, metric, queue_of, start};
+use crate::queues::{Lane, Lookups, queue_of, start};
 use crate::readiness::Readiness;
 use crate::reserve::Reserve;
 use crate::{OpenError, Rules, Settings, Shared, Source, checkpoint, schema, sql};
@@ -152,7 +152,8 @@ impl Store {
             Err(Refusal::CodeRefused(failure)) => failure.code(),
             Err(refusal) => refusal.code(),
         };
-        metrics::counter!(metric(name), "result" => outcome).increment(1);
+        metrics::counter!("ringback_commands_total", "command" => name, "result" => outcome)
+            .increment(1);
         result
     }
 
