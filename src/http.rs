@@ -7,6 +7,7 @@ mod compression;
 mod connect;
 mod connection;
 mod content_type;
+pub mod contract;
 mod cors;
 mod dispatch;
 mod drain_body;

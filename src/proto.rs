@@ -1,5 +1,7 @@
 //! The wire types that `build.rs` generates from `proto/`, and their descriptors.
 
+pub mod rules;
+
 use std::marker::PhantomData;
 use std::sync::LazyLock;
 

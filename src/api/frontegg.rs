@@ -1,22 +1,22 @@
 //! Frontegg's phone numbers: its paths and JSON in, commands through the store, its JSON and errors out.
 
 mod callers;
+mod contract;
 mod errors;
 mod list;
 mod members;
 mod otc;
+mod paths;
 mod responses;
 mod token;
 mod vendor;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{any, delete, get, post};
 use ringback_core::refusal::CodeFailure;
 use ringback_core::rights::Right;
 use ringback_core::{
@@ -27,37 +27,15 @@ use ringback_store::Store;
 use crate::api::shared;
 use crate::auth::Auth;
 use crate::config::Config;
-use crate::http::{Installed, Services};
+use crate::http::Installed;
 use callers::{TENANT, USER};
-use errors::{Failure, method_not_allowed, unknown};
+use errors::Failure;
 use list::Version;
 use members::Members;
 use otc::{Otc, Purpose};
+use paths::{NUMBERS, NUMBERS_V2};
 use responses::{CodeSent, NumberPage, PhoneNumber, RemovalAsked};
 use vendor::Vendors;
-
-/// Where a Frontegg host and where Frontegg's browser client look for the numbers.
-const ROOTS: [&str; 2] = [
-    "/identity/resources/users/phone-numbers",
-    "/frontegg/identity/resources/users/phone-numbers",
-];
-const NUMBERS: &str = "/v1";
-const NUMBERS_V2: &str = "/v2";
-const PREVERIFY: &str = "/v1/preverify";
-const VERIFY: &str = "/v1/verify";
-const OWN: &str = "/v1/me";
-const NUMBER: &str = "/v1/{id}";
-const REMOVAL: &str = "/v1/{id}/delete/verify";
-const SERVICE_NUMBERS: &str = "/v1/vendor/{user}";
-const SERVICE_NUMBER: &str = "/v1/vendor/{user}/{id}";
-const VENDOR_TOKEN: [&str; 2] = ["/auth/vendor", "/auth/vendor/"];
-/// What else a client may take for Frontegg's: answered in its form.
-const ELSEWHERE: [&str; 4] = [
-    "/identity/resources",
-    "/identity/resources/{*rest}",
-    "/frontegg",
-    "/frontegg/{*rest}",
-];
 
 /// The first list has been marked as deprecated since the vendor's document of January 2026 (RFC 9745
 /// wants a date; no other is published).
@@ -85,39 +63,9 @@ pub fn install(config: &Config) -> Installed {
     Installed {
         issuers: vendors.as_ref().map(Vendors::issuers).unwrap_or_default(),
         cors_headers: &CORS_HEADERS,
-        paths: Some(Box::new(|services| router(services, vendors))),
+        paths: Some(Box::new(|services| paths::all(services, vendors))),
         ..Installed::default()
     }
-}
-
-fn router(services: &Services, vendors: Option<Vendors>) -> Router {
-    let mut router = Router::new();
-    for root in ROOTS {
-        let at = |path: &str| format!("{root}{path}");
-        router = router
-            .route(&at(NUMBERS), post(create).get(list_v1))
-            .route(&at(NUMBERS_V2), get(list_v2))
-            .route(&at(PREVERIFY), post(preverify))
-            .route(&at(VERIFY), post(verify))
-            .route(&at(OWN), get(own))
-            .route(&at(NUMBER), delete(ask_removal))
-            .route(&at(REMOVAL), post(remove))
-            .route(&at(SERVICE_NUMBERS), post(create_verified))
-            .route(&at(SERVICE_NUMBER), delete(remove_at_once));
-    }
-    for path in VENDOR_TOKEN {
-        router = router.route(path, post(vendor::answer));
-    }
-    for path in ELSEWHERE {
-        router = router.route(path, any(unknown));
-    }
-    router
-        .method_not_allowed_fallback(method_not_allowed)
-        .with_state(Frontegg {
-            store: services.store.clone(),
-            auth: services.auth.clone(),
-            vendors: vendors.map(Arc::new),
-        })
 }
 
 #[derive(Clone)]

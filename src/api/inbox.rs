@@ -1,15 +1,16 @@
 //! The inbox: messages that a developer would have got, and a page to look at them.
 
+mod contract;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Json, Response};
-use axum::routing::get;
 use ringback_core::number::NumberRules;
 use ringback_core::rights::Right;
 use ringback_core::{Number, Refusal};
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::auth::Auth;
 use crate::config::Config;
+use crate::http::contract::Paths;
 use crate::http::{Installed, Peer, Services};
 
 /// The longest that a request may wait for a message.
@@ -39,27 +41,31 @@ const FORWARDED: [&str; 8] = [
 /// `/dev/inbox`, and a page at `/` where there is a token to show.
 pub fn install(_: &Config) -> Installed {
     Installed {
-        paths: Some(Box::new(router)),
+        paths: Some(Box::new(paths)),
         ..Installed::default()
     }
 }
 
-fn router(services: &Services) -> Router {
+fn paths(services: &Services) -> Paths {
     let Some(inbox) = services.inbox.clone() else {
-        return Router::new();
+        return Paths::new(contract::about);
     };
-    let mut router = Router::new().route("/dev/inbox", get(messages).delete(forget));
+    let mut paths = Paths::new(contract::about)
+        .route(Method::GET, "/dev/inbox", messages, contract::messages)
+        .route(Method::DELETE, "/dev/inbox", forget, contract::forget);
     if services.trial_token.is_some() {
-        router = router
-            .route("/", get(Html(include_str!("inbox/page.html"))))
-            .route("/dev/page.js", get(script))
-            .route("/dev/about", get(about));
+        let page = async || Html(include_str!("inbox/page.html"));
+        paths = paths
+            .route(Method::GET, "/", page, contract::page)
+            .route(Method::GET, "/dev/page.js", script, contract::script)
+            .route(Method::GET, "/dev/about", about, contract::told_of_page);
     }
-    router.with_state(InboxApi {
+    let api = InboxApi {
         inbox,
         auth: services.auth.clone(),
         token: services.trial_token.as_deref().map(Arc::from),
-    })
+    };
+    paths.map(|router| router.with_state(api))
 }
 
 #[derive(Clone)]
@@ -79,10 +85,11 @@ struct Wanted {
 
 async fn messages(
     State(api): State<InboxApi>,
-    Query(wanted): Query<Wanted>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
     head: Parts,
 ) -> Result<Response, Refused> {
     api.admit(&head).await?;
+    let wanted = read(wanted)?;
     let to = number(wanted.to.as_deref())?;
     let wait = Duration::from_secs(wanted.wait.unwrap_or_default()).min(LONGEST_WAIT);
     let gone = tokio::time::sleep(wait);
@@ -93,16 +100,20 @@ async fn messages(
 
 async fn forget(
     State(api): State<InboxApi>,
-    Query(wanted): Query<Wanted>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
     head: Parts,
 ) -> Result<Response, Refused> {
     api.admit(&head).await?;
+    let wanted = read(wanted)?;
     let Some(to) = number(wanted.to.as_deref())? else {
-        let text = "to: is missing; say whose messages shall go, as ?to=%2B41791234567";
-        return Err(refused(StatusCode::BAD_REQUEST, 3, text));
+        return Err(missing());
     };
     api.inbox.forget(&to);
     Ok(Json(json!({})).into_response())
+}
+
+fn read(wanted: Result<Query<Wanted>, QueryRejection>) -> Result<Wanted, Refused> {
+    wanted.map(|Query(wanted)| wanted).map_err(|_| unreadable())
 }
 
 async fn script() -> Response {
@@ -132,19 +143,8 @@ impl InboxApi {
         }
         match self.auth.caller(&head.headers).await {
             Ok(caller) if caller.may(Right::Write) => Ok(()),
-            Ok(_) => {
-                let text = "the inbox is for tokens with user.write";
-                Err(refused(StatusCode::FORBIDDEN, 7, text))
-            }
-            Err(Refusal::IssuerUnavailable) => {
-                let text = "the keys of the token's issuer cannot be read now; try again";
-                Err(refused(StatusCode::SERVICE_UNAVAILABLE, 14, text))
-            }
-            Err(_) => Err(refused(
-                StatusCode::UNAUTHORIZED,
-                16,
-                "the token is refused",
-            )),
+            Ok(_) => Err(words(&Refusal::PermissionDenied)),
+            Err(refusal) => Err(words(&refusal)),
         }
     }
 }
@@ -155,8 +155,42 @@ struct Refused(StatusCode, u8, String);
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let Refused(status, code, text) = self;
-        (status, Json(json!({"code": code, "message": text}))).into_response()
+        let mut response = (status, Json(json!({"code": code, "message": text}))).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let headers = response.headers_mut();
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
     }
+}
+
+/// A refusal of a token or of a number, in the inbox's words.
+fn words(refusal: &Refusal) -> Refused {
+    match refusal {
+        Refusal::NumberInvalid(error) => {
+            refused(StatusCode::BAD_REQUEST, 3, &format!("to: {error}"))
+        }
+        Refusal::PermissionDenied => {
+            let text = "the inbox is for tokens with user.write";
+            refused(StatusCode::FORBIDDEN, 7, text)
+        }
+        Refusal::IssuerUnavailable => {
+            let text = "the keys of the token's issuer cannot be read now; try again";
+            refused(StatusCode::SERVICE_UNAVAILABLE, 14, text)
+        }
+        _ => refused(StatusCode::UNAUTHORIZED, 16, "the token is refused"),
+    }
+}
+
+fn missing() -> Refused {
+    let text = "to: is missing; say whose messages shall go, as ?to=%2B41791234567";
+    refused(StatusCode::BAD_REQUEST, 3, text)
+}
+
+fn unreadable() -> Refused {
+    let text =
+        "the query cannot be read: wait is a number of seconds, and each name stands there once";
+    refused(StatusCode::BAD_REQUEST, 3, text)
 }
 
 fn not_local() -> Refused {
@@ -179,8 +213,7 @@ fn number(text: Option<&str>) -> Result<Option<Number>, Refused> {
         _ => text.to_owned(),
     };
     let read = Number::parse(&text, &NumberRules::default());
-    read.map(Some)
-        .map_err(|error| refused(StatusCode::BAD_REQUEST, 3, &format!("to: {error}")))
+    read.map(Some).map_err(|error| words(&error.into()))
 }
 
 fn is_local(head: &Parts) -> bool {

@@ -1,8 +1,10 @@
 //! ReachFive's phone calls: its JSON in, commands through the store, its JSON and errors out.
 
+mod contract;
 mod credentials;
 mod errors;
 mod form;
+mod paths;
 mod responses;
 
 use std::sync::Arc;
@@ -14,7 +16,6 @@ use axum::http::uri::Uri;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::map_response_with_state;
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{get, post};
 use axum::{Router, body::Body};
 use ringback_core::policy::Registration;
 use ringback_core::rights::Right;
@@ -27,24 +28,9 @@ use serde_json::{Map, Value, json};
 use crate::api::shared;
 use crate::auth::Auth;
 use crate::config::{Config, ReachFiveSection};
-use crate::http::{Installed, Services};
+use crate::http::Installed;
 use errors::Problem;
 use form::Form;
-
-/// What an end user's client calls.
-const IDENTITY: &str = "/identity/v1";
-const CONFIG: &str = "/config";
-const USERINFO: &str = "/userinfo";
-const VERIFY: &str = "/verify-phone-number";
-const UPDATE: &str = "/update-phone-number";
-const SEND: &str = "/send-phone-number-verification";
-const CREDENTIALS: &str = "/mfa/credentials";
-const CREDENTIAL: &str = "/mfa/credentials/phone-numbers";
-const CREDENTIAL_VERIFY: &str = "/mfa/credentials/phone-numbers/verify";
-
-/// What a back end calls.
-const MANAGEMENT: &str = "/api/v2";
-const USER_SEND: &str = "/users/{user_id}/verify-phone-number";
 
 const PHONE_NUMBER: &str = "phone_number";
 const VERIFICATION_CODE: &str = "verification_code";
@@ -63,33 +49,9 @@ pub fn install(config: &Config) -> Installed {
     let section = config.reachfive.clone();
     Installed {
         cors_headers: &CORS_HEADERS,
-        paths: Some(Box::new(|services| router(services, section))),
+        paths: Some(Box::new(|services| paths::all(services, section))),
         ..Installed::default()
     }
-}
-
-fn router(services: &Services, section: ReachFiveSection) -> Router {
-    let identity = Router::new()
-        .route(CONFIG, get(config))
-        .route(USERINFO, get(userinfo))
-        .route(VERIFY, post(verify))
-        .route(UPDATE, post(update))
-        .route(SEND, post(send))
-        .route(CREDENTIALS, get(credentials::list))
-        .route(
-            CREDENTIAL,
-            post(credentials::start).delete(credentials::delete),
-        )
-        .route(CREDENTIAL_VERIFY, post(credentials::verify));
-    let management = Router::new().route(USER_SEND, post(user_send));
-    let api = ReachFive {
-        store: services.store.clone(),
-        auth: services.auth.clone(),
-        section: Arc::new(section),
-    };
-    Router::new()
-        .nest_service(IDENTITY, api.closed(identity))
-        .nest_service(MANAGEMENT, api.closed(management))
 }
 
 #[derive(Clone)]

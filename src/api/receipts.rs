@@ -1,12 +1,12 @@
 //! Receipts: what SMS providers tell of messages that they took, at the address that each message gave them.
 
+mod contract;
+
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use metrics::counter;
@@ -16,13 +16,14 @@ use ringback_store::Store;
 use tracing::{debug, info, warn};
 
 use crate::config::Config;
-use crate::http::{Installed, read_body};
+use crate::http::contract::Paths;
+use crate::http::{Installed, Unread, read_body};
 use crate::worker::Callbacks;
 
 /// The largest receipt, in bytes.
 const LIMIT: usize = 64 * 1024;
 
-/// `ANY /sms/receipts/{route}/{token}`, for those of the routes that send receipts.
+/// `/sms/receipts/{route}/{token}`, for those of the routes that send receipts.
 pub fn install(config: &Config) -> Installed {
     let callbacks = Callbacks::new(&config.server.public_url);
     Installed {
@@ -32,8 +33,11 @@ pub fn install(config: &Config) -> Installed {
                 routes: services.routes.clone(),
                 callbacks,
             };
-            let router = Router::new().route("/sms/receipts/{route}/{token}", any(receive));
-            router.with_state(api)
+            let at = "/sms/receipts/{route}/{token}";
+            Paths::new(contract::about)
+                .route(Method::POST, at, receive, contract::posted)
+                .route(Method::GET, at, receive, contract::asked)
+                .map(|router| router.with_state(api))
         })),
         ..Installed::default()
     }
@@ -57,12 +61,12 @@ async fn receive(
     let of = api.store.rules().keys.receipt_of(&bytes);
     let known = api.routes.iter().find(|one| *one.name == *route);
     let (Some((message, attempt)), Some(route)) = (of, known) else {
-        return (StatusCode::NOT_FOUND, "no receipt is expected here\n").into_response();
+        return unexpected();
     };
     let (head, body) = request.into_parts();
     let body = match read_body(body, LIMIT).await {
         Ok(body) => body,
-        Err(unread) => return (unread.http(), format!("{unread}\n")).into_response(),
+        Err(unread) => return unread_answer(unread),
     };
     let query = head.uri.query().unwrap_or_default();
     // As the provider was given it: what a proxy has made of it on the way is of no interest.
@@ -83,12 +87,7 @@ async fn receive(
         Err(error) => {
             count(name, "refused");
             warn!(route = name, %message, %error, "receipt refused");
-            let status = match error {
-                ReceiptError::Signature(_) => StatusCode::UNAUTHORIZED,
-                ReceiptError::Malformed(_) => StatusCode::BAD_REQUEST,
-                ReceiptError::NoReceipts => StatusCode::NOT_FOUND,
-            };
-            return (status, format!("{error}\n")).into_response();
+            return refused(&error);
         }
     };
     let noted = api
@@ -110,12 +109,33 @@ async fn receive(
         }
         Ok(None) => debug!(route = name, %message, "receipt says nothing new"),
         Err(_) => {
-            let text = "the database cannot be reached now; send it again\n";
-            return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+            return away();
         }
     }
     count(name, result);
     (StatusCode::OK, "").into_response()
+}
+
+fn unexpected() -> Response {
+    (StatusCode::NOT_FOUND, "no receipt is expected here\n").into_response()
+}
+
+fn unread_answer(unread: Unread) -> Response {
+    (unread.http(), format!("{unread}\n")).into_response()
+}
+
+fn refused(error: &ReceiptError) -> Response {
+    let status = match error {
+        ReceiptError::Signature(_) => StatusCode::UNAUTHORIZED,
+        ReceiptError::Malformed(_) => StatusCode::BAD_REQUEST,
+        ReceiptError::NoReceipts => StatusCode::NOT_FOUND,
+    };
+    (status, format!("{error}\n")).into_response()
+}
+
+fn away() -> Response {
+    let text = "the database cannot be reached now; send it again\n";
+    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }
 
 fn count(route: &str, result: &'static str) {

@@ -1,5 +1,6 @@
 //! ringback's own service: reading phone numbers, of one user and across users, and changing several.
 
+mod contract;
 mod errors;
 pub mod messages;
 mod requests;
@@ -33,7 +34,11 @@ use search::{Search, page_token};
 pub fn install(_: &Config) -> Installed {
     let rpcs = |services: &Services| {
         let phones = PhoneServiceServer::new(PhoneApi::new(services.store.clone()));
-        RpcService::new(phones.max_decoding_message_size(BODY_LIMIT), status)
+        RpcService::new(
+            phones.max_decoding_message_size(BODY_LIMIT),
+            status,
+            contract::told,
+        )
     };
     Installed {
         rpcs: Some(rpcs),
@@ -68,7 +73,7 @@ impl PhoneApi {
     ) -> Result<ListUserPhonesResponse, Refusal> {
         let caller = caller(&request)?;
         let id = request.into_inner().user_id;
-        rules::length("user_id", &id, 1)?;
+        rules::length("ListUserPhonesRequest", "user_id", &id)?;
         let account = self.store.read(&caller, &id).await?;
         Ok(ListUserPhonesResponse {
             phones: numbers(&account),

@@ -1,5 +1,6 @@
 //! Zitadel's user service: its messages in, commands through the store, its messages and errors out.
 
+mod contract;
 mod errors;
 mod list;
 mod requests;
@@ -32,7 +33,11 @@ use unkept::Unkept;
 pub fn install(_: &Config) -> Installed {
     let rpcs = |services: &Services| {
         let users = UserServiceServer::new(UserApi::new(services.store.clone()));
-        RpcService::new(users.max_decoding_message_size(BODY_LIMIT), status)
+        RpcService::new(
+            users.max_decoding_message_size(BODY_LIMIT),
+            status,
+            contract::told,
+        )
     };
     Installed {
         rpcs: Some(rpcs),
@@ -72,7 +77,7 @@ impl UserApi {
     ) -> Result<GetUserByIdResponse, Refusal> {
         let caller = caller(&request)?;
         let id = request.into_inner().user_id;
-        rules::length("GetUserByIDRequest.UserId", &id, rules::TEXT)?;
+        rules::length("GetUserByIDRequest.UserId", &id)?;
         let account = self.store.read(&caller, &id).await?;
         Ok(GetUserByIdResponse {
             details: Some(responses::account_details(&account)),

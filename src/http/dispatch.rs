@@ -67,8 +67,8 @@ impl Server {
             config.cors.clone(),
             apis.iter().flat_map(|api| api.cors_headers).copied(),
         );
-        let mut rpcs = Vec::new();
-        let mut paths = Router::new();
+        let mut rpcs: Vec<RpcService> = Vec::new();
+        let mut paths = readiness.paths();
         for api in apis {
             rpcs.extend(api.rpcs.map(|make| make(services)));
             if let Some(make) = api.paths {
@@ -76,9 +76,10 @@ impl Server {
             }
         }
         let names: Vec<&'static str> = rpcs.iter().map(|service| service.name).collect();
-        let paths = paths
-            .merge(readiness.router())
-            .merge(openapi::router(names.clone()));
+        let (paths, told) = paths.into_parts();
+        let services_told = rpcs.iter().map(|service| (service.name, service.told));
+        let (contract, _) = openapi::paths(services_told.collect(), told).into_parts();
+        let paths = paths.merge(contract);
         let open = health::grpc_services(readiness.clone(), names);
         Server::of(
             &config.server,
@@ -107,7 +108,9 @@ impl Server {
             routes: Routes::of_services(&names),
             services,
             open,
-            paths: paths.fallback(not_found),
+            paths: paths
+                .fallback(not_found)
+                .method_not_allowed_fallback(async || error::wrong_method()),
             room: Arc::new(Room::new(section.body_mib * 1024 * 1024)),
             proxies: section.trusted_proxies.clone(),
         }))

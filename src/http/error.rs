@@ -85,6 +85,12 @@ pub(super) fn status_as(status: &Status, http: StatusCode) -> Response {
     answer(status, http, &details, body.unwrap_or_default())
 }
 
+/// What a path answers that has other methods.
+pub(super) fn wrong_method() -> Response {
+    let status = Status::unimplemented("Method Not Allowed");
+    status_as(&status, StatusCode::METHOD_NOT_ALLOWED)
+}
+
 #[derive(Serialize)]
 struct ConnectBody<'a> {
     code: &'static str,

@@ -7,22 +7,29 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response as HttpResponse};
-use axum::routing::get;
 use futures::Stream;
 use futures::stream::unfold;
 use ringback_store::Store;
+use serde_json::json;
 use tonic::server::NamedService;
 use tonic::{Request, Response, Status};
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
+use super::contract::{Operation, Paths};
+use super::openapi;
 use crate::proto;
 
 /// How often a watcher's answer is looked at anew.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Why nothing shall come, each a line.
+const STARTING: &str = "starting\n";
+const STOPPING: &str = "stopping\n";
+const DATABASE_AWAY: &str = "the database does not answer\n";
 
 /// Whether work shall come to this process: not before it has started, not while the database does not
 /// answer, and not once the process is about to end. Clones share it.
@@ -50,30 +57,54 @@ impl Readiness {
     /// Why nothing shall come, as a line for whoever looks.
     async fn look(&self) -> Result<(), &'static str> {
         if self.0.leaving.load(Ordering::Relaxed) {
-            return Err("stopping\n");
+            return Err(STOPPING);
         }
         let Some(store) = self.0.store.get() else {
-            return Err("starting\n");
+            return Err(STARTING);
         };
-        store
-            .ping()
-            .await
-            .map_err(|_| "the database does not answer\n")
+        store.ping().await.map_err(|_| DATABASE_AWAY)
     }
 
     /// `/healthz` and `/readyz`.
     pub fn router(&self) -> Router {
-        Router::new()
-            .route("/healthz", get(|| async { "ok\n" }))
-            .route("/readyz", get(ready).with_state(self.clone()))
+        self.paths().into_parts().0
     }
+
+    /// The same with what the contract says of them.
+    pub(super) fn paths(&self) -> Paths {
+        Paths::new(openapi::about)
+            .route(
+                Method::GET,
+                "/healthz",
+                async || "ok\n",
+                || text("healthz", "Whether the process runs"),
+            )
+            .route(Method::GET, "/readyz", ready, || {
+                text("readyz", "Whether requests shall come to this process")
+                    .also("database_away", || away(DATABASE_AWAY))
+                    .also("starting", || away(STARTING))
+                    .also("stopping", || away(STOPPING))
+            })
+            .map(|router| router.with_state(self.clone()))
+    }
+}
+
+fn text(id: &'static str, summary: &'static str) -> Operation {
+    let ok = json!({ "type": "string", "const": "ok\n" });
+    Operation::new(id, summary)
+        .open()
+        .answers_with(200, "It does.", "text/plain", ok)
 }
 
 async fn ready(extract::State(readiness): extract::State<Readiness>) -> HttpResponse {
     match readiness.look().await {
         Ok(()) => "ok\n".into_response(),
-        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason).into_response(),
+        Err(reason) => away(reason),
     }
+}
+
+fn away(reason: &'static str) -> HttpResponse {
+    (StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
 }
 
 /// `grpc.health.v1`, for these services and for the server as a whole, and `grpc.reflection`.

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::Request;
 use ringback_core::Refusal;
 use ringback_sms::{Inbox, Route};
@@ -13,6 +12,7 @@ use tonic::server::NamedService;
 use tower::Service;
 use tower::util::BoxCloneSyncService;
 
+use super::contract::{Paths, RpcTold};
 use crate::auth::{Auth, OwnIssuer};
 
 /// What every API works with.
@@ -43,8 +43,8 @@ pub struct Installed {
     pub paths: Option<MakePaths>,
 }
 
-/// Makes the router of an API's own paths.
-pub type MakePaths = Box<dyn FnOnce(&Services) -> Router + Send>;
+/// Makes an API's own paths.
+pub type MakePaths = Box<dyn FnOnce(&Services) -> Paths + Send>;
 
 type Rpcs = BoxCloneSyncService<Request, http::Response<tonic::body::Body>, Infallible>;
 
@@ -56,12 +56,18 @@ pub struct RpcService {
     pub name: &'static str,
     /// A refusal in the service's own words.
     pub refuse: fn(&Refusal) -> Status,
+    /// What the contract says of a method, beside what `proto/` says.
+    pub told: fn(&str) -> RpcTold,
     pub(super) rpcs: Rpcs,
 }
 
 impl RpcService {
     /// From the generated server.
-    pub fn new<S>(service: S, refuse: fn(&Refusal) -> Status) -> RpcService
+    pub fn new<S>(
+        service: S,
+        refuse: fn(&Refusal) -> Status,
+        told: fn(&str) -> RpcTold,
+    ) -> RpcService
     where
         S: NamedService
             + Service<Request, Response = http::Response<tonic::body::Body>, Error = Infallible>
@@ -74,6 +80,7 @@ impl RpcService {
         RpcService {
             name: S::NAME,
             refuse,
+            told,
             rpcs: BoxCloneSyncService::new(service),
         }
     }

@@ -1,409 +1,249 @@
-//! The OpenAPI document of the JSON API, made from `proto/` and its `google.api.http` rules.
+//! `/openapi.json`: every path that is served, as the routers, `proto/` and the APIs tell it.
 
-use std::collections::{BTreeMap, HashMap};
+mod answers;
+mod messages;
+mod rpcs;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use axum::Router;
 use axum::http::header;
-use axum::routing::get;
-use prost_reflect::{
-    DescriptorPool, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
-};
+use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::routes::{Binding, Body as BodyRule, Routes, Rule};
-use crate::proto;
+use super::body::Unread;
+use super::contract::{
+    About, Entry, Operation, Paths, RpcTold, Words, reference, status_schema, wrong_method,
+};
+use super::error;
+use answers::Refused;
 
-/// `/openapi.json` for these services, by their full names; made when it is first asked for.
-pub(super) fn router(services: Vec<&'static str>) -> Router {
-    let text = LazyLock::new(move || format!("{}\n", document(&services)));
+/// What the paths that belong to no API are called.
+const SERVER: &str = "Server";
+/// The schema of their refusals.
+const STATUS: &str = "google.rpc.Status";
+
+const DESCRIPTION: &str = "Users' phone numbers, proven.
+
+Bodies of requests are JSON in UTF-8 of at most 1 MiB, and not compressed; what a schema does not name is passed over. \
+`HEAD` is answered wherever `GET` is, without the body. Every answer says `cache-control: no-store`. Preflights of \
+CORS are answered at every path.
+
+What no operation names: a path that does not exist is 404, below `/identity/resources` and `/frontegg` in the form of \
+the Frontegg API, below `/identity/v1` and `/api/v2` in that of the ReachFive API where these are served, elsewhere a \
+`google.rpc.Status`. A head that is too large is 431, one that is no HTTP is 400, both without a body.
+
+The calls of Zitadel's and of ringback's own service are also served as gRPC, gRPC-web and Connect, at \
+`/package.Service/Method`; reflection describes them.";
+
+/// A gRPC service by its full name, and what it says of each of its methods.
+pub(super) type Service = (&'static str, fn(&str) -> RpcTold);
+
+/// `/openapi.json` of these services and paths; made when it is first asked for.
+pub(super) fn paths(services: Vec<Service>, mut entries: Vec<Entry>) -> Paths {
+    let own = Paths::new(about);
+    entries.push(Entry {
+        method: Method::GET,
+        path: "/openapi.json".to_owned(),
+        suffix: "",
+        about,
+        operation: itself,
+    });
+    let text = LazyLock::new(move || format!("{}\n", document(&services, &entries)));
     let text = Arc::new(text);
-    Router::new().route(
-        "/openapi.json",
-        get(move || async move {
-            let text = text.as_str().to_owned();
-            ([(header::CONTENT_TYPE, "application/json")], text)
-        }),
-    )
+    let answer = move || async move {
+        let text = text.as_str().to_owned();
+        ([(header::CONTENT_TYPE, "application/json")], text)
+    };
+    own.route(Method::GET, "/openapi.json", answer, itself)
 }
 
-/// The OpenAPI 3.1 document of these services.
-fn document(services: &[&str]) -> Value {
-    Document::new(proto::pool()).build(&Routes::of_services(services), services)
-}
-
-const ERROR: &str = "google.rpc.Status";
-
-struct Document<'a> {
-    pool: &'a DescriptorPool,
-    /// The comment before each element, by file and path in it.
-    comments: HashMap<(String, Vec<i32>), String>,
-    schemas: BTreeMap<String, Value>,
-}
-
-impl<'a> Document<'a> {
-    fn new(pool: &'a DescriptorPool) -> Self {
-        let mut comments = HashMap::new();
-        for file in pool.files() {
-            let locations = file
-                .file_descriptor_proto()
-                .source_code_info
-                .iter()
-                .flat_map(|info| &info.location);
-            for location in locations {
-                if let Some(text) = &location.leading_comments {
-                    comments.insert((file.name().to_owned(), location.path.clone()), tidy(text));
-                }
-            }
-        }
-        Self {
-            pool,
-            comments,
-            schemas: BTreeMap::new(),
-        }
-    }
-
-    fn build(mut self, routes: &Routes, services: &[&str]) -> Value {
-        let mut paths: Map<String, Value> = Map::new();
-        for rule in routes.rules() {
-            let operation = self.operation(rule);
-            let path = paths
-                .entry(json_template(rule))
-                .or_insert_with(|| Value::Object(Map::new()));
-            path[rule.method.as_str().to_ascii_lowercase()] = operation;
-        }
-        let tags: Vec<_> = self
-            .pool
-            .services()
-            .filter(|service| services.contains(&service.full_name()))
-            .map(|service| {
-                json!({
-                    "name": service.name(),
-                    "description": self.comment(service.parent_file().name(), service.path()),
-                })
-            })
-            .collect();
-        self.schemas.insert(ERROR.to_owned(), error_schema());
-        json!({
-            "openapi": "3.1.0",
-            "info": {
-                "title": "ringback",
-                "version": env!("CARGO_PKG_VERSION"),
-                "description": "Users' phone numbers, proven. The same calls are served as gRPC, gRPC-web and Connect.",
-                "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
-            },
-            "tags": tags,
-            "security": [{ "bearer": [] }],
-            "paths": paths,
-            "components": {
-                "securitySchemes": {
-                    "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
-                },
-                "schemas": self.schemas,
-            },
-        })
-    }
-
-    fn operation(&mut self, rule: &Rule) -> Value {
-        let Rule { binding, .. } = rule;
-        let mut operation = Map::new();
-        if let Some(method) = self.method(binding) {
-            let comment = self.comment(method.parent_file().name(), method.path());
-            let (summary, description) = comment.split_once("\n\n").unwrap_or((&comment, ""));
-            operation.insert("tags".to_owned(), json!([method.parent_service().name()]));
-            operation.insert(
-                "operationId".to_owned(),
-                json!(format!(
-                    "{}_{}",
-                    method.parent_service().name(),
-                    method.name()
-                )),
-            );
-            operation.insert("summary".to_owned(), json!(summary));
-            operation.insert("description".to_owned(), json!(description));
-        }
-        let parameters = self.parameters(binding);
-        if !parameters.is_empty() {
-            operation.insert("parameters".to_owned(), Value::from(parameters));
-        }
-        if let Some(schema) = self.body(binding) {
-            operation.insert(
-                "requestBody".to_owned(),
-                json!({ "content": { "application/json": { "schema": schema } } }),
-            );
-        }
-        let output = self.message(&binding.rpc.output);
-        operation.insert(
-            "responses".to_owned(),
-            json!({
-                "200": {
-                    "description": "Success.",
-                    "content": { "application/json": { "schema": output } },
-                },
-                "default": {
-                    "description": "A refusal; the HTTP status follows the code.",
-                    "content": { "application/json": { "schema": reference(ERROR) } },
-                },
-            }),
-        );
-        Value::Object(operation)
-    }
-
-    fn method(&self, binding: &Binding) -> Option<MethodDescriptor> {
-        let (service, method) = binding.rpc.name()?;
-        self.pool
-            .get_service_by_name(service)?
-            .methods()
-            .find(|candidate| candidate.name() == method)
-    }
-
-    fn parameters(&mut self, binding: &Binding) -> Vec<Value> {
-        let mut parameters = Vec::new();
-        for path in &binding.variables {
-            let Some(field) = path.last() else { continue };
-            parameters.push(json!({
-                "name": json_name(path),
-                "in": "path",
-                "required": true,
-                "description": self.field_comment(field),
-                "schema": self.kind(&field.kind()),
-            }));
-        }
-        let body = match &binding.body {
-            BodyRule::Whole => return parameters,
-            BodyRule::Field(field) => Some(field.number()),
-            BodyRule::Nothing => None,
-        };
-        for field in binding.rpc.input.fields() {
-            let bound = binding
-                .variables
-                .iter()
-                .any(|path| path.as_slice() == [field.clone()]);
-            // A message has no text form of its own; its fields can be given with dots all the same.
-            let nested =
-                matches!(field.kind(), Kind::Message(inner) if well_known(&inner).is_none());
-            if bound || nested || Some(field.number()) == body {
-                continue;
-            }
-            parameters.push(json!({
-                "name": field.json_name(),
-                "in": "query",
-                "description": self.field_comment(&field),
-                "schema": self.field(&field),
-            }));
-        }
-        parameters
-    }
-
-    fn body(&mut self, binding: &Binding) -> Option<Value> {
-        match &binding.body {
-            BodyRule::Nothing => None,
-            BodyRule::Field(field) => Some(self.field(field)),
-            BodyRule::Whole => {
-                let input = &binding.rpc.input;
-                let bound: Vec<u32> = binding
-                    .variables
-                    .iter()
-                    .filter(|path| path.len() == 1)
-                    .filter_map(|path| path.first().map(FieldDescriptor::number))
-                    .collect();
-                if bound.is_empty() {
-                    return Some(self.message(input));
-                }
-                // What the path says is not asked for twice.
-                let name = format!("{}.Body", input.full_name());
-                let schema = self.object(input, &bound);
-                self.schemas.insert(name.clone(), schema);
-                Some(reference(&name))
-            }
-        }
-    }
-
-    /// A reference to the message's schema, which is made when it is first met.
-    fn message(&mut self, message: &MessageDescriptor) -> Value {
-        if let Some(schema) = well_known(message) {
-            return schema;
-        }
-        let name = message.full_name();
-        if !self.schemas.contains_key(name) {
-            // Stands in while the fields are described: messages may hold themselves.
-            self.schemas.insert(name.to_owned(), Value::Null);
-            let schema = self.object(message, &[]);
-            self.schemas.insert(name.to_owned(), schema);
-        }
-        reference(name)
-    }
-
-    fn object(&mut self, message: &MessageDescriptor, without: &[u32]) -> Value {
-        let mut properties = Map::new();
-        for field in message.fields() {
-            if without.contains(&field.number()) {
-                continue;
-            }
-            let mut schema = self.field(&field);
-            let mut description = self.field_comment(&field);
-            if let Some(oneof) = field
-                .containing_oneof()
-                .filter(|oneof| !oneof.is_synthetic())
-            {
-                let arms: Vec<_> = oneof
-                    .fields()
-                    .map(|arm| arm.json_name().to_owned())
-                    .collect();
-                let about = self.comment(oneof.parent_file().name(), oneof.path());
-                description = format!(
-                    "{description}\n\n{about} At most one of {}.",
-                    arms.join(", ")
-                );
-            }
-            if !description.is_empty() {
-                schema["description"] = Value::from(description);
-            }
-            properties.insert(field.json_name().to_owned(), schema);
-        }
-        json!({
-            "type": "object",
-            "description": self.comment(message.parent_file().name(), message.path()),
-            "properties": properties,
-        })
-    }
-
-    fn field(&mut self, field: &FieldDescriptor) -> Value {
-        let kind = field.kind();
-        if field.is_map() {
-            let value = kind
-                .as_message()
-                .map(|entry| entry.map_entry_value_field().kind());
-            let values = value.map_or_else(|| json!({}), |value| self.kind(&value));
-            return json!({ "type": "object", "additionalProperties": values });
-        }
-        let schema = self.kind(&kind);
-        if field.is_list() {
-            json!({ "type": "array", "items": schema })
-        } else {
-            schema
-        }
-    }
-
-    fn kind(&mut self, kind: &Kind) -> Value {
-        match kind {
-            Kind::String => json!({ "type": "string" }),
-            Kind::Bool => json!({ "type": "boolean" }),
-            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
-                json!({ "type": "integer", "format": "int32" })
-            }
-            Kind::Uint32 | Kind::Fixed32 => {
-                json!({ "type": "integer", "format": "int64", "minimum": 0 })
-            }
-            // Texts, because JSON's numbers lose digits in many readers.
-            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
-                json!({ "type": "string", "format": "int64" })
-            }
-            Kind::Uint64 | Kind::Fixed64 => json!({ "type": "string", "format": "uint64" }),
-            Kind::Float => json!({ "type": "number", "format": "float" }),
-            Kind::Double => json!({ "type": "number", "format": "double" }),
-            Kind::Bytes => json!({ "type": "string", "contentEncoding": "base64" }),
-            Kind::Enum(names) => self.names(names),
-            Kind::Message(message) => self.message(message),
-        }
-    }
-
-    fn names(&mut self, names: &EnumDescriptor) -> Value {
-        let all: Vec<_> = names
-            .values()
-            .map(|value| value.name().to_owned())
-            .collect();
-        let schema = json!({
-            "type": "string",
-            "description": self.comment(names.parent_file().name(), names.path()),
-            "enum": all,
-        });
-        self.schemas.insert(names.full_name().to_owned(), schema);
-        reference(names.full_name())
-    }
-
-    fn field_comment(&self, field: &FieldDescriptor) -> String {
-        self.comment(field.parent_file().name(), field.path())
-    }
-
-    fn comment(&self, file: &str, path: &[i32]) -> String {
-        self.comments
-            .get(&(file.to_owned(), path.to_vec()))
-            .cloned()
-            .unwrap_or_default()
-    }
-}
-
-fn reference(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{name}") })
-}
-
-/// The schema of a message that JSON spells in its own way.
-fn well_known(message: &MessageDescriptor) -> Option<Value> {
-    if message.package_name() != "google.protobuf" {
-        return None;
-    }
-    Some(match message.name() {
-        "Timestamp" => json!({ "type": "string", "format": "date-time" }),
-        "Duration" | "FieldMask" => json!({ "type": "string" }),
-        _ => json!({}),
-    })
-}
-
-fn error_schema() -> Value {
-    json!({
+fn itself() -> Operation {
+    let schema = json!({
         "type": "object",
-        "description": "Why a call was refused.",
-        "required": ["code", "message"],
+        "required": ["openapi", "info", "paths"],
         "properties": {
-            "code": { "type": "integer", "format": "int32", "description": "The gRPC status code." },
-            "message": { "type": "string", "description": "The text for a human." },
-            "details": {
-                "type": "array",
-                "description": "What else is known, such as a zitadel.v1.ErrorDetail or a google.rpc.RetryInfo.",
-                "items": {
-                    "type": "object",
-                    "required": ["@type"],
-                    "properties": { "@type": { "type": "string" } },
-                    "additionalProperties": true,
-                },
-            },
+            "openapi": { "type": "string" },
+            "info": { "type": "object" },
+            "paths": { "type": "object" },
+        },
+    });
+    Operation::new("openapi", "This document")
+        .open()
+        .answers(200, "What is served.", schema)
+}
+
+/// The server's own paths.
+pub(super) fn about() -> About {
+    About {
+        name: SERVER,
+        description: "Health, and what is served.",
+        security: json!([]),
+        parameters: Vec::new(),
+        schemes: json!({}),
+        schemas: json!({ STATUS: status_schema() }),
+        refusal: STATUS,
+        words: Words {
+            refusal: |refusal| error::status(&tonic::Status::unknown(refusal.to_string())),
+            of_read: |refusal| error::status(&tonic::Status::unknown(refusal.to_string())),
+            unread: |unread| error::status_as(&unread.status(), unread.http()),
+            media_type: None,
+            wrong_method,
+        },
+    }
+}
+
+/// The document as it grows.
+struct Document {
+    tags: Vec<Value>,
+    paths: BTreeMap<String, Map<String, Value>>,
+    schemas: BTreeMap<String, Value>,
+    schemes: Map<String, Value>,
+    examples: Map<String, Value>,
+}
+
+/// The OpenAPI 3.1 document of these services and paths.
+fn document(services: &[Service], entries: &[Entry]) -> Value {
+    let mut document = Document {
+        tags: Vec::new(),
+        paths: BTreeMap::new(),
+        schemas: BTreeMap::new(),
+        schemes: Map::new(),
+        examples: Map::new(),
+    };
+    rpcs::tell(&mut document, services);
+    for entry in entries {
+        document.tell(entry);
+    }
+    let Document {
+        tags,
+        paths,
+        schemas,
+        schemes,
+        examples,
+    } = document;
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "ringback",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": DESCRIPTION,
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "servers": [{ "url": "/", "description": "Wherever this document was read." }],
+        "tags": tags,
+        "paths": paths,
+        "components": {
+            "securitySchemes": schemes,
+            "schemas": schemas,
+            "examples": examples,
         },
     })
 }
 
-/// The path with its variables named as in JSON.
-fn json_template(rule: &Rule) -> String {
-    let mut names = rule.binding.variables.iter();
-    let segments: Vec<_> = rule
-        .template
-        .split('/')
-        .map(
-            |segment| match segment.strip_prefix('{').and_then(|_| names.next()) {
-                Some(path) => format!("{{{}}}", json_name(path)),
-                None => segment.to_owned(),
-            },
-        )
-        .collect();
-    segments.join("/")
+impl Document {
+    fn tag(&mut self, name: &str, description: &str) {
+        if self.tags.iter().all(|tag| tag["name"] != name) {
+            self.tags
+                .push(json!({ "name": name, "description": description }));
+        }
+    }
+
+    fn scheme(&mut self, name: &str, scheme: Value) {
+        self.schemes.insert(name.to_owned(), scheme);
+    }
+
+    fn add(&mut self, path: &str, method: &Method, operation: Value) {
+        let at = self.paths.entry(path.to_owned()).or_default();
+        at.insert(method.as_str().to_ascii_lowercase(), operation);
+    }
+
+    /// An operation of an API's own paths, and what its API adds to the document.
+    fn tell(&mut self, entry: &Entry) {
+        let (about, operation) = ((entry.about)(), (entry.operation)());
+        self.tag(about.name, about.description);
+        for (name, schema) in members(&about.schemas) {
+            self.schemas.insert(name, schema);
+        }
+        for (name, scheme) in members(&about.schemes) {
+            self.schemes.insert(name, scheme);
+        }
+        let refused = refused(&operation, &about.words);
+        let schema = reference(about.refusal);
+        let mut responses = refused.tell(about.name, &schema, &mut self.examples);
+        for (status, answer) in operation.answers {
+            responses.insert(status.to_string(), answer);
+        }
+        let mut told = json!({
+            "tags": [about.name],
+            "operationId": format!("{}_{}{}", about.name, operation.id, entry.suffix),
+            "summary": operation.summary,
+            "security": operation.security.as_ref().unwrap_or(&about.security),
+            "responses": responses,
+        });
+        if operation.deprecated {
+            told["deprecated"] = true.into();
+        }
+        if !operation.description.is_empty() {
+            told["description"] = operation.description.into();
+        }
+        let mut parameters = operation.parameters;
+        if operation.security.is_none() {
+            parameters.extend(about.parameters);
+        }
+        if !parameters.is_empty() {
+            told["parameters"] = parameters.into();
+        }
+        if let Some(body) = operation.body {
+            let mut content = json!({ "schema": body.schema });
+            if let Some(example) = body.example {
+                content["example"] = example;
+            }
+            let content = Map::from_iter([(body.media_type.to_owned(), content)]);
+            told["requestBody"] = json!({ "required": body.required, "content": content });
+        }
+        self.add(&entry.path, &entry.method, told);
+    }
 }
 
-fn json_name(path: &[FieldDescriptor]) -> String {
-    let names: Vec<_> = path.iter().map(FieldDescriptor::json_name).collect();
-    names.join(".")
+/// What an operation is refused with, in its API's words.
+fn refused(operation: &Operation, words: &Words) -> Refused {
+    let mut all = Refused::default();
+    let tell = match operation.reads {
+        true => words.of_read,
+        false => words.refusal,
+    };
+    for refusal in &operation.refusals {
+        all.add(&super::contract::refusals::name(refusal), tell(refusal));
+    }
+    for (name, make) in &operation.others {
+        all.add(name, make());
+    }
+    if let Some(body) = &operation.body {
+        refused_bodies(body.limit, |name, unread| {
+            all.add(name, (words.unread)(unread));
+        });
+        if let Some(media_type) = words.media_type {
+            all.add("media_type", media_type());
+        }
+    }
+    all.add("wrong_method", (words.wrong_method)());
+    all
 }
 
-/// A comment without the space after its slashes, paragraphs kept.
-fn tidy(comment: &str) -> String {
-    let paragraphs: Vec<String> = comment
-        .split("\n\n")
-        .map(|paragraph| {
-            let lines: Vec<_> = paragraph.lines().map(str::trim).collect();
-            lines.join(" ").trim().to_owned()
-        })
-        .collect();
-    // An empty comment line is a line with nothing but blanks.
-    paragraphs.join("\n\n").trim().to_owned()
+/// Why a body of an operation cannot be had, each with its name.
+fn refused_bodies(limit: usize, mut add: impl FnMut(&str, Unread)) {
+    let all = [
+        ("body_too_large", Unread::TooLarge(limit)),
+        ("body_broke_off", Unread::Broken),
+        ("body_too_slow", Unread::TooSlow),
+        ("bodies_too_many", Unread::Crowded),
+    ];
+    all.into_iter().for_each(|(name, why)| add(name, why));
+}
+
+fn members(value: &Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -85,10 +85,15 @@ fn refuse_encoding(headers: &HeaderMap) -> Result<(), Failure> {
         Some(value) if value.is_empty() || value.as_bytes().eq_ignore_ascii_case(b"identity") => {
             Ok(())
         }
-        Some(_) => Err(Failure {
-            status: Status::invalid_argument("compressed request bodies are not accepted"),
-            http: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        }),
+        Some(_) => Err(compressed()),
+    }
+}
+
+/// What a compressed body is refused with.
+pub(super) fn compressed() -> Failure {
+    Failure {
+        status: Status::invalid_argument("compressed request bodies are not accepted"),
+        http: StatusCode::UNSUPPORTED_MEDIA_TYPE,
     }
 }
 
@@ -111,10 +116,7 @@ pub(super) fn other_methods(methods: &[&Method]) -> Response {
     }
     names.sort_unstable();
     names.dedup();
-    let mut response = error::status_as(
-        &Status::unimplemented("Method Not Allowed"),
-        StatusCode::METHOD_NOT_ALLOWED,
-    );
+    let mut response = error::wrong_method();
     if let Ok(allow) = HeaderValue::try_from(names.join(", ")) {
         response.headers_mut().insert(header::ALLOW, allow);
     }

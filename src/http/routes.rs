@@ -274,7 +274,7 @@ impl Routes {
     /// The rule that `method` and `path` meet. A literal segment wins over a variable.
     pub(super) fn find<'a, 'p>(&'a self, method: &Method, path: &'p str) -> Found<'a, 'p> {
         let mut values = Vec::new();
-        let mut others = Vec::new();
+        let mut others = Others::default();
         let Some(path) = path.strip_prefix('/') else {
             return Found::Nothing;
         };
@@ -283,8 +283,28 @@ impl Routes {
             .descend(method, Some(path), &mut values, &mut others)
         {
             Some(binding) => Found::Binding(binding, values),
-            None if others.is_empty() => Found::Nothing,
-            None => Found::OtherMethods(others),
+            None if others.methods.is_empty() => Found::Nothing,
+            None => Found::OtherMethods(others.methods),
+        }
+    }
+}
+
+/// The methods of a path that has not the one that is asked for. A template that spells more of the path out
+/// than another speaks for it.
+#[derive(Default)]
+struct Others<'a> {
+    variables: usize,
+    methods: Vec<&'a Method>,
+}
+
+impl<'a> Others<'a> {
+    fn meet(&mut self, variables: usize, methods: impl Iterator<Item = &'a Method>) {
+        if self.methods.is_empty() || variables < self.variables {
+            self.methods.clear();
+            self.variables = variables;
+        }
+        if variables == self.variables {
+            self.methods.extend(methods);
         }
     }
 }
@@ -295,12 +315,12 @@ impl Node {
         method: &Method,
         rest: Option<&'p str>,
         values: &mut Vec<&'p str>,
-        others: &mut Vec<&'a Method>,
+        others: &mut Others<'a>,
     ) -> Option<&'a Binding> {
         let Some(rest) = rest else {
             let bound = self.bindings.iter().find(|(bound, _)| bound == method);
             if bound.is_none() {
-                others.extend(self.bindings.iter().map(|(other, _)| other));
+                others.meet(values.len(), self.bindings.iter().map(|(method, _)| method));
             }
             return bound.map(|(_, binding)| &**binding);
         };

@@ -76,6 +76,16 @@ fn refuse(refusal: &Refusal) -> Status {
     }
 }
 
+/// Nothing is told of a method but what `proto/` says.
+fn told(_: &str) -> contract::RpcTold {
+    contract::RpcTold {
+        example: json!({}),
+        refusals: Vec::new(),
+        headers: &[],
+        details: &[],
+    }
+}
+
 /// Both services, each by the same router.
 fn server() -> Server {
     let service = |name| {
@@ -85,6 +95,7 @@ fn server() -> Server {
         RpcService {
             name,
             refuse,
+            told,
             rpcs: BoxCloneSyncService::new(rpcs),
         }
     };

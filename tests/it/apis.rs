@@ -1,7 +1,7 @@
 //! Which APIs are served: what is off is as unknown as any path.
 
 use ringback::config::Api;
-use serde_json::json;
+use serde_json::{Value, json};
 use tonic::Code;
 
 use crate::app::TestApp;
@@ -67,15 +67,25 @@ async fn a_path_of_an_api_that_is_off_is_unknown(database: Database) {
             assert_eq!(off, !on, "{served:?} {path}: {}", answer.status());
         }
         let told = app.http.get(app.url("/openapi.json")).send().await;
-        let told = told.expect("an answer").text().await.expect("a text");
-        for (api, name) in [
-            (Api::Zitadel, "UserService"),
-            (Api::Ringback, "PhoneService"),
+        let told: Value = told.expect("an answer").json().await.expect("JSON");
+        let tags = told["tags"].as_array().expect("tags");
+        for (api, name, schemas) in [
+            (Api::Zitadel, "UserService", "zitadel."),
+            (Api::Ringback, "PhoneService", "ringback."),
+            (Api::Frontegg, "Frontegg", "frontegg."),
+            (Api::ReachFive, "ReachFive", "reachfive."),
         ] {
+            let on = served.contains(&api);
+            let tagged = tags.iter().any(|tag| tag["name"] == name);
+            assert_eq!(tagged, on, "{served:?} {name}");
+            let mut all = told["components"]["schemas"]
+                .as_object()
+                .expect("schemas")
+                .keys();
             assert_eq!(
-                told.contains(name),
-                served.contains(&api),
-                "{served:?} {name}"
+                all.any(|it| it.starts_with(schemas)),
+                on,
+                "{served:?} {schemas}"
             );
         }
         for (api, rpc) in [

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod conformance;
+mod contract;
 mod early_answers;
 pub mod tls;
 pub mod wire;

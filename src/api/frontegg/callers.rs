@@ -49,18 +49,19 @@ impl Frontegg {
     /// acts in that tenant only.
     pub(super) async fn service(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
         let caller = token::caller(&self.auth, headers).await?;
-        match named(headers, TENANT)? {
-            Some(organization) if caller.everywhere.any() => {
-                let rights = caller.everywhere;
-                let there = Caller {
-                    everywhere: Rights::NONE,
-                    organization,
-                    ..caller
-                };
-                Ok(there.with_rights(rights))
-            }
-            Some(_) | None => Ok(caller),
+        let rights = caller.everywhere;
+        if !rights.any() {
+            return Ok(caller);
         }
+        let Some(organization) = named(headers, TENANT)? else {
+            return Ok(caller);
+        };
+        let there = Caller {
+            everywhere: Rights::NONE,
+            organization,
+            ..caller
+        };
+        Ok(there.with_rights(rights))
     }
 }
 

@@ -211,6 +211,11 @@ pub(super) async fn unknown() -> Response {
 }
 
 pub(super) async fn method_not_allowed(method: Method) -> Response {
+    wrong_method(&method)
+}
+
+/// A path of Frontegg's that has no such method.
+pub(super) fn wrong_method(method: &Method) -> Response {
     let text = format!("this path does not take {method}");
     error(StatusCode::METHOD_NOT_ALLOWED, None, [text])
 }

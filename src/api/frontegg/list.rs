@@ -20,11 +20,11 @@ const USERS: &str = "userIds";
 
 /// No default is published. This one holds the numbers of all users that a screen of the vendor's shows:
 /// its client asks for them without a limit.
-const USUAL_PAGE: u32 = 250;
+pub(super) const USUAL_PAGE: u32 = 250;
 /// Far beyond any list, and far from where a row's place could overflow.
-const LAST_PAGE: u64 = 1_000_000_000;
+pub(super) const LAST_PAGE: u64 = 1_000_000_000;
 /// How many users one request may name.
-const MOST_USERS: usize = 1_000;
+pub(super) const MOST_USERS: usize = 1_000;
 
 /// Which of the two lists.
 #[derive(Clone, Copy)]
@@ -35,7 +35,7 @@ pub(super) enum Version {
 
 impl Version {
     /// The second list's is published. The first has none there; one is needed all the same.
-    fn largest_page(self) -> u32 {
+    pub(super) fn largest_page(self) -> u32 {
         match self {
             Version::One => 1_000,
             Version::Two => 250,

@@ -32,7 +32,7 @@ const FAILURES: [Window; 1] = [Window {
 const MOST_REMEMBERED: usize = 10_000;
 
 /// The longest body that is read, in bytes: nobody has shown yet who they are.
-const BODY: usize = 4 * 1024;
+pub(super) const BODY: usize = 4 * 1024;
 
 /// A token and how long it lives.
 pub(super) struct VendorToken {

@@ -182,6 +182,19 @@ impl Problem {
         Problem::request(format!("the body cannot be read: {reason}"), WRONG)
     }
 
+    /// A field that must be there is not.
+    pub(super) fn missing(field: &str) -> Problem {
+        Problem::fields(vec![Detail::missing(field)])
+    }
+
+    /// The whole reply under a name that none has, for the contract.
+    pub(super) fn told(self) -> Response {
+        let body = self.body_named("8aea6c4b61");
+        let mut response = self.into_response();
+        *response.body_mut() = body.into();
+        response
+    }
+
     pub(super) fn fields(wrong: Vec<Detail>) -> Problem {
         let told: Vec<String> = wrong
             .iter()

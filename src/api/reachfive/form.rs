@@ -8,7 +8,7 @@ use super::errors::{Detail, Problem};
 use crate::http::{BODY_LIMIT, read_body};
 
 /// The longest text that a field may hold, in characters.
-const TEXT: usize = 200;
+pub(super) const TEXT: usize = 200;
 
 /// The members of a body. What is not asked for is not looked at.
 pub(super) struct Form {

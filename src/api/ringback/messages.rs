@@ -1,5 +1,7 @@
 //! ringback's messages service: what became of text messages.
 
+use std::sync::LazyLock;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ringback_core::delivery::{Attempt as Tried, State};
@@ -9,6 +11,7 @@ use ringback_store::{MessageQuery, MessageRecord, NotRetried, Store};
 use subtle::ConstantTimeEq;
 use tonic::{Code, Request, Response, Status};
 
+use super::contract;
 use super::errors::{info, status, status_of_read};
 use super::rules::{invalid, length};
 use crate::api::shared::{self, caller, timestamp};
@@ -21,10 +24,14 @@ use crate::proto::ringback::sms::v1::{
     Attempt, GetMessageRequest, GetMessageResponse, ListMessagesRequest, ListMessagesResponse,
     Message, MessageState, RetryMessageRequest, RetryMessageResponse,
 };
+use crate::proto::rules;
 use crate::story::{fault, story};
 
 const USUAL_PAGE: u32 = 50;
-const LARGEST_PAGE: u32 = 500;
+static LARGEST_PAGE: LazyLock<usize> =
+    LazyLock::new(|| rules::most("ringback.sms.v1.ListMessagesRequest.limit"));
+/// The request's name in `proto/`.
+const MESSAGE: &str = "ListMessagesRequest";
 
 /// ringback's messages service.
 pub fn install(_: &Config) -> Installed {
@@ -33,7 +40,11 @@ pub fn install(_: &Config) -> Installed {
             store: services.store.clone(),
         };
         let messages = MessageServiceServer::new(api);
-        RpcService::new(messages.max_decoding_message_size(BODY_LIMIT), status)
+        RpcService::new(
+            messages.max_decoding_message_size(BODY_LIMIT),
+            status,
+            contract::of_messages,
+        )
     };
     Installed {
         rpcs: Some(rpcs),
@@ -61,10 +72,10 @@ impl MessageApi {
         };
         let numbers = &rules.policies.of(place).numbers;
         let request = request.into_inner();
-        length("user_id", &request.user_id, 0)?;
-        length("phone", &request.phone, 0)?;
-        if request.limit > LARGEST_PAGE {
-            let rule = format!("must not be more than {LARGEST_PAGE}");
+        length(MESSAGE, "user_id", &request.user_id)?;
+        length(MESSAGE, "phone", &request.phone)?;
+        if request.limit as usize > *LARGEST_PAGE {
+            let rule = format!("must not be more than {}", *LARGEST_PAGE);
             return Err(invalid("limit", rule));
         }
         let limit = match request.limit {
@@ -154,7 +165,7 @@ fn not_found() -> Status {
     not_retried(NotRetried::NotFound)
 }
 
-fn not_retried(why: NotRetried) -> Status {
+pub(super) fn not_retried(why: NotRetried) -> Status {
     let (code, reason) = match why {
         NotRetried::NotFound => (Code::NotFound, "MESSAGE_NOT_FOUND"),
         NotRetried::Handed => (Code::FailedPrecondition, "MESSAGE_HANDED"),

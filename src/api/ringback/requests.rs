@@ -13,13 +13,14 @@ use crate::proto::ringback::phone::v1::{
     verify_user_phone_request::Subject,
 };
 
-fn asked(account: String, action: Action) -> Result<Asked, Refusal> {
-    length("user_id", &account, 1)?;
+/// `message` is the request's name in `proto/`.
+fn asked(message: &str, account: String, action: Action) -> Result<Asked, Refusal> {
+    length(message, "user_id", &account)?;
     Ok(Asked { account, action })
 }
 
 pub(super) fn add(request: AddUserPhoneRequest) -> Result<Asked, Refusal> {
-    length("phone", &request.phone, 1)?;
+    length("AddUserPhoneRequest", "phone", &request.phone)?;
     let verification = match request.verification {
         None | Some(Arm::SendCode(_)) => Some(Verification::Code(Delivery::Send)),
         Some(Arm::ReturnCode(_)) => Some(Verification::Code(Delivery::Return)),
@@ -34,13 +35,14 @@ pub(super) fn add(request: AddUserPhoneRequest) -> Result<Asked, Refusal> {
         number: request.phone.into(),
         verification,
     });
-    asked(request.user_id, action)
+    asked("AddUserPhoneRequest", request.user_id, action)
 }
 
 pub(super) fn preverify(request: PreverifyUserPhoneRequest) -> Result<Asked, Refusal> {
-    length("phone", &request.phone, 1)?;
+    length("PreverifyUserPhoneRequest", "phone", &request.phone)?;
     let number = request.phone.into();
     asked(
+        "PreverifyUserPhoneRequest",
         request.user_id,
         Action::Change(Change::Preverify { number }),
     )
@@ -51,12 +53,13 @@ pub(super) fn verify(request: VerifyUserPhoneRequest) -> Result<Asked, Refusal> 
         None => return Err(invalid("challenge_id", "is missing; give it, or phone")),
         Some(Subject::ChallengeId(text)) => Which::Challenge(id("challenge_id", &text)?),
         Some(Subject::Phone(text)) => {
-            length("phone", &text, 1)?;
+            length("VerifyUserPhoneRequest", "phone", &text)?;
             Which::Number(text.into())
         }
     };
-    let code = code(request.verification_code)?;
+    let code = code("VerifyUserPhoneRequest", request.verification_code)?;
     asked(
+        "VerifyUserPhoneRequest",
         request.user_id,
         Action::Change(Change::Verify {
             which,
@@ -68,6 +71,7 @@ pub(super) fn verify(request: VerifyUserPhoneRequest) -> Result<Asked, Refusal> 
 pub(super) fn request_removal(request: RequestUserPhoneRemovalRequest) -> Result<Asked, Refusal> {
     let phone = id("phone_id", &request.phone_id)?;
     asked(
+        "RequestUserPhoneRemovalRequest",
         request.user_id,
         Action::Change(Change::RequestRemoval { phone }),
     )
@@ -77,14 +81,18 @@ pub(super) fn confirm_removal(request: ConfirmUserPhoneRemovalRequest) -> Result
     let action = Action::Change(Change::ConfirmRemoval {
         phone: id("phone_id", &request.phone_id)?,
         challenge: id("challenge_id", &request.challenge_id)?,
-        guess: Guess(code(request.verification_code)?),
+        guess: Guess(code(
+            "ConfirmUserPhoneRemovalRequest",
+            request.verification_code,
+        )?),
     });
-    asked(request.user_id, action)
+    asked("ConfirmUserPhoneRemovalRequest", request.user_id, action)
 }
 
 pub(super) fn remove(request: RemoveUserPhoneRequest) -> Result<Asked, Refusal> {
     let phone = id("phone_id", &request.phone_id)?;
     asked(
+        "RemoveUserPhoneRequest",
         request.user_id,
         Action::Change(Change::Remove {
             which: Which::Phone(phone),
@@ -93,13 +101,18 @@ pub(super) fn remove(request: RemoveUserPhoneRequest) -> Result<Asked, Refusal> 
 }
 
 pub(super) fn change(request: ChangeUserPhoneRequest) -> Result<Asked, Refusal> {
-    length("phone", &request.phone, 1)?;
+    length("ChangeUserPhoneRequest", "phone", &request.phone)?;
     let number = request.phone.into();
-    asked(request.user_id, Action::Change(Change::Replace { number }))
+    asked(
+        "ChangeUserPhoneRequest",
+        request.user_id,
+        Action::Change(Change::Replace { number }),
+    )
 }
 
 pub(super) fn resend_change(request: ResendUserPhoneChangeRequest) -> Result<Asked, Refusal> {
     asked(
+        "ResendUserPhoneChangeRequest",
         request.user_id,
         Action::Change(Change::Resend {
             which: Which::Next,
@@ -111,13 +124,18 @@ pub(super) fn resend_change(request: ResendUserPhoneChangeRequest) -> Result<Ask
 pub(super) fn make_primary(request: SetPrimaryUserPhoneRequest) -> Result<Asked, Refusal> {
     let phone = id("phone_id", &request.phone_id)?;
     asked(
+        "SetPrimaryUserPhoneRequest",
         request.user_id,
         Action::Change(Change::MakePrimary { phone }),
     )
 }
 
 pub(super) fn unlock(request: UnlockUserRequest) -> Result<Asked, Refusal> {
-    asked(request.user_id, Action::Change(Change::Unlock))
+    asked(
+        "UnlockUserRequest",
+        request.user_id,
+        Action::Change(Change::Unlock),
+    )
 }
 
 fn id(field: &str, text: &str) -> Result<Id, Refusal> {
@@ -125,9 +143,7 @@ fn id(field: &str, text: &str) -> Result<Id, Refusal> {
 }
 
 /// Whether it is a code is the core's to say; what is longer than any is none.
-fn code(text: String) -> Result<String, Refusal> {
-    if !(1..=20).contains(&text.chars().count()) {
-        return Err(invalid("verification_code", "must have 1 to 20 characters"));
-    }
+fn code(message: &str, text: String) -> Result<String, Refusal> {
+    length(message, "verification_code", &text)?;
     Ok(text)
 }

@@ -1,5 +1,7 @@
 //! SearchPhones: conditions as a query, and the tokens of its pages.
 
+use std::sync::LazyLock;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ringback_core::rights::Scope;
@@ -9,11 +11,16 @@ use subtle::ConstantTimeEq;
 
 use super::rules::{invalid, length};
 use crate::proto::ringback::phone::v1::SearchPhonesRequest;
+use crate::proto::rules;
 
 const USUAL_PAGE: u32 = 100;
-const LARGEST_PAGE: u32 = 1_000;
+static LARGEST_PAGE: LazyLock<usize> =
+    LazyLock::new(|| rules::most("ringback.phone.v1.SearchPhonesRequest.page_size"));
 /// How many users one search may name.
-const MOST_USERS: usize = 1_000;
+static MOST_USERS: LazyLock<usize> =
+    LazyLock::new(|| rules::most("ringback.phone.v1.SearchPhonesRequest.user_ids"));
+/// The request's name in `proto/`.
+const MESSAGE: &str = "SearchPhonesRequest";
 
 /// A search, and the bytes that tell it from every other one.
 #[derive(Debug)]
@@ -29,18 +36,18 @@ impl Search {
         policies: &Policies,
         keys: &Keys,
     ) -> Result<Search, Refusal> {
-        if request.user_ids.len() > MOST_USERS {
-            let rule = format!("must not name more than {MOST_USERS} users");
+        if request.user_ids.len() > *MOST_USERS {
+            let rule = format!("must not name more than {} users", *MOST_USERS);
             return Err(invalid("user_ids", rule));
         }
         for (index, id) in request.user_ids.iter().enumerate() {
-            length(&format!("user_ids[{index}]"), id, 1)?;
+            length(MESSAGE, &format!("user_ids[{index}]"), id)?;
         }
-        length("phone", &request.phone, 0)?;
-        length("organization_id", &request.organization_id, 0)?;
+        length(MESSAGE, "phone", &request.phone)?;
+        length(MESSAGE, "organization_id", &request.organization_id)?;
         check_prefix(&request.phone_prefix)?;
-        if request.page_size > LARGEST_PAGE {
-            let rule = format!("must not be more than {LARGEST_PAGE}");
+        if request.page_size as usize > *LARGEST_PAGE {
+            let rule = format!("must not be more than {}", *LARGEST_PAGE);
             return Err(invalid("page_size", rule));
         }
         let organization = given(request.organization_id);

@@ -1,31 +1,37 @@
 //! ListUsers: conditions, order and page as a query of accounts.
 
+use std::sync::LazyLock;
+
 use ringback_core::Refusal;
 use ringback_core::rights::Scope;
 use ringback_store::{AccountFilter, AccountQuery, AccountSort, TextMatch, TextPlace};
 
-use super::rules::{TEXT, TEXT_OR_NONE, defined, invalid, length, required, unsupported, within};
+use super::rules::{defined, invalid, length, required, unsupported, within};
+use crate::proto::rules;
 use crate::proto::zitadel::object::v2::TextQueryMethod;
 use crate::proto::zitadel::user::v2::{
     ListUsersRequest, SearchQuery, Type, UserFieldName, UserState, search_query::Query,
 };
 
 const USUAL_PAGE: u32 = 100;
-const LARGEST_PAGE: u32 = 1_000;
+static LARGEST_PAGE: LazyLock<usize> =
+    LazyLock::new(|| rules::most("zitadel.object.v2.ListQuery.limit"));
 /// How deep "and", "or" and "not" may be nested; Zitadel's figure.
 const DEEPEST: u32 = 20;
 /// How many conditions one request may hold: enough for every client, too few to keep a database busy.
-const MOST_CONDITIONS: u32 = 200;
+static MOST_CONDITIONS: LazyLock<usize> =
+    LazyLock::new(|| rules::most("zitadel.user.v2.ListUsersRequest.queries"));
 /// How many ids and addresses they may name together: as many as a page has room for.
-const MOST_IDS: usize = 1_000;
+static MOST_IDS: LazyLock<usize> =
+    LazyLock::new(|| rules::most("zitadel.user.v2.InUserIDQuery.user_ids"));
 
 /// What the request asks for, within what the caller may see.
 pub(super) fn query(request: ListUsersRequest, scope: Scope) -> Result<AccountQuery, Refusal> {
     let page = request.query.unwrap_or_default();
-    if page.limit > LARGEST_PAGE {
+    if page.limit as usize > *LARGEST_PAGE {
         let limit = invalid(
             "ListQuery.Limit",
-            format!("value must be less than or equal to {LARGEST_PAGE}"),
+            format!("value must be less than or equal to {}", *LARGEST_PAGE),
         );
         return within("ListUsersRequest.Query", Err(limit));
     }
@@ -72,7 +78,7 @@ fn nothing() -> AccountFilter {
 /// Counts what it reads, so that a small request cannot ask for much work.
 #[derive(Default)]
 struct Reading {
-    conditions: u32,
+    conditions: usize,
     ids: usize,
 }
 
@@ -104,17 +110,16 @@ impl Reading {
             Query::InUserIdsQuery(q) => {
                 self.name(q.user_ids.len(), "InUserIDQuery.UserIds")?;
                 for (index, id) in q.user_ids.iter().enumerate() {
-                    length(&format!("InUserIDQuery.UserIds[{index}]"), id, TEXT)?;
+                    length(&format!("InUserIDQuery.UserIds[{index}]"), id)?;
                 }
                 Ok(AccountFilter::Ids(q.user_ids))
             }
             Query::PhoneQuery(q) => {
-                length("PhoneQuery.Number", &q.number, 0..=20)?;
                 text("PhoneQuery.Number", q.number, q.method).map(AccountFilter::Phone)
             }
             Query::OrganizationIdQuery(q) => {
                 let field = "OrganizationIdQuery.OrganizationId";
-                length(field, &q.organization_id, TEXT)?;
+                length(field, &q.organization_id)?;
                 Ok(AccountFilter::Organization(q.organization_id))
             }
             Query::OrQuery(q) => self
@@ -152,7 +157,7 @@ impl Reading {
             Query::InUserEmailsQuery(q) => {
                 self.name(q.user_emails.len(), "InUserEmailsQuery.UserEmails")?;
                 for email in &q.user_emails {
-                    length("InUserEmailsQuery.UserEmails", email, TEXT_OR_NONE)?;
+                    length("InUserEmailsQuery.UserEmails", email)?;
                 }
                 Ok(AccountFilter::Emails(q.user_emails))
             }
@@ -176,8 +181,8 @@ impl Reading {
     /// So many ids or addresses, which are found by an index.
     fn name(&mut self, more: usize, field: &str) -> Result<(), Refusal> {
         self.ids = self.ids.saturating_add(more);
-        if self.ids > MOST_IDS {
-            let rule = format!("a request must not name more than {MOST_IDS} ids");
+        if self.ids > *MOST_IDS {
+            let rule = format!("a request must not name more than {} ids", *MOST_IDS);
             return Err(invalid(field, rule));
         }
         Ok(())
@@ -186,8 +191,11 @@ impl Reading {
     /// One more condition, before anything is made of it.
     fn count(&mut self) -> Result<(), Refusal> {
         self.conditions = self.conditions.saturating_add(1);
-        if self.conditions > MOST_CONDITIONS {
-            let rule = format!("a request must not hold more than {MOST_CONDITIONS} conditions");
+        if self.conditions > *MOST_CONDITIONS {
+            let rule = format!(
+                "a request must not hold more than {} conditions",
+                *MOST_CONDITIONS
+            );
             return Err(invalid("SearchQuery.Query", rule));
         }
         Ok(())
@@ -196,7 +204,7 @@ impl Reading {
 
 fn text(field: &str, text: String, method: i32) -> Result<TextMatch, Refusal> {
     use TextQueryMethod as Method;
-    length(field, &text, TEXT_OR_NONE)?;
+    length(field, &text)?;
     let message = field.split('.').next().unwrap_or(field);
     let (place, ignore_case) = match defined(&format!("{message}.Method"), method)? {
         Method::Equals => (TextPlace::Whole, false),

@@ -6,9 +6,7 @@ use ringback_core::account::ProfileChange;
 use ringback_core::command::{PhoneChange, SetPhone};
 use ringback_core::{Action, Change, Delivery, Guess, Refusal, Verification, Which};
 
-use super::rules::{
-    TEXT, TEXT_OR_NONE, always_true, email, length, length_if_given, required, unsupported, within,
-};
+use super::rules::{always_true, email, length, length_if_given, required, unsupported, within};
 use super::unkept::Unkept;
 use crate::api::shared::Asked;
 use crate::proto::zitadel::object::v2::{Organization, organization::Org};
@@ -24,8 +22,8 @@ use profile::{check_profile_parts, checked_profile, new_profile};
 
 pub(super) fn set_phone(request: SetPhoneRequest) -> Result<Asked, Refusal> {
     use set_phone_request::Verification as Arm;
-    length("SetPhoneRequest.UserId", &request.user_id, TEXT)?;
-    length("SetPhoneRequest.Phone", &request.phone, TEXT)?;
+    length("SetPhoneRequest.UserId", &request.user_id)?;
+    length("SetPhoneRequest.Phone", &request.phone)?;
     let verification = match request.verification {
         None | Some(Arm::SendCode(_)) => Verification::Code(Delivery::Send),
         Some(Arm::ReturnCode(_)) => Verification::Code(Delivery::Return),
@@ -44,7 +42,7 @@ pub(super) fn set_phone(request: SetPhoneRequest) -> Result<Asked, Refusal> {
 }
 
 pub(super) fn resend(request: ResendPhoneCodeRequest) -> Result<Asked, Refusal> {
-    length("ResendPhoneCodeRequest.UserId", &request.user_id, TEXT)?;
+    length("ResendPhoneCodeRequest.UserId", &request.user_id)?;
     Ok(Asked {
         account: request.user_id,
         action: Action::Change(Change::Resend {
@@ -58,9 +56,9 @@ pub(super) fn resend(request: ResendPhoneCodeRequest) -> Result<Asked, Refusal> 
 }
 
 pub(super) fn verify(request: VerifyPhoneRequest) -> Result<Asked, Refusal> {
-    length("VerifyPhoneRequest.UserId", &request.user_id, TEXT)?;
+    length("VerifyPhoneRequest.UserId", &request.user_id)?;
     let field = "VerifyPhoneRequest.VerificationCode";
-    length(field, &request.verification_code, 1..=20)?;
+    length(field, &request.verification_code)?;
     Ok(Asked {
         account: request.user_id,
         action: Action::Change(Change::Verify {
@@ -71,7 +69,7 @@ pub(super) fn verify(request: VerifyPhoneRequest) -> Result<Asked, Refusal> {
 }
 
 pub(super) fn remove(request: RemovePhoneRequest) -> Result<Asked, Refusal> {
-    length("RemovePhoneRequest.UserId", &request.user_id, TEXT)?;
+    length("RemovePhoneRequest.UserId", &request.user_id)?;
     Ok(Asked {
         account: request.user_id,
         action: Action::Change(Change::Remove {
@@ -81,7 +79,7 @@ pub(super) fn remove(request: RemovePhoneRequest) -> Result<Asked, Refusal> {
 }
 
 pub(super) fn delete(request: DeleteUserRequest) -> Result<Asked, Refusal> {
-    length("DeleteUserRequest.UserId", &request.user_id, TEXT)?;
+    length("DeleteUserRequest.UserId", &request.user_id)?;
     Ok(Asked {
         account: request.user_id,
         action: Action::Delete,
@@ -95,8 +93,8 @@ pub(super) fn add_human(
     fresh_id: impl FnOnce() -> String,
 ) -> Result<Asked, Refusal> {
     let at = |field: &str| format!("AddHumanUserRequest.{field}");
-    length_if_given(&at("UserId"), request.user_id.as_ref(), TEXT)?;
-    length_if_given(&at("Username"), request.username.as_ref(), TEXT)?;
+    length_if_given(&at("UserId"), request.user_id.as_ref())?;
+    length_if_given(&at("Username"), request.username.as_ref())?;
     let profile = request.profile.map(checked_profile).transpose();
     let profile = within(&at("Profile"), profile)?;
     let email = request.email;
@@ -131,11 +129,11 @@ pub(super) fn create_user(
     fresh_id: impl FnOnce() -> String,
 ) -> Result<Asked, Refusal> {
     let field = "CreateUserRequest.OrganizationId";
-    length(field, &request.organization_id, TEXT_OR_NONE)?;
+    length(field, &request.organization_id)?;
     let field = "CreateUserRequest.UserId";
-    length_if_given(field, request.user_id.as_ref(), TEXT)?;
+    length_if_given(field, request.user_id.as_ref())?;
     let field = "CreateUserRequest.Username";
-    length_if_given(field, request.username.as_ref(), TEXT)?;
+    length_if_given(field, request.username.as_ref())?;
     let human = match request.user_type {
         Some(create::UserType::Human(human)) => human,
         Some(create::UserType::Machine(_)) => return Err(unsupported("machine")),
@@ -200,9 +198,9 @@ pub(super) fn update_user(
     request: UpdateUserRequest,
     unkept: &mut Unkept,
 ) -> Result<Asked, Refusal> {
-    length("UpdateUserRequest.UserId", &request.user_id, TEXT)?;
+    length("UpdateUserRequest.UserId", &request.user_id)?;
     let field = "UpdateUserRequest.Username";
-    length_if_given(field, request.username.as_ref(), TEXT)?;
+    length_if_given(field, request.username.as_ref())?;
     let human = match request.user_type {
         Some(update::UserType::Human(human)) => human,
         Some(update::UserType::Machine(_)) => return Err(unsupported("machine")),
@@ -257,8 +255,8 @@ pub(super) fn update_human(
     unkept: &mut Unkept,
 ) -> Result<Asked, Refusal> {
     let at = |field: &str| format!("UpdateHumanUserRequest.{field}");
-    length(&at("UserId"), &request.user_id, TEXT)?;
-    length_if_given(&at("Username"), request.username.as_ref(), TEXT)?;
+    length(&at("UserId"), &request.user_id)?;
+    length_if_given(&at("Username"), request.username.as_ref())?;
     let profile = request.profile.map(checked_profile).transpose();
     let profile = within(&at("Profile"), profile)?;
     let email = request
@@ -296,7 +294,7 @@ fn organization(organization: Option<Organization>) -> Result<Option<String>, Re
     match organization.and_then(|organization| organization.org) {
         None => Ok(None),
         Some(Org::OrgId(id)) => {
-            length("Organization.OrgId", &id, TEXT)?;
+            length("Organization.OrgId", &id)?;
             Ok(Some(id))
         }
         Some(Org::OrgDomain(_)) => Err(unsupported("organization.orgDomain")),
@@ -339,7 +337,7 @@ fn first_phone(phone: Option<SetHumanPhone>) -> Result<Option<SetPhone>, Refusal
 
 fn set_human_phone(phone: SetHumanPhone) -> Result<SetPhone, Refusal> {
     use set_human_phone::Verification as Arm;
-    length("SetHumanPhone.Phone", &phone.phone, TEXT_OR_NONE)?;
+    length("SetHumanPhone.Phone", &phone.phone)?;
     let verification = match phone.verification {
         None | Some(Arm::SendCode(_)) => Verification::Code(Delivery::Send),
         Some(Arm::ReturnCode(_)) => Verification::Code(Delivery::Return),

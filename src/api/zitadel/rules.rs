@@ -1,13 +1,29 @@
 //! Rules for the form of a field, told in the words of protoc-gen-validate, which clients of Zitadel know.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 
+use prost_reflect::FieldDescriptor;
 use ringback_core::Refusal;
 
-/// What ids, names and addresses may measure, in characters.
-pub(super) const TEXT: RangeInclusive<usize> = 1..=200;
-/// The same for texts that may be empty.
-pub(super) const TEXT_OR_NONE: RangeInclusive<usize> = 0..=200;
+use crate::proto::rules;
+
+/// How many characters each text may have, by the name under which a refusal speaks of it.
+static LENGTHS: LazyLock<HashMap<String, RangeInclusive<usize>>> =
+    LazyLock::new(|| rules::lengths("zitadel.", name));
+
+/// `UpdateUserRequest_Human_Profile.GivenName`, as protoc-gen-validate calls a field.
+fn name(field: &FieldDescriptor) -> String {
+    let message = field.parent_message();
+    let package = message.package_name().len() + 1;
+    let message = message.full_name()[package..].replace('.', "_");
+    let words = field.name().split('_').map(|word| {
+        let (first, rest) = word.split_at(1);
+        first.to_ascii_uppercase() + rest
+    });
+    format!("{message}.{}", words.collect::<String>())
+}
 
 pub(super) fn invalid(field: &str, rule: impl Into<String>) -> Refusal {
     Refusal::FieldInvalid {
@@ -26,8 +42,12 @@ pub(super) fn unsupported(what: &str) -> Refusal {
     }
 }
 
-/// Lengths are counted in characters, not in bytes.
-pub(super) fn length(field: &str, text: &str, range: RangeInclusive<usize>) -> Result<(), Refusal> {
+/// Whether a text is as long as `proto/` says, counted in characters. `field` may name one of a list:
+/// `InUserIDQuery.UserIds[3]`.
+pub(super) fn length(field: &str, text: &str) -> Result<(), Refusal> {
+    let whole = field.split('[').next().unwrap_or(field);
+    // A field that `proto/` does not bound has no room for anything: a mistake that is met at once.
+    let range = LENGTHS.get(whole).cloned().unwrap_or(0..=0);
     let (least, most) = (range.start(), range.end());
     if !range.contains(&text.chars().count()) {
         return Err(invalid(
@@ -46,16 +66,12 @@ pub(super) fn length(field: &str, text: &str, range: RangeInclusive<usize>) -> R
     Ok(())
 }
 
-pub(super) fn length_if_given(
-    field: &str,
-    text: Option<&String>,
-    range: RangeInclusive<usize>,
-) -> Result<(), Refusal> {
-    text.map_or(Ok(()), |text| length(field, text, range))
+pub(super) fn length_if_given(field: &str, text: Option<&String>) -> Result<(), Refusal> {
+    text.map_or(Ok(()), |text| length(field, text))
 }
 
 pub(super) fn email(field: &str, text: &str) -> Result<(), Refusal> {
-    length(field, text, TEXT)?;
+    length(field, text)?;
     let plain = !text.chars().any(|c| c.is_whitespace() || c.is_control());
     match text.rsplit_once('@') {
         Some((local, domain)) if plain && !local.is_empty() && !domain.is_empty() => Ok(()),
@@ -94,19 +110,28 @@ mod tests {
     #[test]
     fn lengths_count_characters() {
         let field = "SetPhoneRequest.UserId";
-        assert_eq!(length(field, &"é".repeat(200), TEXT), Ok(()));
+        assert_eq!(length(field, &"é".repeat(200)), Ok(()));
         let long = invalid(
             field,
             "value length must be between 1 and 200 runes, inclusive",
         );
-        assert_eq!(length(field, &"é".repeat(201), TEXT), Err(long.clone()));
-        assert_eq!(length(field, "", TEXT), Err(long));
-        assert_eq!(length(field, "", TEXT_OR_NONE), Ok(()));
-        assert_eq!(
-            length(field, &"é".repeat(201), TEXT_OR_NONE),
-            Err(invalid(field, "value length must be at most 200 runes"))
-        );
-        assert!(length(field, "a\0b", TEXT).is_err());
+        assert_eq!(length(field, &"é".repeat(201)), Err(long.clone()));
+        assert_eq!(length(field, ""), Err(long));
+        let (empty, one) = ("SetHumanPhone.Phone", "InUserEmailsQuery.UserEmails[3]");
+        for may_be_empty in [empty, one] {
+            assert_eq!(length(may_be_empty, ""), Ok(()));
+            assert_eq!(
+                length(may_be_empty, &"é".repeat(201)),
+                Err(invalid(
+                    may_be_empty,
+                    "value length must be at most 200 runes"
+                ))
+            );
+        }
+        assert!(length(field, "a\0b").is_err());
+        let deep = "UpdateUserRequest_Human_Profile.PreferredLanguage";
+        assert!(length(deep, &"é".repeat(10)).is_ok());
+        assert!(length(deep, &"é".repeat(11)).is_err());
     }
 
     #[test]

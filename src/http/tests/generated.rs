@@ -62,7 +62,7 @@ phone_service! {
 #[tokio::test]
 async fn a_generated_service_answers_connect_and_json() {
     let phones = phone_service_server::PhoneServiceServer::new(Phones);
-    let server = server_of(vec![RpcService::new(phones, refuse)]);
+    let server = server_of(vec![RpcService::new(phones, refuse, told)]);
     let expected = json!({"phones": [{"userId": "u1", "organizationId": "anna"}]});
     for (method, path, body) in [
         (Method::GET, "/v2/users/u1/phone", ""),

@@ -147,7 +147,11 @@ async fn the_contract_has_every_path(database: Database) {
     let mut listed: Vec<String> = Vec::new();
     for (path, verbs) in contract["paths"].as_object().expect("paths") {
         for (verb, operation) in verbs.as_object().expect("verbs") {
-            assert!(operation["responses"]["200"].is_object(), "{verb} {path}");
+            let answers = operation["responses"].as_object().expect("answers");
+            assert!(
+                answers.keys().any(|it| it.starts_with('2')),
+                "{verb} {path}"
+            );
             listed.push(format!("{verb} {path}"));
         }
     }
@@ -155,13 +159,50 @@ async fn the_contract_has_every_path(database: Database) {
     assert_eq!(
         listed,
         [
+            "delete /dev/inbox",
+            "delete /frontegg/identity/resources/users/phone-numbers/v1/vendor/{user}/{id}",
+            "delete /frontegg/identity/resources/users/phone-numbers/v1/{id}",
+            "delete /identity/resources/users/phone-numbers/v1/vendor/{user}/{id}",
+            "delete /identity/resources/users/phone-numbers/v1/{id}",
+            "delete /identity/v1/mfa/credentials/phone-numbers",
             "delete /v2/users/{userId}",
             "delete /v2/users/{userId}/phone",
             "delete /v2/users/{userId}/phones/{phoneId}",
+            "get /dev/inbox",
+            "get /frontegg/identity/resources/users/phone-numbers/v1",
+            "get /frontegg/identity/resources/users/phone-numbers/v1/me",
+            "get /frontegg/identity/resources/users/phone-numbers/v2",
+            "get /healthz",
+            "get /identity/resources/users/phone-numbers/v1",
+            "get /identity/resources/users/phone-numbers/v1/me",
+            "get /identity/resources/users/phone-numbers/v2",
+            "get /identity/v1/config",
+            "get /identity/v1/mfa/credentials",
+            "get /identity/v1/userinfo",
+            "get /openapi.json",
+            "get /readyz",
             "get /v2/messages/{messageId}",
             "get /v2/users/{userId}",
             "get /v2/users/{userId}/phone",
             "patch /v2/users/{userId}",
+            "post /api/v2/users/{user_id}/verify-phone-number",
+            "post /auth/vendor",
+            "post /auth/vendor/",
+            "post /frontegg/identity/resources/users/phone-numbers/v1",
+            "post /frontegg/identity/resources/users/phone-numbers/v1/preverify",
+            "post /frontegg/identity/resources/users/phone-numbers/v1/vendor/{user}",
+            "post /frontegg/identity/resources/users/phone-numbers/v1/verify",
+            "post /frontegg/identity/resources/users/phone-numbers/v1/{id}/delete/verify",
+            "post /identity/resources/users/phone-numbers/v1",
+            "post /identity/resources/users/phone-numbers/v1/preverify",
+            "post /identity/resources/users/phone-numbers/v1/vendor/{user}",
+            "post /identity/resources/users/phone-numbers/v1/verify",
+            "post /identity/resources/users/phone-numbers/v1/{id}/delete/verify",
+            "post /identity/v1/mfa/credentials/phone-numbers",
+            "post /identity/v1/mfa/credentials/phone-numbers/verify",
+            "post /identity/v1/send-phone-number-verification",
+            "post /identity/v1/update-phone-number",
+            "post /identity/v1/verify-phone-number",
             "post /v2/messages/search",
             "post /v2/messages/{messageId}/retry",
             "post /v2/phones/search",

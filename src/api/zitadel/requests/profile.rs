@@ -3,12 +3,12 @@
 use ringback_core::Refusal;
 use ringback_core::account::Profile;
 
-use crate::api::zitadel::rules::{TEXT, TEXT_OR_NONE, defined, length, length_if_given};
+use crate::api::zitadel::rules::{defined, length, length_if_given};
 use crate::proto::zitadel::user::v2::{Gender, SetHumanProfile, update_user_request as update};
 
 pub(super) fn checked_profile(profile: SetHumanProfile) -> Result<SetHumanProfile, Refusal> {
-    length("SetHumanProfile.GivenName", &profile.given_name, TEXT)?;
-    length("SetHumanProfile.FamilyName", &profile.family_name, TEXT)?;
+    length("SetHumanProfile.GivenName", &profile.given_name)?;
+    length("SetHumanProfile.FamilyName", &profile.family_name)?;
     let optional = OptionalParts {
         message: "SetHumanProfile",
         nick_name: profile.nick_name.as_ref(),
@@ -21,8 +21,8 @@ pub(super) fn checked_profile(profile: SetHumanProfile) -> Result<SetHumanProfil
 
 pub(super) fn check_profile_parts(profile: &update::human::Profile) -> Result<(), Refusal> {
     let at = |field: &str| format!("UpdateUserRequest_Human_Profile.{field}");
-    length_if_given(&at("GivenName"), profile.given_name.as_ref(), TEXT)?;
-    length_if_given(&at("FamilyName"), profile.family_name.as_ref(), TEXT)?;
+    length_if_given(&at("GivenName"), profile.given_name.as_ref())?;
+    length_if_given(&at("FamilyName"), profile.family_name.as_ref())?;
     let optional = OptionalParts {
         message: "UpdateUserRequest_Human_Profile",
         nick_name: profile.nick_name.as_ref(),
@@ -45,10 +45,10 @@ struct OptionalParts<'a> {
 impl OptionalParts<'_> {
     fn check(&self) -> Result<(), Refusal> {
         let at = |field: &str| format!("{}.{field}", self.message);
-        length_if_given(&at("NickName"), self.nick_name, TEXT_OR_NONE)?;
-        length_if_given(&at("DisplayName"), self.display_name, TEXT_OR_NONE)?;
+        length_if_given(&at("NickName"), self.nick_name)?;
+        length_if_given(&at("DisplayName"), self.display_name)?;
         let field = at("PreferredLanguage");
-        length_if_given(&field, self.preferred_language, 0..=10)?;
+        length_if_given(&field, self.preferred_language)?;
         self.gender.map_or(Ok(()), |gender| {
             defined::<Gender>(&at("Gender"), gender).map(|_| ())
         })
