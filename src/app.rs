@@ -175,7 +175,6 @@ pub fn apis(config: &Config) -> Vec<Installed> {
     let all: &[(bool, Install)] = &[
         (named(Api::Zitadel), api::zitadel::install),
         (named(Api::Ringback), api::ringback::install),
-        (named(Api::Ringback), api::ringback::messages::install),
         (named(Api::Frontegg), api::frontegg::install),
         (named(Api::ReachFive), api::reachfive::install),
         (config.sms.has_inbox(), api::inbox::install),

@@ -1,8 +1,9 @@
-//! ringback's own service: reading phone numbers, of one user and across users, and changing several.
+//! ringback's own services: phone numbers, of one user and across users, several of them; and what became of
+//! messages.
 
 mod contract;
 mod errors;
-pub mod messages;
+mod messages;
 mod requests;
 mod responses;
 mod rules;
@@ -30,9 +31,9 @@ use errors::{status, status_of_read};
 use responses::{details, expires_at, found, id, numbers, resend_after};
 use search::{Search, page_token};
 
-/// ringback's phone service.
+/// ringback's services.
 pub fn install(_: &Config) -> Installed {
-    let rpcs = |services: &Services| {
+    let phones = |services: &Services| {
         let phones = PhoneServiceServer::new(PhoneApi::new(services.store.clone()));
         RpcService::new(
             phones.max_decoding_message_size(BODY_LIMIT),
@@ -41,7 +42,7 @@ pub fn install(_: &Config) -> Installed {
         )
     };
     Installed {
-        rpcs: Some(rpcs),
+        rpcs: vec![phones, messages::service],
         ..Installed::default()
     }
 }

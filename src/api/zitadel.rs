@@ -40,7 +40,7 @@ pub fn install(_: &Config) -> Installed {
         )
     };
     Installed {
-        rpcs: Some(rpcs),
+        rpcs: vec![rpcs],
         ..Installed::default()
     }
 }

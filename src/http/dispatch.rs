@@ -70,7 +70,7 @@ impl Server {
         let mut rpcs: Vec<RpcService> = Vec::new();
         let mut paths = readiness.paths();
         for api in apis {
-            rpcs.extend(api.rpcs.map(|make| make(services)));
+            rpcs.extend(api.rpcs.iter().map(|make| make(services)));
             if let Some(make) = api.paths {
                 paths = paths.merge(make(services));
             }

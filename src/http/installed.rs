@@ -37,8 +37,8 @@ pub struct Installed {
     pub issuers: Vec<OwnIssuer>,
     /// Request headers that its published clients send from a browser.
     pub cors_headers: &'static [&'static str],
-    /// Its gRPC service, which is served over Connect and as JSON, too.
-    pub rpcs: Option<fn(&Services) -> RpcService>,
+    /// Its gRPC services, each of which is served over Connect and as JSON, too.
+    pub rpcs: Vec<fn(&Services) -> RpcService>,
     /// Its own paths.
     pub paths: Option<MakePaths>,
 }

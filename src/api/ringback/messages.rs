@@ -15,8 +15,7 @@ use super::contract;
 use super::errors::{info, status, status_of_read};
 use super::rules::{invalid, length};
 use crate::api::shared::{self, caller, timestamp};
-use crate::config::Config;
-use crate::http::{BODY_LIMIT, Installed, RpcService, Services};
+use crate::http::{BODY_LIMIT, RpcService, Services};
 use crate::proto::ringback::sms::v1::message_service_server::{
     MessageService, MessageServiceServer,
 };
@@ -33,23 +32,17 @@ static LARGEST_PAGE: LazyLock<usize> =
 /// The request's name in `proto/`.
 const MESSAGE: &str = "ListMessagesRequest";
 
-/// ringback's messages service.
-pub fn install(_: &Config) -> Installed {
-    let rpcs = |services: &Services| {
-        let api = MessageApi {
-            store: services.store.clone(),
-        };
-        let messages = MessageServiceServer::new(api);
-        RpcService::new(
-            messages.max_decoding_message_size(BODY_LIMIT),
-            status,
-            contract::of_messages,
-        )
+/// Serves what became of messages.
+pub(super) fn service(services: &Services) -> RpcService {
+    let api = MessageApi {
+        store: services.store.clone(),
     };
-    Installed {
-        rpcs: Some(rpcs),
-        ..Installed::default()
-    }
+    let messages = MessageServiceServer::new(api);
+    RpcService::new(
+        messages.max_decoding_message_size(BODY_LIMIT),
+        status,
+        contract::of_messages,
+    )
 }
 
 /// Serves `ringback.sms.v1.MessageService`. The caller is expected in the request's extensions.
