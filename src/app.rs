@@ -19,7 +19,7 @@ use crate::auth::{Auth, Clock};
 use crate::config::{Api, Config, ServerSection};
 use crate::http::{GRACE, Installed, Readiness, Server, Services, serve};
 use crate::tls::{self, Tls};
-use crate::worker::{Callbacks, Delivery, DeliverySettings, Texts, routes};
+use crate::worker::{Callbacks, Delivery, DeliverySettings, routes};
 
 /// The program's own clock and generator. Nothing else reads either.
 pub fn source() -> Source {
@@ -105,7 +105,7 @@ impl App {
         let (routes, inbox) = routes(config)?;
         let mut apis = apis(config);
         let auth = auth(config, &mut apis, clock)?;
-        let delivery = delivery(config, &store, routes.clone());
+        let delivery = delivery(config, &store, routes.clone())?;
         let services = Services {
             store: store.clone(),
             auth: Arc::new(auth),
@@ -247,16 +247,17 @@ pub fn settings(config: &Config) -> Settings {
 }
 
 /// Who delivers, for a configuration.
-pub fn delivery(config: &Config, store: &Store, routes: Vec<Route>) -> Delivery {
-    let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-    let texts = Texts {
-        service_name: config.messages.service_name.clone(),
-        domain: some(&config.messages.domain),
-        android_hash: some(&config.messages.android_hash),
-    };
-    let settings = DeliverySettings::default();
-    let callbacks = some(&config.server.public_url).map(|url| Callbacks::new(&url));
-    Delivery::new(store.clone(), routes, texts, callbacks, settings)
+pub fn delivery(config: &Config, store: &Store, routes: Vec<Route>) -> anyhow::Result<Delivery> {
+    let (texts, settings) = (config.texts()?, DeliverySettings::default());
+    let url = Some(&config.server.public_url).filter(|url| !url.is_empty());
+    let callbacks = url.map(|url| Callbacks::new(url));
+    Ok(Delivery::new(
+        store.clone(),
+        routes,
+        texts,
+        callbacks,
+        settings,
+    ))
 }
 
 /// How the process shall end.

@@ -14,6 +14,7 @@ mod organizations;
 mod sections;
 mod show;
 mod sms;
+mod texts;
 mod variables;
 mod words;
 
@@ -24,6 +25,7 @@ use ringback_core::limit::LimitRules;
 use ringback_core::number::NumberRules;
 use ringback_core::policy::{AccountRules, CodeRules, NotifyRules, SelfServiceRules};
 use ringback_core::{Policies, Policy};
+use ringback_sms::texts::TextRules;
 use serde::Deserialize;
 
 pub use address::{AddressError, is_loopback, web_address};
@@ -34,8 +36,8 @@ use layers::{Layers, Sources};
 pub use network::Network;
 pub use organizations::{OrganizationSection, OwnNumbers};
 pub use sections::{
-    DatabaseSection, LogFormat, LogSection, MessagesSection, MetricsSection, ReachFiveSection,
-    SecretsSection, ServerSection, TlsSection, VendorClient, VendorSection,
+    DatabaseSection, LogFormat, LogSection, MetricsSection, ReachFiveSection, SecretsSection,
+    ServerSection, TlsSection, VendorClient, VendorSection,
 };
 pub use sms::{
     InboxSection, ProviderSection, RouteCommon, RouteSection, SmsSection, WebhookSection,
@@ -80,7 +82,7 @@ pub struct Config {
     /// What the ReachFive API asks for and tells.
     pub reachfive: ReachFiveSection,
     /// What messages say.
-    pub messages: MessagesSection,
+    pub messages: TextRules,
     /// What carries messages.
     pub sms: SmsSection,
     /// Where metrics are read.

@@ -8,9 +8,7 @@ mod lane;
 mod pace;
 mod planner;
 mod routes;
-mod texts;
 
 pub use callbacks::Callbacks;
 pub use delivery::{Delivery, DeliverySettings};
 pub use routes::routes;
-pub use texts::Texts;

@@ -18,6 +18,9 @@ pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
     config.check()?;
     println!("configuration: ok");
     let mut wrong = Vec::new();
+    for line in config.texts()?.describe() {
+        println!("{line}");
+    }
     for (one, other) in config.auth.overlaps() {
         println!(
             "issuers {one} and {other}: each says by a claim where its users belong, so users of the same id \

@@ -50,6 +50,7 @@ pub async fn sms_test(arguments: SmsTestArguments) -> anyhow::Result<()> {
         ),
         code: None,
         kind: "test",
+        text_language: "en".to_owned(),
         language: "en".to_owned(),
         expires_at: now + std::time::Duration::from_secs(600),
         sender: route.senders.of(&to).map(str::to_owned),

@@ -23,7 +23,7 @@ pub async fn worker(file: Option<PathBuf>) -> anyhow::Result<()> {
     store.migrate().await?;
     readiness.start(store.clone());
     let (routes, _) = routes(&config)?;
-    let delivery = app::delivery(&config, &store, routes);
+    let delivery = app::delivery(&config, &store, routes)?;
     let (stop, stopped) = watch::channel(false);
     tracing::info!("delivering");
     let waiting = async {

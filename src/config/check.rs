@@ -225,29 +225,8 @@ impl Config {
     }
 
     fn judge_messages(&self, error: &mut ConfigError) {
-        let messages = &self.messages;
-        let name = &messages.service_name;
-        if !(1..=40).contains(&name.chars().count()) || name.chars().any(char::is_control) {
-            error.add(
-                "messages.service_name",
-                "must have 1 to 40 printable characters",
-            );
-        }
-        let host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':');
-        if !messages.domain.chars().all(host) {
-            error.add(
-                "messages.domain",
-                "must be a host name such as example.com, without https:// and path",
-            );
-        }
-        let hash = &messages.android_hash;
-        let symbol = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/');
-        let whole = hash.len() == 11 && hash.chars().all(symbol);
-        if !hash.is_empty() && !whole {
-            error.add(
-                "messages.android_hash",
-                "must have the 11 characters that Android computes, or none",
-            );
+        if let Err(texts) = self.texts() {
+            error.append(texts);
         }
         self.judge_routes(error);
     }

@@ -42,6 +42,16 @@ const EXAMPLES: &str = r#"
     [organizations."*".numbers]
     default_region = "CH"
     kinds = ["mobile"]
+    [organizations."*".messages]
+    service_name = "Acme"
+    domain = "acme.example"
+    android_hash = "A1b2C3d4E5f"
+    language = "de"
+    [organizations."*".messages.texts."*"]
+    code = "{code} ist Ihr Code bei {service}."
+    removal_code = "{code} entfernt diese Nummer bei {service}."
+    replaced = "Bei {service} gilt jetzt eine andere Nummer."
+    removed = "Bei {service} ist diese Nummer jetzt entfernt."
     [vendor.clients."*"]
     client_id = "backend"
     secret = "..."
@@ -50,6 +60,11 @@ const EXAMPLES: &str = r#"
     [messages]
     domain = "example.com"
     android_hash = "A1b2C3d4E5f"
+    [messages.texts."*"]
+    code = "{code} ist Ihr Code bei {service}."
+    removal_code = "{code} entfernt diese Nummer bei {service}."
+    replaced = "Bei {service} gilt jetzt eine andere Nummer."
+    removed = "Bei {service} ist diese Nummer jetzt entfernt."
     [sms.order]
     default = ["relay"]
     "*" = ["relay"]

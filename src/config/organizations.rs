@@ -2,6 +2,7 @@
 
 use ringback_core::Policy;
 use ringback_core::number::NumberKind;
+use ringback_sms::texts::OwnTextRules;
 use serde::Deserialize;
 
 /// `[organizations.ID]`
@@ -10,6 +11,8 @@ use serde::Deserialize;
 pub struct OrganizationSection {
     /// How its users' numbers are read.
     pub numbers: OwnNumbers,
+    /// What messages to its users say.
+    pub messages: OwnTextRules,
 }
 
 /// `[organizations.ID.numbers]`

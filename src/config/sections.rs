@@ -103,18 +103,6 @@ pub struct VendorClient {
     pub secret: SecretString,
 }
 
-/// `[messages]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MessagesSection {
-    /// The name that messages speak of.
-    pub service_name: String,
-    /// The host of the origin-bound last line; empty for none.
-    pub domain: String,
-    /// 11 characters for Android's SMS Retriever; empty for none.
-    pub android_hash: String,
-}
-
 /// `[reachfive]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

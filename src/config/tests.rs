@@ -13,6 +13,7 @@ mod issuers;
 mod kinds;
 mod names;
 mod shown;
+mod texts;
 mod wrong;
 
 const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";

@@ -6,6 +6,7 @@ use std::time::Duration;
 use metrics::counter;
 use ringback_core::delivery::{Attempt, State, Trail, Verdict};
 use ringback_core::{Id, Keys, Message, MessageKind, Time};
+use ringback_sms::texts::{Content, Texts, Written};
 use ringback_sms::{Report, Route, Sms};
 use ringback_store::{Claimed, Settled, Settlement};
 use tokio::time::Instant;
@@ -13,7 +14,6 @@ use tracing::{debug, info, warn};
 
 use super::callbacks::Callbacks;
 use super::planner::Planner;
-use super::texts::{Content, Texts, text};
 
 /// The route's name in metrics for what no route had a part in.
 pub(super) const NO_ROUTE: &str = "none";
@@ -23,7 +23,7 @@ const NO_COUNTRY: &str = "none";
 /// Hands messages to one route; knows nothing of queues.
 pub(super) struct Carrier {
     pub(super) route: Route,
-    pub(super) texts: Arc<Texts>,
+    pub(super) texts: Texts,
     pub(super) planner: Arc<Planner>,
     /// Where the route shall tell what became of messages.
     pub(super) callbacks: Option<(Callbacks, Keys)>,
@@ -116,10 +116,13 @@ impl Carrier {
             MessageKind::Replaced => Content::Replaced,
             MessageKind::Removed => Content::Removed,
         };
+        let (organization, wanted) = (&message.organization, &message.language);
+        let Written { text, language } = self.texts.write(organization, wanted, content);
         Sms {
             id: message.id.to_string(),
             to: message.number.clone(),
-            text: text(content, &self.texts),
+            text,
+            text_language: language,
             code: None,
             kind: message.kind.code(),
             language: message.language.clone(),

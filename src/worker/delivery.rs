@@ -7,6 +7,7 @@ use metrics::gauge;
 use ringback_core::Refusal;
 use ringback_core::delivery::State;
 use ringback_sms::Route;
+use ringback_sms::texts::Texts;
 use ringback_store::{Claimed, Settled, Settlement, Store, Waiting};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -16,7 +17,6 @@ use super::callbacks::Callbacks;
 use super::carrier::{Carrier, NO_ROUTE, skipped, tell};
 use super::lane::Lane;
 use super::planner::Planner;
-use super::texts::Texts;
 
 /// How often rows that say nothing any more are deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
@@ -68,7 +68,6 @@ impl Delivery {
         let names = routes.iter().map(|route| &*route.name);
         let rules = store.rules();
         let planner = Arc::new(Planner::new(rules.policies.clone(), names));
-        let texts = Arc::new(texts);
         let callbacks = callbacks.map(|callbacks| (callbacks, rules.keys.clone()));
         let lanes = routes.into_iter().map(|route| Lane {
             store: store.clone(),

@@ -145,6 +145,7 @@ mod tests {
             id: format!("m{id}"),
             to: Number::from_stored(to),
             text: format!("text {id}"),
+            text_language: "en".into(),
             code: None,
             kind: "removed",
             language: String::new(),

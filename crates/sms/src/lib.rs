@@ -2,6 +2,8 @@
 
 mod inbox;
 mod receipt;
+pub mod segments;
+pub mod texts;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -28,6 +30,8 @@ pub struct Sms {
     pub to: Number,
     /// What the owner of the number reads.
     pub text: String,
+    /// BCP 47 tag of the language that `text` is in.
+    pub text_language: String,
     /// The code that `text` carries, for a receiver that writes its own text.
     pub code: Option<Code>,
     /// The stable name of what it says: `code`, `removal_code`, `replaced`, `removed`.
@@ -248,6 +252,7 @@ mod tests {
             id: "m1".into(),
             to: Number::from_stored("+41791234567"),
             text: "123456 is your code".into(),
+            text_language: "en".into(),
             code: None,
             kind: "code",
             language: String::new(),
@@ -269,6 +274,7 @@ mod tests {
             id: "m1".into(),
             to: Number::from_stored("+41791234567"),
             text: "hello".into(),
+            text_language: "en".into(),
             code: None,
             kind: "removed",
             language: String::new(),

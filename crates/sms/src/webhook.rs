@@ -68,6 +68,7 @@ struct Payload<'a> {
     id: &'a str,
     to: &'a str,
     text: &'a str,
+    text_language: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'a str>,
     kind: &'static str,
@@ -123,6 +124,7 @@ impl Webhook {
             id: &sms.id,
             to: sms.to.as_str(),
             text: &sms.text,
+            text_language: &sms.text_language,
             code: sms.code.as_ref().map(|code| code.reveal()),
             kind: sms.kind,
             language: &sms.language,

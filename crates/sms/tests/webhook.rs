@@ -43,6 +43,7 @@ fn sms(code: Option<Code>) -> Sms {
         id: "0190c5a0-0000-7000-8000-000000000001".into(),
         to: Number::from_stored("+41791234567"),
         text: "a text with \"quotes\" and an é".into(),
+        text_language: "de".into(),
         code,
         kind: "code",
         language: "de-CH,en".into(),
@@ -179,6 +180,7 @@ async fn a_message_is_posted_and_signed() {
         "id": "0190c5a0-0000-7000-8000-000000000001",
         "to": "+41791234567",
         "text": "a text with \"quotes\" and an é",
+        "textLanguage": "de",
         "code": code.reveal(),
         "kind": "code",
         "language": "de-CH,en",
@@ -198,7 +200,10 @@ async fn what_there_is_not_is_left_out() {
     let body: BTreeMap<String, String> =
         serde_json::from_slice(&requests[0].body).expect("json of texts");
     let keys: Vec<&str> = body.keys().map(String::as_str).collect();
-    assert_eq!(keys, ["expiresAt", "id", "kind", "text", "to"]);
+    assert_eq!(
+        keys,
+        ["expiresAt", "id", "kind", "text", "textLanguage", "to"]
+    );
 }
 
 #[tokio::test]

@@ -120,6 +120,37 @@ fn what_cannot_work_is_named() {
             "messages.android_hash",
         ),
         (
+            "RINGBACK_MESSAGES__SERVICE_NAME",
+            "A service with a name of forty letters..",
+            "messages.service_name",
+        ),
+        (
+            "RINGBACK_MESSAGES__DOMAIN",
+            "a-host-name-that-is-so-long.that-no-code-fits-beside-it.in-one-segment.for-every-reader.example.com",
+            "messages.domain",
+        ),
+        ("RINGBACK_MESSAGES__LANGUAGE", "eo", "messages.language"),
+        (
+            "RINGBACK_MESSAGES__MAX_SEGMENTS__GSM7",
+            "0",
+            "messages.max_segments.gsm7",
+        ),
+        (
+            "RINGBACK_MESSAGES__TEXTS__DE__CODE",
+            "Ihr Code",
+            "messages.texts.de.code",
+        ),
+        (
+            "RINGBACK_ORGANIZATIONS__Acme__MESSAGES__DOMAIN",
+            "example.com:8443",
+            "organizations.Acme.messages.domain",
+        ),
+        (
+            "RINGBACK_ORGANIZATIONS__Acme__MESSAGES__TEXTS__DE__REMOVED",
+            "{code}",
+            "organizations.Acme.messages.texts.de.removed",
+        ),
+        (
             "RINGBACK_SMS__ROUTES__RELAY__URL",
             "http://sms.example.com/",
             "sms.routes.relay.url",

@@ -7,6 +7,7 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
+use crate::config::Config;
 
 const NOW: Time = Time(1_700_000_000_000_000);
 
@@ -33,6 +34,12 @@ fn planner() -> Arc<Planner> {
     Arc::new(Planner::new(policies, names.into_iter()))
 }
 
+fn texts() -> Texts {
+    let mut config = Config::load(None, []).expect("the defaults");
+    config.messages.service_name = "Acme".into();
+    config.texts().expect("texts in order")
+}
+
 fn carrier(name: &str, provider: Provider, planner: &Arc<Planner>) -> Carrier {
     Carrier {
         route: Route {
@@ -42,11 +49,7 @@ fn carrier(name: &str, provider: Provider, planner: &Arc<Planner>) -> Carrier {
             max_in_flight: 10,
             per_second: None,
         },
-        texts: Arc::new(Texts {
-            service_name: "Acme".into(),
-            domain: None,
-            android_hash: None,
-        }),
+        texts: texts(),
         planner: planner.clone(),
         callbacks: None,
     }

@@ -80,6 +80,7 @@ async fn an_organisation_has_a_region_and_kinds_of_its_own(api: Api, database: D
                 default_region: Some("CH".into()),
                 kinds: Some(vec![NumberKind::FixedLine]),
             },
+            ..OrganizationSection::default()
         };
         config.organizations.insert("acme".into(), own);
     });

@@ -1,5 +1,7 @@
 //! Codes and messages: what is repeated, what they say, how JSON is read. What ends a code is in `api`.
 
+use ringback::config::OrganizationSection;
+use ringback_sms::texts::OwnTextRules;
 use serde_json::json;
 
 use crate::app::TestApp;
@@ -9,6 +11,7 @@ use crate::http::wire::Wire;
 crate::on_both! {
     a_resend_repeats_the_code_while_it_is_fresh,
     messages_say_what_they_are_for,
+    messages_are_in_the_language_of_their_reader,
     json_is_read_generously_and_written_canonically,
 }
 
@@ -75,10 +78,50 @@ async fn messages_say_what_they_are_for(database: Database) {
     let code = letters[0].code.clone().expect("a code");
     assert_eq!(code.len(), 8);
     let expected = format!(
-        "{code} is your Acme code, good for 10 minutes. Do not share it: nobody from Acme will \
-         ever ask you for it.\n\nFA+9qCX9VSu\n\n@example.com #{code}"
+        "{code} is your Acme code. Valid 10 min, do not share it.\nFA+9qCX9VSu\n@example.com #{code}"
     );
     assert_eq!(letters[0].text, expected);
+}
+
+async fn messages_are_in_the_language_of_their_reader(database: Database) {
+    let app = TestApp::start_with(database, |config| {
+        let own = OrganizationSection {
+            messages: OwnTextRules {
+                service_name: Some("Bank".into()),
+                language: Some("it".into()),
+                ..OwnTextRules::default()
+            },
+            ..OrganizationSection::default()
+        };
+        config.organizations.insert("bank".into(), own);
+    });
+    let app = app.await;
+    for (organization, language, text) in [
+        ("acme", "de", "ist Ihr Code für Acme."),
+        ("acme", "eo", "is your Acme code."),
+        ("bank", "de-CH", "ist Ihr Code für Bank."),
+        ("bank", "", "è il tuo codice Bank."),
+    ] {
+        let number = app.number();
+        let token = app.token(json!({
+            "sub": "root",
+            "org_id": organization,
+            "permissions": ["user.read", "user.write"],
+        }));
+        let profile = json!({
+            "givenName": "Ann",
+            "familyName": "Stone",
+            "preferredLanguage": language,
+        });
+        let user = json!({
+            "profile": profile,
+            "email": {"email": "ann@example.com", "isVerified": true},
+            "phone": {"phone": number, "sendCode": {}},
+        });
+        Wire::Json.ok(&app, "AddHumanUser", &token, user).await;
+        let letters = app.letters(&number).await;
+        assert!(letters[0].text.contains(text), "{}", letters[0].text);
+    }
 }
 
 async fn json_is_read_generously_and_written_canonically(database: Database) {

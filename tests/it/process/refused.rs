@@ -222,6 +222,7 @@ async fn check_says_what_is_wrong_and_sends_nothing(database: Database) {
     assert!(ended.status.success(), "{}", ended.errors);
     for part in [
         "configuration: ok",
+        "messages: ok: 36 languages, en for readers of others",
         "database: ok",
         "issuer main: ok",
         "route relay: ok",
