@@ -36,7 +36,7 @@ enum Command {
     },
     /// Serve every API, and deliver
     Serve {
-        /// Comes over the defaults, which `ringback config` prints; RINGBACK_<SECTION>__<KEY> comes over both
+        /// Comes over the defaults, which `ringback config` prints; RINGBACK_SECTION__KEY comes over both
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
         /// Leave delivering to `ringback worker`
