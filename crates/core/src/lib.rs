@@ -1,7 +1,7 @@
 //! What ringback decides, as pure functions: no clock, no randomness, no input or output of its own.
 //!
-//! What a caller asks for is a [`Command`]. [`decide`] applies it to what is kept of the account, a [`Slot`],
-//! and to [`Budgets`] at a [`Moment`] and says what comes of it; [`view`] does so for reads. Everything that a rule can depend on is an argument, so every
+//! What a caller asks for is a [`Command`]. [`decide()`] applies it to what is kept of the account, a [`Slot`],
+//! and to [`Budgets`] at a [`Moment`] and says what comes of it; [`view()`] does so for reads. Everything that a rule can depend on is an argument, so every
 //! rule can be tested without a server, and a decision that has to be repeated repeats exactly.
 
 pub mod account;
