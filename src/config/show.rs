@@ -101,6 +101,13 @@ fn hidden(path: &[String], value: &Value) -> Value {
             ["database", "url"] | ["sms", "routes", _, ..] | ["auth", "issuers", _, "jwks_url"],
             Value::String(_, text),
         ) => Value::from(masked(text)),
+        (["sms", "routes", _, ..], Value::Array(_, items)) => {
+            let items = items.iter().map(|item| match item {
+                Value::String(_, text) => Value::from(masked(text)),
+                other => other.clone(),
+            });
+            Value::from(items.collect::<Vec<_>>())
+        }
         (_, value) => value.clone(),
     }
 }

@@ -96,6 +96,7 @@ async fn answer(provider: &Provider, line: Line) -> Result<Value, Failed> {
             id: message.id,
             to: Number::from_stored(message.to),
             text: message.text,
+            text_language: "en".into(),
             code: None,
             kind: "code",
             language: String::new(),
@@ -168,17 +169,16 @@ fn webhook(own: &toml::Table, timeout: Duration) -> Result<Webhook, Failed> {
     struct Keys {
         url: String,
         secrets: Vec<String>,
-        #[serde(default)]
-        allow_insecure: bool,
+        #[serde(default, rename = "allow_insecure")]
+        _allow_insecure: bool,
         #[serde(default)]
         receipts: bool,
     }
     let keys: Keys = own.clone().try_into()?;
     Ok(Webhook::new(WebhookSettings {
-        url: keys.url,
+        url: keys.url.parse().map_err(|_| "url: is no address")?,
         secrets: keys.secrets,
         timeout,
-        allow_insecure: keys.allow_insecure,
         receipts: keys.receipts,
     })?)
 }

@@ -32,6 +32,7 @@ pub fn sms() -> Sms {
         id: "0190c5a0-0000-7000-8000-000000000001".into(),
         to: Number::from_stored(TO),
         text: "\"1\" & 2 = {3} + é".into(),
+        text_language: "en".into(),
         code: Some(code()),
         kind: "code",
         language: "de-CH,en".into(),
