@@ -79,9 +79,51 @@ const EXAMPLES: &str = r#"
     url = "https://sms.example.com/send"
     secrets = ["whsec_..."]
     allow_insecure = false
+    allow_private = false
     receipts = false
+    method = "POST"
+    json = "..."
+    username = "acme"
+    password = "..."
+    least_validity_seconds = 60
+    most_validity_seconds = 86400
+    success = ["2xx"]
+    reference = "/id"
+    tells_repeats = false
+    check_url = "https://sms.example.com/account"
+    account = "AC..."
+    auth_token = "..."
+    api_key = "SK..."
+    api_secret = "..."
+    messaging_service = "MG..."
+    base_url = "https://api.twilio.com"
+    application = "..."
+    private_key = "..."
+    signature_secret = "..."
     [sms.routes."*".sender_by_country]
     "*" = "Acme"
+    [sms.routes."*".query]
+    "*" = "..."
+    [sms.routes."*".headers]
+    "*" = "..."
+    [sms.routes."*".form]
+    "*" = "..."
+    [sms.routes."*".secret]
+    "*" = "..."
+    [sms.routes."*".errors]
+    "*" = "invalid"
+    [sms.routes."*".receipt]
+    status = "/status"
+    error = "/error"
+    signed = "header"
+    header = "x-token"
+    prefix = "sha256="
+    secret = "..."
+    username = "acme"
+    [sms.routes."*".receipt.values]
+    "*" = "delivered"
+    [sms.routes."*".receipt.errors]
+    "*" = "invalid"
     [cors]
     allowed_origins = ["https://app.example.com"]
     allowed_headers = ["x-request-id"]

@@ -78,6 +78,17 @@ fn hidden(path: &[String], value: &Value) -> Value {
             | ["vendor", "clients", _, "secret"],
             Value::String(_, text),
         ) if !text.is_empty() => Value::from(SECRET),
+        (
+            [
+                "sms",
+                "routes",
+                _,
+                "password" | "auth_token" | "api_secret" | "private_key" | "signature_secret",
+            ]
+            | ["sms", "routes", _, "secret", _]
+            | ["sms", "routes", _, "receipt", "secret"],
+            Value::String(_, text),
+        ) if !text.is_empty() => Value::from(SECRET),
         (["sms", "routes", _, "secrets"], Value::Array(_, items)) => {
             Value::from(vec![SECRET; items.len()])
         }
@@ -87,9 +98,16 @@ fn hidden(path: &[String], value: &Value) -> Value {
             value.clone()
         }
         (
-            ["database", "url"] | ["sms", "routes", _, "url"] | ["auth", "issuers", _, "jwks_url"],
+            ["database", "url"] | ["sms", "routes", _, ..] | ["auth", "issuers", _, "jwks_url"],
             Value::String(_, text),
         ) => Value::from(masked(text)),
+        (["sms", "routes", _, ..], Value::Array(_, items)) => {
+            let items = items.iter().map(|item| match item {
+                Value::String(_, text) => Value::from(masked(text)),
+                other => other.clone(),
+            });
+            Value::from(items.collect::<Vec<_>>())
+        }
         (_, value) => value.clone(),
     }
 }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use figment::error::Kind;
 use figment::value::{Dict, Value};
 use ringback_core::delivery::{RouteRules, Routes};
-use secrecy::SecretString;
+use ringback_sms::{HttpSettings, TwilioSettings, VonageSettings};
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
@@ -63,6 +65,12 @@ pub enum ProviderSection {
     Inbox(InboxSection),
     /// Messages are posted to an address.
     Webhook(WebhookSection),
+    /// Any provider's HTTP interface, by a recipe.
+    Http(Box<HttpSettings>),
+    /// Twilio's Messages API.
+    Twilio(TwilioSettings),
+    /// Vonage's Messages API.
+    Vonage(VonageSettings),
     /// No type, or none of this name: refused before anything is sent.
     Unknown(String),
 }
@@ -98,7 +106,7 @@ const COMMON: [&str; 7] = [
 ];
 
 /// Every type.
-pub(super) const TYPES: &str = "\"inbox\" or \"webhook\"";
+pub(super) const TYPES: &str = "\"inbox\", \"webhook\", \"http\", \"twilio\" or \"vonage\"";
 
 impl<'de> Deserialize<'de> for RouteSection {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<RouteSection, D::Error> {
@@ -111,6 +119,9 @@ impl<'de> Deserialize<'de> for RouteSection {
         let provider = match kind.as_str() {
             "inbox" => ProviderSection::Inbox(part(own)?),
             "webhook" => ProviderSection::Webhook(part(own)?),
+            "http" => ProviderSection::Http(part(own)?),
+            "twilio" => ProviderSection::Twilio(part(own)?),
+            "vonage" => ProviderSection::Vonage(part(own)?),
             _ => ProviderSection::Unknown(kind),
         };
         Ok(RouteSection {
@@ -121,7 +132,17 @@ impl<'de> Deserialize<'de> for RouteSection {
 }
 
 fn part<T: DeserializeOwned, E: serde::de::Error>(dict: Dict) -> Result<T, E> {
-    Value::from(dict).deserialize().map_err(E::custom)
+    Value::from(dict).deserialize().map_err(|error| {
+        let place = error.path.join(".");
+        match error.kind {
+            Kind::UnknownField(name, _) => E::custom(format!(
+                "{name}: no such key for this type; see docs/providers.md"
+            )),
+            _ => E::custom(format!(
+                "{place}: is not what this type takes; see docs/providers.md"
+            )),
+        }
+    })
 }
 
 /// A whole number, however large: the check says which it may be.
@@ -197,6 +218,10 @@ impl ProviderSection {
         match self {
             ProviderSection::Inbox(_) | ProviderSection::Unknown(_) => false,
             ProviderSection::Webhook(webhook) => webhook.receipts,
+            ProviderSection::Http(http) => http.receipt.is_some(),
+            // Where there is an address for them: its token has another use, too.
+            ProviderSection::Twilio(_) => false,
+            ProviderSection::Vonage(vonage) => !vonage.signature_secret.expose_secret().is_empty(),
         }
     }
 }
@@ -206,9 +231,11 @@ impl RouteSection {
         RouteRules {
             countries: upper(&self.common.countries),
             kinds: self.common.kinds.iter().cloned().collect(),
-            tells_repeats: match self.provider {
+            tells_repeats: match &self.provider {
                 ProviderSection::Inbox(_) | ProviderSection::Webhook(_) => true,
                 ProviderSection::Unknown(_) => false,
+                ProviderSection::Http(http) => http.tells_repeats,
+                ProviderSection::Twilio(_) | ProviderSection::Vonage(_) => false,
             },
         }
     }

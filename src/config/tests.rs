@@ -12,6 +12,7 @@ mod files;
 mod issuers;
 mod kinds;
 mod names;
+mod providers;
 mod shown;
 mod texts;
 mod wrong;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use ringback_sms::{Inbox, Provider, Route, Senders, Webhook, WebhookSettings};
+use ringback_sms::{
+    Http, Inbox, Provider, Route, Senders, Twilio, Vonage, Webhook, WebhookSettings,
+};
 use secrecy::ExposeSecret;
 
 use crate::config::{
@@ -32,7 +34,9 @@ pub fn routes(config: &Config) -> anyhow::Result<(Vec<Route>, Option<Inbox>)> {
 fn route(name: &str, common: &RouteCommon, provider: Provider) -> Route {
     let in_flight = match provider {
         Provider::Inbox(_) => INBOX_IN_FLIGHT,
-        Provider::Webhook(_) => IN_FLIGHT,
+        Provider::Webhook(_) | Provider::Http(_) | Provider::Twilio(_) | Provider::Vonage(_) => {
+            IN_FLIGHT
+        }
     };
     let by_country = common.sender_by_country.iter();
     Route {
@@ -57,6 +61,9 @@ fn provider(section: &RouteSection, inbox: &mut Option<Inbox>) -> anyhow::Result
             Provider::Inbox(inbox.get_or_insert_with(Inbox::default).clone())
         }
         ProviderSection::Webhook(section) => webhook(section, timeout)?,
+        ProviderSection::Http(settings) => Provider::Http(Http::new(settings, timeout)?),
+        ProviderSection::Twilio(settings) => Provider::Twilio(Twilio::new(settings, timeout)?),
+        ProviderSection::Vonage(settings) => Provider::Vonage(Vonage::new(settings, timeout)?),
         ProviderSection::Unknown(kind) => anyhow::bail!("type: there is no {kind:?}"),
     })
 }

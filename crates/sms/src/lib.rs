@@ -1,9 +1,15 @@
 //! How ringback delivers: one message over one route, and what came of it.
 
+mod class;
+mod guard;
+mod http;
 mod inbox;
+mod line;
 mod receipt;
 pub mod segments;
 pub mod texts;
+mod twilio;
+mod vonage;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -16,9 +22,12 @@ use ringback_core::{Code, Number, Time};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+pub use crate::http::{Http, HttpReceiptSettings, HttpSettings, Signed};
 pub use inbox::{Inbox, InboxMessage};
 pub use receipt::{Receipt, ReceiptError, ReceiptRequest};
 pub use ringback_core::delivery::{Arrival, Lost};
+pub use twilio::{Twilio, TwilioSettings};
+pub use vonage::{Vonage, VonageSettings};
 pub use webhook::{Webhook, WebhookSettings};
 
 /// A text message, ready to go. `Debug` shows neither its text nor its code.
@@ -103,10 +112,26 @@ pub enum RouteError {
         /// Which one, from 1.
         position: usize,
     },
+    /// A key of the configuration.
+    #[error("{key} {says}")]
+    Setting {
+        /// Which, below the route's name.
+        key: String,
+        /// What is wrong with it, and what to do. Never holds what it is set to.
+        says: String,
+    },
     /// The HTTP client could not be made.
-    #[error("the webhook's http client cannot be set up: {cause}")]
+    #[error("the http client cannot be set up: {cause}")]
     Client {
         /// What was in the way.
+        cause: String,
+    },
+    /// It answers, and does not know us.
+    #[error("{place} refuses us: {cause}")]
+    Refused {
+        /// Host.
+        place: String,
+        /// What it said.
         cause: String,
     },
     /// Nothing listens there, or it cannot be found.
@@ -117,6 +142,15 @@ pub enum RouteError {
         /// What was in the way.
         cause: String,
     },
+}
+
+impl RouteError {
+    pub(crate) fn setting(key: impl Into<String>, says: impl Into<String>) -> RouteError {
+        RouteError::Setting {
+            key: key.into(),
+            says: says.into(),
+        }
+    }
 }
 
 /// A way for messages to leave, by its name in the configuration.
@@ -163,6 +197,12 @@ pub enum Provider {
     Inbox(Inbox),
     /// Posted to an address of the operator's.
     Webhook(Webhook),
+    /// Any provider's HTTP interface, by a recipe.
+    Http(Http),
+    /// Twilio's Messages API.
+    Twilio(Twilio),
+    /// Vonage's Messages API.
+    Vonage(Vonage),
 }
 
 impl Provider {
@@ -171,6 +211,9 @@ impl Provider {
         match self {
             Provider::Inbox(_) => Duration::ZERO,
             Provider::Webhook(webhook) => webhook.timeout(),
+            Provider::Http(http) => http.timeout(),
+            Provider::Twilio(twilio) => twilio.timeout(),
+            Provider::Vonage(vonage) => vonage.timeout(),
         }
     }
 
@@ -178,6 +221,8 @@ impl Provider {
     pub fn tells_repeats(&self) -> bool {
         match self {
             Provider::Inbox(_) | Provider::Webhook(_) => true,
+            Provider::Http(http) => http.tells_repeats(),
+            Provider::Twilio(_) | Provider::Vonage(_) => false,
         }
     }
 
@@ -189,6 +234,9 @@ impl Provider {
                 Report::taken(None)
             }
             Provider::Webhook(webhook) => webhook.send(sms, now).await,
+            Provider::Http(http) => http.send(sms, now).await,
+            Provider::Twilio(twilio) => twilio.send(sms, now).await,
+            Provider::Vonage(vonage) => vonage.send(sms, now).await,
         }
     }
 
@@ -197,6 +245,9 @@ impl Provider {
         match self {
             Provider::Inbox(_) => Ok(()),
             Provider::Webhook(webhook) => webhook.check().await,
+            Provider::Http(http) => http.check().await,
+            Provider::Twilio(twilio) => twilio.check().await,
+            Provider::Vonage(vonage) => vonage.check().await,
         }
     }
 
@@ -205,6 +256,9 @@ impl Provider {
         match self {
             Provider::Inbox(_) => false,
             Provider::Webhook(webhook) => webhook.sends_receipts(),
+            Provider::Http(http) => http.sends_receipts(),
+            Provider::Twilio(twilio) => twilio.sends_receipts(),
+            Provider::Vonage(vonage) => vonage.sends_receipts(),
         }
     }
 
@@ -220,6 +274,9 @@ impl Provider {
         match self {
             Provider::Inbox(_) => Err(ReceiptError::NoReceipts),
             Provider::Webhook(webhook) => webhook.read_receipt(request, now),
+            Provider::Http(http) => http.read_receipt(request),
+            Provider::Twilio(twilio) => twilio.read_receipt(request),
+            Provider::Vonage(vonage) => vonage.read_receipt(request, now),
         }
     }
 }

@@ -1,13 +1,12 @@
 //! The webhook: a signed POST to an address of the operator's, as the Standard Webhooks specification says.
 
-use std::error::Error;
 use std::time::Duration;
 
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use base64::engine::{DecodePaddingMode, Engine};
 use hmac::{Hmac, KeyInit, Mac};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 use ringback_core::Time;
@@ -16,12 +15,12 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use tokio::net::TcpStream;
 
+use crate::guard::bare;
+use crate::line::{fault, rest, root};
 use crate::{
     Arrival, Lost, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Sms, rfc3339,
 };
 
-/// Seconds that a receiver may ask to be left alone; who asks for more is asked again after this.
-const LONGEST_REST: u32 = 300;
 /// Seconds that a receipt may be old.
 const RECEIPT_AGE_SECONDS: i64 = 300;
 /// Characters that are kept of what a receiver calls a message.
@@ -153,7 +152,7 @@ impl Webhook {
                 let body = read_answer(response).await;
                 judge(status, after, &body)
             }
-            Err(error) => self.fault(&error),
+            Err(error) => fault(&error, self.timeout),
         }
     }
 
@@ -247,22 +246,6 @@ impl Webhook {
             })
             .collect();
         signatures.join(" ")
-    }
-
-    fn fault(&self, error: &reqwest::Error) -> Report {
-        if error.is_connect() {
-            let (fault, after) = (RouteFault::Unreachable, 0);
-            let reason = match error.is_timeout() {
-                true => format!("no connection within {:?}", self.timeout),
-                false => format!("no connection: {}", root(error)),
-            };
-            return Report::failed(Verdict::NotNow { fault, after }, reason);
-        }
-        let reason = match error.is_timeout() {
-            true => format!("no answer within {:?}", self.timeout),
-            false => format!("the connection broke: {}", root(error)),
-        };
-        Report::failed(Verdict::Unknown, reason)
     }
 }
 
@@ -383,16 +366,6 @@ fn said_verdict(result: AnswerResult, after: u32) -> Option<Verdict> {
     }
 }
 
-/// Seconds for which the receiver asks to be left alone, 0 when it does not. The header's other form, a date,
-/// would depend on its clock.
-fn rest(headers: &HeaderMap) -> u32 {
-    let seconds = headers
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok());
-    let seconds = seconds.and_then(|seconds| seconds.trim().parse().ok());
-    seconds.map_or(0, |seconds: u32| seconds.min(LONGEST_REST))
-}
-
 /// Reads what little a receiver may say: a connection with unread bytes must be closed.
 async fn read_answer(mut response: Response) -> Vec<u8> {
     let mut read = Vec::new();
@@ -410,11 +383,6 @@ async fn read_answer(mut response: Response) -> Vec<u8> {
     read
 }
 
-/// A host as sockets want it: an address of IPv6 without its brackets.
-fn bare(host: &str) -> &str {
-    host.trim_start_matches('[').trim_end_matches(']')
-}
-
 fn parse_secret(text: &str) -> Option<Hmac<Sha256>> {
     let text = text.trim();
     let bytes = BASE64
@@ -424,13 +392,4 @@ fn parse_secret(text: &str) -> Option<Hmac<Sha256>> {
         return None;
     }
     Hmac::new_from_slice(&bytes).ok()
-}
-
-/// The innermost cause. The outer ones tell the whole address, which may hold a secret.
-fn root(error: &reqwest::Error) -> String {
-    let mut cause = error.source();
-    while let Some(inner) = cause.and_then(Error::source) {
-        cause = Some(inner);
-    }
-    cause.map_or_else(|| "unknown".to_owned(), ToString::to_string)
 }

@@ -1,6 +1,7 @@
 //! What must hold of `[sms]`.
 
 use ringback_core::number::is_region;
+use ringback_sms::RouteError;
 use secrecy::ExposeSecret;
 
 use crate::config::address::web_address;
@@ -34,6 +35,9 @@ impl Config {
             match &route.provider {
                 ProviderSection::Inbox(_) => {}
                 ProviderSection::Webhook(webhook) => judge_webhook(&place, webhook, error),
+                ProviderSection::Http(http) => judge_settings(&place, http.check(), error),
+                ProviderSection::Twilio(twilio) => judge_settings(&place, twilio.check(), error),
+                ProviderSection::Vonage(vonage) => judge_settings(&place, vonage.check(), error),
                 ProviderSection::Unknown(kind) if kind.is_empty() => {
                     error.add(
                         format!("{place}.type"),
@@ -67,7 +71,7 @@ impl Config {
                 "server.public_url",
                 format!(
                     "is missing; set it to the address that the provider of sms.routes.{name} reaches this service \
-                     at, such as https://phones.example.com, or take receipts = true out"
+                     at, such as https://phones.example.com, or take its receipts out"
                 ),
             ),
             (Err(wrong), _) if !url.is_empty() => {
@@ -165,6 +169,15 @@ fn judge_common(place: &str, common: &RouteCommon, error: &mut ConfigError) {
         if count.is_some_and(|count| !(1..=most).contains(&count)) {
             error.add(at(key), format!("must be 1 to {most}"));
         }
+    }
+}
+
+/// What a provider says of its own keys.
+fn judge_settings(place: &str, checked: Result<(), RouteError>, error: &mut ConfigError) {
+    match checked {
+        Ok(()) => {}
+        Err(RouteError::Setting { key, says }) => error.add(format!("{place}.{key}"), says),
+        Err(other) => error.add(place, other.to_string()),
     }
 }
 

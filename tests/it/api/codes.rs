@@ -167,8 +167,7 @@ async fn the_owner_of_a_verified_number_is_told(api: Api, database: Database) {
         ann.proven(&first).await;
         ann.proven(&second).await;
         // A number that is added beside the others replaces none.
-        let replaced =
-            (api != Api::Frontegg).then_some("Acme account now uses another phone number");
+        let replaced = (api != Api::Frontegg).then_some("was replaced in your Acme account");
         notices(app, &first, replaced.filter(|_| tells)).await;
         ann.remove(&second).await.expect("removed");
         let removed = "was removed from your Acme account";

@@ -1,0 +1,184 @@
+//! Sends by one route of a configuration, and reads receipts for it: a line of JSON in, a line of JSON out.
+//!
+//! `send FILE [NAME]` reads `[sms.routes.NAME]` of FILE, or the only route that is there. Each line is one of
+//!
+//! - `{"send": {"id", "to", "text", "sender", "callback", "expires_in"}}`, all but `to` with a default;
+//! - `{"receipt": {"method", "url", "headers", "body"}}`;
+//! - `{"check": true}`.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::BufRead;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use ringback_core::{Number, Time};
+use ringback_sms::{
+    Arrival, Http, Provider, ReceiptRequest, Sms, Twilio, Vonage, Webhook, WebhookSettings,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+type Failed = Box<dyn Error>;
+
+/// Keys that every route has, and that say nothing of how it sends.
+const COMMON: [&str; 7] = [
+    "countries",
+    "kinds",
+    "sender",
+    "sender_by_country",
+    "timeout_seconds",
+    "max_in_flight",
+    "per_second",
+];
+
+#[derive(Deserialize)]
+struct Line {
+    send: Option<Message>,
+    receipt: Option<Received>,
+    #[serde(default)]
+    check: bool,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    to: String,
+    #[serde(default = "id")]
+    id: String,
+    #[serde(default)]
+    text: String,
+    sender: Option<String>,
+    callback: Option<String>,
+    #[serde(default = "ten_minutes")]
+    expires_in: u64,
+}
+
+#[derive(Deserialize)]
+struct Received {
+    method: String,
+    url: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    body: String,
+}
+
+fn id() -> String {
+    "0190c5a0-0000-7000-8000-000000000001".to_owned()
+}
+
+fn ten_minutes() -> u64 {
+    600
+}
+
+#[expect(clippy::disallowed_methods, reason = "an example is its own program")]
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let micros = since.unwrap_or_default().as_micros();
+    Time(i64::try_from(micros).unwrap_or(i64::MAX))
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Failed> {
+    let mut arguments = std::env::args().skip(1);
+    let file = arguments.next().ok_or("usage: send FILE [NAME]")?;
+    let provider = provider(&std::fs::read_to_string(file)?, arguments.next())?;
+    for line in std::io::stdin().lock().lines() {
+        let line: Line = serde_json::from_str(&line?)?;
+        println!("{}", answer(&provider, line).await?);
+    }
+    Ok(())
+}
+
+async fn answer(provider: &Provider, line: Line) -> Result<Value, Failed> {
+    if let Some(message) = line.send {
+        let sms = Sms {
+            id: message.id,
+            to: Number::from_stored(message.to),
+            text: message.text,
+            text_language: "en".into(),
+            code: None,
+            kind: "code",
+            language: String::new(),
+            expires_at: now() + Duration::from_secs(message.expires_in),
+            sender: message.sender,
+            callback: message.callback,
+        };
+        let report = provider.send(&sms, now()).await;
+        let mut told = serde_json::to_value(report.verdict)?;
+        told["reason"] = report.reason.into();
+        told["reference"] = report.reference.into();
+        return Ok(told);
+    }
+    if line.check {
+        let error = provider.check().await.err().map(|error| error.to_string());
+        return Ok(json!({ "error": error }));
+    }
+    let received = line.receipt.ok_or("neither send, receipt nor check")?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in received.headers {
+        headers.append(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
+    }
+    let request = ReceiptRequest {
+        method: &received.method,
+        url: &received.url,
+        query: received.url.split_once('?').map_or("", |(_, query)| query),
+        headers: &headers,
+        body: received.body.as_bytes(),
+    };
+    Ok(match provider.read_receipt(&request, now()) {
+        Ok(receipt) => {
+            let arrival = match receipt.arrival {
+                Arrival::OnTheWay => "on_the_way",
+                Arrival::Delivered => "delivered",
+                Arrival::Undelivered(_) => "undelivered",
+            };
+            json!({"arrival": arrival, "reason": receipt.reason})
+        }
+        Err(error) => json!({"error": error.to_string()}),
+    })
+}
+
+fn provider(text: &str, name: Option<String>) -> Result<Provider, Failed> {
+    let mut file: toml::Table = text.parse()?;
+    let routes = file.get_mut("sms").and_then(|sms| sms.get_mut("routes"));
+    let routes = routes.and_then(toml::Value::as_table_mut);
+    let routes = routes.ok_or("there is no [sms.routes.NAME]")?;
+    let name = name.or_else(|| routes.keys().next().cloned());
+    let route = name.and_then(|name| routes.remove(&name));
+    let mut route = route.ok_or("there is no such route")?;
+    let own = route.as_table_mut().ok_or("it is no table")?;
+    let kind = own.remove("type").unwrap_or_else(|| "".into());
+    let timeout = own.get("timeout_seconds").and_then(toml::Value::as_integer);
+    let timeout = Duration::from_secs(u64::try_from(timeout.unwrap_or(5))?);
+    for key in COMMON {
+        own.remove(key);
+    }
+    Ok(match kind.as_str() {
+        Some("http") => Provider::Http(Http::new(&route.try_into()?, timeout)?),
+        Some("twilio") => Provider::Twilio(Twilio::new(&route.try_into()?, timeout)?),
+        Some("vonage") => Provider::Vonage(Vonage::new(&route.try_into()?, timeout)?),
+        Some("webhook") => Provider::Webhook(webhook(own, timeout)?),
+        _ => return Err("type must be http, twilio, vonage or webhook".into()),
+    })
+}
+
+fn webhook(own: &toml::Table, timeout: Duration) -> Result<Webhook, Failed> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Keys {
+        url: String,
+        secrets: Vec<String>,
+        #[serde(default, rename = "allow_insecure")]
+        _allow_insecure: bool,
+        #[serde(default)]
+        receipts: bool,
+    }
+    let keys: Keys = own.clone().try_into()?;
+    Ok(Webhook::new(WebhookSettings {
+        url: keys.url.parse().map_err(|_| "url: is no address")?,
+        secrets: keys.secrets,
+        timeout,
+        receipts: keys.receipts,
+    })?)
+}
