@@ -230,13 +230,7 @@ impl DevHome {
                 true => String::new(),
                 false => ORGANIZATION_CLAIM.to_owned(),
             },
-            may_grant: Some(vec![
-                Permission::Read,
-                Permission::Write,
-                Permission::Delete,
-                Permission::ReadMessages,
-                Permission::WriteMessages,
-            ]),
+            may_grant: Some(Permission::ALL.to_vec()),
             everywhere: Some(true),
             scopes_grant: true,
             ..IssuerSection::default()

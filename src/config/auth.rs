@@ -42,6 +42,15 @@ pub enum Permission {
 }
 
 impl Permission {
+    /// Every one.
+    pub const ALL: [Permission; 5] = [
+        Permission::Read,
+        Permission::Write,
+        Permission::Delete,
+        Permission::ReadMessages,
+        Permission::WriteMessages,
+    ];
+
     /// The permission of that name in a token.
     pub fn find(name: &str) -> Option<Permission> {
         match name {

@@ -47,7 +47,7 @@ impl Config {
     pub fn check_routes(&self) -> Result<(), ConfigError> {
         let mut error = ConfigError::default();
         self.judge_messages(&mut error);
-        error.or_ok()
+        self.judged(error)
     }
 
     /// Says everything that keeps a process that only migrates from starting.

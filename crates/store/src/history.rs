@@ -1,15 +1,15 @@
-//! What became of messages: listed, looked at, tried again, and what is heard of them later.
+//! What became of messages: listed, and looked at.
 
-use ringback_core::delivery::{Arrival, Heard, State, Trail, Waiting, heard};
+use ringback_core::delivery::{State, Trail};
 use ringback_core::rights::Scope;
-use ringback_core::{Caller, Id, Message, Number, Refusal, Time};
-use sea_orm::sea_query::{Condition, Expr};
+use ringback_core::{Caller, Id, Number, Refusal, Time};
+use sea_orm::sea_query::Condition;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
     QueryResult, QuerySelect, QueryTrait, Select,
 };
 
-use crate::entity::{messages, phone_numbers};
+use crate::entity::messages;
 use crate::fault::Fault;
 use crate::session::Session;
 use crate::{Store, rows};
@@ -64,28 +64,6 @@ pub struct MessageQuery {
     pub limit: u32,
 }
 
-/// Why a message is not tried again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotRetried {
-    /// There is no such message, or not for this caller.
-    #[error("there is no such message; messages are kept for sms.keep_seconds")]
-    NotFound,
-    /// A route has it, and it may still arrive.
-    #[error(
-        "a route has the message, and it may still arrive; the user may ask for the code again"
-    )]
-    Handed,
-    /// It is of no use any more.
-    #[error("the message is of no use any more; the user may ask for a new code")]
-    Expired,
-    /// The account has the number no longer.
-    #[error("the user no longer has the number that the message went to")]
-    NumberGone,
-    /// No route may be asked for it again.
-    #[error("no route serves the number; see [sms.order] and the countries of [sms.routes]")]
-    NoRoute,
-}
-
 impl Store {
     /// Messages, newest first. Bounded like other lists.
     ///
@@ -130,176 +108,6 @@ impl Store {
         row.map(record)
             .transpose()
             .map_err(|fault| health.report(&fault, "reading a message"))
-    }
-
-    /// Has a message tried again now, by the routes that may be asked again.
-    ///
-    /// # Errors
-    /// [`Refusal::Unavailable`].
-    pub async fn retry_message(
-        &self,
-        scope: &Scope,
-        id: Id,
-    ) -> Result<Result<MessageRecord, NotRetried>, Refusal> {
-        for _ in 0..TRIES {
-            let Some(row) = self
-                .message_row(id)
-                .await?
-                .filter(|row| reaches(scope, row))
-            else {
-                return Ok(Err(NotRetried::NotFound));
-            };
-            let now = self.now();
-            let state = State::from_code(&row.state);
-            match state {
-                Some(State::Handed | State::Delivered) => return Ok(Err(NotRetried::Handed)),
-                _ if row.expires_at <= now.0 => return Ok(Err(NotRetried::Expired)),
-                Some(_) | None => {}
-            }
-            let number = match row.number.clone() {
-                Some(number) => Some(number),
-                None => self.number_again(&row).await?,
-            };
-            let Some(number) = number else {
-                return Ok(Err(NotRetried::NumberGone));
-            };
-            let health = &self.shared.dialer.health;
-            let failed = |fault| health.report(&fault, "trying a message again");
-            let waits = messages::Model {
-                number: Some(number),
-                ..row.clone()
-            };
-            let message = rows::message(waits).map_err(failed)?;
-            // Whoever asks for it knows of an end to what was in the way, so what it said counts no more.
-            let Some(route) = self.first_route(&message) else {
-                return Ok(Err(NotRetried::NoRoute));
-            };
-            let change = Change {
-                number: Some(message.number.as_str().to_owned()),
-                number_mask: None,
-                number_pseudonym: None,
-                route: Some(route.clone()),
-                due_at: Some(now.0),
-                state: State::Queued,
-                ended_at: None,
-                trail: None,
-            };
-            if self.change_message(&row, change, &[route]).await? {
-                let row = self.message_row(id).await?;
-                let Some(row) = row else {
-                    return Ok(Err(NotRetried::NotFound));
-                };
-                return Ok(Ok(record(row).map_err(failed)?));
-            }
-        }
-        Err(Refusal::Unavailable)
-    }
-
-    /// Notes what is heard of an attempt of a message. What nobody knows of any more is of no interest; says
-    /// where the message stands then, or `None` when nothing changed.
-    ///
-    /// # Errors
-    /// [`Refusal::Unavailable`].
-    pub async fn note_receipt(
-        &self,
-        message: Id,
-        attempt: u32,
-        arrival: Arrival,
-    ) -> Result<Option<State>, Refusal> {
-        for _ in 0..TRIES {
-            let Some(row) = self.message_row(message).await? else {
-                return Ok(None);
-            };
-            let (Some(state), Ok(trail)) = (
-                State::from_code(&row.state),
-                serde_json::from_str::<Trail>(&row.trail),
-            ) else {
-                return Ok(None);
-            };
-            let now = self.now();
-            let (change, routes) = match self.heard(&row, state, &trail, (attempt, arrival), now) {
-                None => return Ok(None),
-                Some(change) => change,
-            };
-            let state = change.state;
-            if self.change_message(&row, change, &routes).await? {
-                return Ok(Some(state));
-            }
-        }
-        Err(Refusal::Unavailable)
-    }
-
-    /// What a receipt makes of a row, and the routes that messages wait for then.
-    fn heard(
-        &self,
-        row: &messages::Model,
-        state: State,
-        trail: &Trail,
-        (attempt, arrival): (u32, Arrival),
-        now: Time,
-    ) -> Option<(Change, Vec<String>)> {
-        // Without its number it cannot be sent again; that it ended is all there is to say.
-        let number = Number::from_stored(row.number.clone().unwrap_or_default());
-        let routes = &self.shared.rules.policies.of(&row.organization_id).routes;
-        let kind = rows::message_kind(&row.kind, row.challenge_id.as_deref()).ok()?;
-        let country = routes.ask_country().then(|| number.country()).flatten();
-        let round = u32::try_from(row.round).unwrap_or(0);
-        let order = match row.number {
-            Some(_) => routes.order(country.as_deref(), kind, round),
-            None => Vec::new(),
-        };
-        let waiting = Waiting {
-            order: &order,
-            routes,
-            trail,
-            kind,
-            expires_at: Time(row.expires_at),
-        };
-        let masks = |change: Change| Change {
-            number_mask: row.number_mask.clone().or_else(|| Some(number.masked())),
-            number_pseudonym: row
-                .number_pseudonym
-                .clone()
-                .or_else(|| Some(self.shared.rules.keys.pseudonym(&number))),
-            ..change
-        };
-        match heard(waiting, state, attempt, arrival, |_| Time(i64::MIN), now) {
-            Heard::Nothing => None,
-            Heard::Ends(state) => Some((
-                masks(Change {
-                    number: None,
-                    number_mask: None,
-                    number_pseudonym: None,
-                    route: None,
-                    due_at: None,
-                    state,
-                    ended_at: Some(now.0),
-                    trail: None,
-                }),
-                Vec::new(),
-            )),
-            Heard::Again { route, at, trail } => Some((
-                masks(Change {
-                    number: row.number.clone(),
-                    number_mask: None,
-                    number_pseudonym: None,
-                    route: Some(route.to_owned()),
-                    due_at: Some(at.0),
-                    state: State::Queued,
-                    ended_at: None,
-                    trail: serde_json::to_string(&trail).ok(),
-                }),
-                vec![route.to_owned()],
-            )),
-        }
-    }
-
-    fn first_route(&self, message: &Message) -> Option<String> {
-        let routes = &self.shared.rules.policies.of(&message.organization).routes;
-        let country = routes.ask_country().then(|| message.number.country());
-        let country = country.flatten();
-        let first = routes.first(country.as_deref(), message.kind, message.round);
-        first.map(str::to_owned)
     }
 
     async fn messages_found(
@@ -351,29 +159,14 @@ impl Store {
         found.into_iter().map(record).collect()
     }
 
-    async fn message_row(&self, id: Id) -> Result<Option<messages::Model>, Refusal> {
+    pub(crate) async fn message_row(&self, id: Id) -> Result<Option<messages::Model>, Refusal> {
         let find = messages::Entity::find_by_id(id.to_string());
         let mut found = self.ask(&find).await?;
         Ok(found.pop())
     }
 
-    /// The number of a message that is no longer kept with it, if its account still has it.
-    async fn number_again(&self, row: &messages::Model) -> Result<Option<String>, Refusal> {
-        use phone_numbers::Column;
-        let Some(pseudonym) = &row.number_pseudonym else {
-            return Ok(None);
-        };
-        let find = phone_numbers::Entity::find()
-            .filter(Column::UserId.eq(&row.user_id))
-            .filter(Column::OrganizationId.eq(&row.organization_id));
-        let found = self.ask(&find).await?;
-        let keys = &self.shared.rules.keys;
-        let mut numbers = found.into_iter().map(|phone| phone.number);
-        Ok(numbers.find(|number| keys.pseudonym(&Number::from_stored(number)) == *pseudonym))
-    }
-
     /// The rows of a question, which is asked once more when its connection was dead.
-    async fn ask<E>(&self, question: &Select<E>) -> Result<Vec<E::Model>, Refusal>
+    pub(crate) async fn ask<E>(&self, question: &Select<E>) -> Result<Vec<E::Model>, Refusal>
     where
         E: EntityTrait,
     {
@@ -396,79 +189,9 @@ impl Store {
         let health = &self.shared.dialer.health;
         read.map_err(|fault| health.report(&fault, "reading a message"))
     }
-
-    /// Changes a message unless it has changed since it was read; says whether it did. Whoever sends it meanwhile
-    /// cannot say any more what became of that.
-    async fn change_message(
-        &self,
-        row: &messages::Model,
-        change: Change,
-        routes: &[String],
-    ) -> Result<bool, Refusal> {
-        use messages::Column;
-        let Change {
-            number,
-            number_mask,
-            number_pseudonym,
-            route,
-            due_at,
-            state,
-            ended_at,
-            trail,
-        } = change;
-        let update = messages::Entity::update_many()
-            .col_expr(Column::Number, Expr::value(number))
-            .col_expr(Column::NumberMask, Expr::value(number_mask))
-            .col_expr(Column::NumberPseudonym, Expr::value(number_pseudonym))
-            .col_expr(
-                Column::Route,
-                Expr::value(route.unwrap_or_else(|| row.route.clone())),
-            )
-            .col_expr(Column::DueAt, Expr::value(due_at))
-            .col_expr(Column::State, Expr::value(state.code()))
-            .col_expr(Column::EndedAt, Expr::value(ended_at))
-            .col_expr(
-                Column::Trail,
-                Expr::value(trail.unwrap_or_else(|| row.trail.clone())),
-            )
-            .col_expr(
-                Column::Attempts,
-                Expr::value(row.attempts + i32::from(held(row))),
-            )
-            .filter(Column::Id.eq(&row.id))
-            .filter(Column::Attempts.eq(row.attempts))
-            .filter(Column::State.eq(&row.state));
-        let statement = update.build(self.shared.sql.backend);
-        let changed = self.change(statement, routes).await;
-        let health = &self.shared.dialer.health;
-        let changed = changed.map_err(|fault| health.report(&fault, "noting a receipt"))?;
-        Ok(changed == 1)
-    }
 }
 
-/// How often a change is tried that somebody else was faster than.
-const TRIES: u32 = 5;
-
-/// What is written of a message; `None` leaves route and trail as they are.
-struct Change {
-    number: Option<String>,
-    number_mask: Option<String>,
-    number_pseudonym: Option<String>,
-    route: Option<String>,
-    due_at: Option<i64>,
-    state: State,
-    ended_at: Option<i64>,
-    trail: Option<String>,
-}
-
-/// Whether somebody has claimed a message and not told yet what came of it.
-fn held(row: &messages::Model) -> bool {
-    let trail: Trail = serde_json::from_str(&row.trail).unwrap_or_default();
-    let told = trail.last().map_or(0, |last| i64::from(last.n));
-    row.due_at.is_some() && told < i64::from(row.attempts)
-}
-
-fn reaches(scope: &Scope, row: &messages::Model) -> bool {
+pub(crate) fn reaches(scope: &Scope, row: &messages::Model) -> bool {
     match scope {
         Scope::Everywhere => true,
         Scope::Organization(organization) => row.organization_id == *organization,
@@ -479,7 +202,7 @@ fn reaches(scope: &Scope, row: &messages::Model) -> bool {
     }
 }
 
-fn record(row: messages::Model) -> Result<MessageRecord, Fault> {
+pub(crate) fn record(row: messages::Model) -> Result<MessageRecord, Fault> {
     let mask = match (&row.number, row.number_mask) {
         (_, Some(mask)) => mask,
         (Some(number), None) => Number::from_stored(number).masked(),

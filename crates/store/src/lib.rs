@@ -11,7 +11,7 @@
 //! | whether all this works | `readiness` |
 //! | statements | `sql`, `writes`, `table`, `rows`, `entity` |
 //! | one account, lists | `lookup`, `lists`, `turns`, `matching`, `fold` |
-//! | messages | `messages`, `history`, `wakeups` |
+//! | messages | `messages`, `settle`, `history`, `receipts`, `wakeups` |
 //! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint`, `reserve` |
 
 mod address;
@@ -42,10 +42,12 @@ mod query;
 mod query_plans;
 mod queues;
 mod readiness;
+mod receipts;
 mod reserve;
 mod rows;
 mod schema;
 mod session;
+mod settle;
 mod share;
 mod sql;
 mod store;
@@ -61,14 +63,16 @@ use ringback_core::{Keys, Policies, Time};
 use crate::fault::Fault;
 
 pub use backup::{BackupError, backup};
-pub use history::{MessageQuery, MessageRecord, NotRetried};
+pub use history::{MessageQuery, MessageRecord};
 pub use inspect::{Inspection, describe, inspect};
-pub use messages::{Claimed, Settled, Settlement, Waiting};
+pub use messages::{Claimed, Waiting};
 pub use migration::{LaterStep, take_later_steps};
 pub use query::{
     AccountFilter, AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery,
     PhonePage, PhoneQuery, PhoneRow, PhoneSort, TextMatch, TextPlace,
 };
+pub use receipts::NotRetried;
+pub use settle::{Settled, Settlement};
 pub use store::{Store, migrate};
 
 /// What decisions depend on, the same for every command.

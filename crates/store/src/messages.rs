@@ -1,18 +1,18 @@
-//! Messages: claimed for a route with a lease, derived, and settled.
+//! Messages: claimed for a route with a lease, and derived.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use ringback_core::delivery::{State, Trail};
 use ringback_core::event::{Message, MessageKind};
-use ringback_core::{Challenge, Code, Id, Keys, Number, Refusal, Time};
+use ringback_core::{Challenge, Code, Id, Number, Refusal, Time};
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
-use serde::Serialize;
 
 use crate::entity::messages;
 use crate::fault::Fault;
 use crate::load::Key;
 use crate::session::Session;
+use crate::settle::{Settled, Settlement};
 use crate::sql::Wanted;
 use crate::{Shared, Store, rows};
 
@@ -30,37 +30,6 @@ pub struct Claimed {
     pub trail: Trail,
 }
 
-/// What became of a claimed message. It counts only as long as nobody else has claimed the message since.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settlement {
-    /// [`Message::id`]
-    pub message: Id,
-    /// [`Claimed::attempt`]
-    pub attempt: u32,
-    /// [`Message::number`]
-    pub number: Number,
-    /// What was tried, this time included.
-    pub trail: Trail,
-    /// What became of it.
-    pub outcome: Settled,
-}
-
-/// What became of a claimed message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settled {
-    /// It waits for a route.
-    Waits {
-        /// Which.
-        route: String,
-        /// No earlier.
-        at: Time,
-    },
-    /// A route has it, and may tell later whether it arrived.
-    Handed,
-    /// Nothing more is tried, and nothing more is expected to be heard of it.
-    Ended(State),
-}
-
 /// The messages that wait for one route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
@@ -70,63 +39,6 @@ pub struct Waiting {
     pub count: u64,
     /// When the oldest of them was asked for.
     pub oldest: Time,
-}
-
-/// A message's row as [`Store::settle`] leaves it.
-#[derive(Serialize)]
-struct SettledRow {
-    id: String,
-    attempts: u32,
-    number: Option<String>,
-    number_mask: Option<String>,
-    number_pseudonym: Option<String>,
-    route: String,
-    due_at: Option<i64>,
-    state: &'static str,
-    ended_at: Option<i64>,
-    trail: String,
-    reference: Option<String>,
-}
-
-impl SettledRow {
-    fn of(settlement: &Settlement, keys: &Keys, now: Time) -> Result<SettledRow, Fault> {
-        let Settlement {
-            message,
-            attempt,
-            number,
-            trail,
-            outcome,
-        } = settlement;
-        let last = trail.last();
-        let asked = || last.map_or_else(String::new, |attempt| attempt.route.clone());
-        let (route, due_at, state) = match outcome {
-            Settled::Waits { route, at } => (route.clone(), Some(at.0), State::Queued),
-            Settled::Handed => (asked(), None, State::Handed),
-            Settled::Ended(state) => (asked(), None, *state),
-        };
-        let ended = matches!(outcome, Settled::Ended(_));
-        let rests = due_at.is_none();
-        Ok(SettledRow {
-            id: message.to_string(),
-            attempts: *attempt,
-            number: (!ended).then(|| number.as_str().to_owned()),
-            number_mask: rests.then(|| number.masked()),
-            number_pseudonym: rests.then(|| keys.pseudonym(number)),
-            route,
-            due_at,
-            state: state.code(),
-            ended_at: ended.then_some(now.0),
-            trail: serde_json::to_string(trail)?,
-            reference: last.and_then(|attempt| attempt.reference.clone()),
-        })
-    }
-}
-
-/// What tells a claim of a message.
-#[derive(Serialize)]
-struct ClaimKey {
-    id: String,
-    attempts: u32,
 }
 
 /// Logs what keeps one message from being given out.
@@ -278,50 +190,6 @@ impl Store {
             Some(code) => Carried::Code(Some(code)),
             None => Carried::Dead,
         }
-    }
-
-    /// Writes down what became of claimed messages.
-    pub async fn settle(&self, settlements: &[Settlement]) -> Result<(), Refusal> {
-        let health = &self.shared.dialer.health;
-        self.settle_or_fault(settlements)
-            .await
-            .map_err(|fault| health.report(&fault, "settling messages"))
-    }
-
-    /// What is kept, and what is not, by a statement of its own: none depends on another.
-    async fn settle_or_fault(&self, settlements: &[Settlement]) -> Result<(), Fault> {
-        let shared = &self.shared;
-        let now = self.now();
-        // In one order, so that two workers with the same messages cannot wait for each other.
-        let mut settlements: Vec<&Settlement> = settlements.iter().collect();
-        settlements.sort_by_key(|settlement| settlement.message);
-        let (mut gone, mut kept, mut routes) = (Vec::new(), Vec::new(), Vec::new());
-        for settlement in settlements {
-            match &settlement.outcome {
-                Settled::Handed | Settled::Ended(_) if shared.keep.is_zero() => {
-                    gone.push(ClaimKey {
-                        id: settlement.message.to_string(),
-                        attempts: settlement.attempt,
-                    });
-                    continue;
-                }
-                Settled::Waits { route, at } if *at <= now && !routes.contains(route) => {
-                    routes.push(route.clone());
-                }
-                Settled::Waits { .. } | Settled::Handed | Settled::Ended(_) => {}
-            }
-            kept.push(SettledRow::of(settlement, &shared.rules.keys, now)?);
-        }
-        if !gone.is_empty() {
-            let json = serde_json::to_string(&gone)?;
-            self.change(shared.sql.remove_messages(json), &[]).await?;
-        }
-        if !kept.is_empty() {
-            let json = serde_json::to_string(&kept)?;
-            self.change(shared.sql.settle_messages(json), &routes)
-                .await?;
-        }
-        Ok(())
     }
 
     /// Waits until a message waits for this route because of a commit of this process; an empty name is for

@@ -1,13 +1,18 @@
 //! The statements that read, and those for messages. How many rows one touches is a matter of its parameters:
 //! arrays of keys, and rows as a JSON text. So there are few texts, and each is prepared once.
 
-use std::collections::BTreeSet;
+mod about;
+mod messages;
 
 use sea_orm::sea_query::ArrayType;
 use sea_orm::{DbBackend, Statement, Value};
 
+use about::About;
+pub(crate) use about::Wanted;
+use messages::{remove_messages, settle_messages};
+
 use crate::fault::Fault;
-use crate::table::{Table, json_array, json_list};
+use crate::table::{json_array, json_list};
 use crate::writes::{Tables, Writes};
 
 /// The statements for one kind of database.
@@ -214,78 +219,6 @@ impl Sql {
     }
 }
 
-/// Which accounts a statement is about.
-#[derive(Debug, Default)]
-pub(crate) struct Wanted<'a> {
-    /// Organisations and user ids, each pair once.
-    pub(crate) exact: BTreeSet<(&'a str, &'a str)>,
-    /// User ids in whichever organisations have them, of two at most.
-    pub(crate) anywhere: BTreeSet<&'a str>,
-}
-
-impl Wanted<'_> {
-    /// The first three parameters.
-    fn values(&self, backend: DbBackend) -> Result<Vec<Value>, Fault> {
-        let exact = || self.exact.iter().copied();
-        let [pairs, ids] = match backend {
-            DbBackend::Postgres => [
-                keys(backend, exact().map(|(organization, _)| organization))?,
-                keys(backend, exact().map(|(_, id)| id))?,
-            ],
-            // It would look the second list through for each key of the first.
-            _ => [serde_json::to_string(&self.exact)?.into(), "".into()],
-        };
-        Ok(vec![
-            pairs,
-            ids,
-            keys(backend, self.anywhere.iter().copied())?,
-        ])
-    }
-}
-
-/// A statement about some accounts: nearly always it is known of each where it is.
-struct About {
-    exactly: String,
-    anywhere: String,
-}
-
-impl About {
-    /// `text` reads the table expression `k` of keys.
-    fn new(backend: DbBackend, text: &str) -> About {
-        let exact = match backend {
-            DbBackend::Postgres => "SELECT * FROM unnest($2::text[], $1::text[])".to_owned(),
-            _ => "SELECT value ->> 1, value ->> 0 FROM json_each($1)".to_owned(),
-        };
-        let named = match backend {
-            DbBackend::Postgres => "unnest($3::text[]) AS w(value)",
-            _ => "json_each($3) AS w",
-        };
-        let anywhere = format!(
-            "SELECT a.user_id, a.organization_id FROM {named} \
-             JOIN accounts AS a ON a.user_id = w.value WHERE a.organization_id IN \
-             (SELECT b.organization_id FROM accounts AS b WHERE b.user_id = w.value \
-             ORDER BY b.organization_id LIMIT 2)"
-        );
-        // Every parameter has a place in both texts, so that both take the same ones.
-        let unused = match backend {
-            DbBackend::Postgres => "cardinality($3::text[]) < 0",
-            _ => "($2 IS NULL OR $3 IS NULL)",
-        };
-        let with = |keys: &str| format!("WITH k(user_id, organization_id) AS ({keys}) {text}");
-        About {
-            exactly: with(&format!("{exact} WHERE NOT {unused}")),
-            anywhere: with(&format!("{exact} WHERE NOT {unused} UNION {anywhere}")),
-        }
-    }
-
-    fn of(&self, wanted: &Wanted<'_>) -> &str {
-        match wanted.anywhere.is_empty() {
-            true => &self.exactly,
-            false => &self.anywhere,
-        }
-    }
-}
-
 /// This table's rows of the accounts in `k`. The keys are few, so they come first, whatever a planner thinks of
 /// their number: it would otherwise read the whole of an index for them once the tables are large.
 fn of_accounts(backend: DbBackend, table: &str) -> String {
@@ -347,47 +280,6 @@ fn what_decides(backend: DbBackend, tables: &Tables) -> String {
         ),
     };
     format!("SELECT CAST({all} AS text)")
-}
-
-/// The columns of a message that a settlement writes.
-const SETTLED: [&str; 9] = [
-    "number",
-    "number_mask",
-    "number_pseudonym",
-    "route",
-    "due_at",
-    "state",
-    "ended_at",
-    "trail",
-    "reference",
-];
-
-/// A claim: the message and how often it has been claimed.
-const CLAIM: [&str; 2] = ["id", "attempts"];
-
-fn settle_messages(backend: DbBackend, messages: &Table) -> String {
-    let source = messages.source(backend, 1, |name| {
-        CLAIM.contains(&name) || SETTLED.contains(&name)
-    });
-    let sets = SETTLED.map(|name| format!("{name} = r.{name}"));
-    format!(
-        "UPDATE messages SET {} FROM {source} \
-         WHERE messages.id = r.id AND messages.attempts = r.attempts",
-        sets.join(", ")
-    )
-}
-
-fn remove_messages(backend: DbBackend, messages: &Table) -> String {
-    let source = messages.source(backend, 1, |name| CLAIM.contains(&name));
-    match backend {
-        DbBackend::Postgres => format!(
-            "DELETE FROM messages USING {source} \
-             WHERE messages.id = r.id AND messages.attempts = r.attempts"
-        ),
-        _ => format!(
-            "DELETE FROM messages WHERE (id, attempts) IN (SELECT id, attempts FROM {source})"
-        ),
-    }
 }
 
 /// Whether a column is one of the keys in parameter `n`.
