@@ -82,7 +82,7 @@ impl Sql {
             settle_messages: settle_messages(backend, messages),
             awaited_routes: "SELECT route, count(*), min(created_at) FROM messages WHERE due_at IS NOT NULL GROUP BY route".into(),
             purge_messages: format!(
-                "DELETE FROM messages WHERE id {} AND due_at IS NULL",
+                "DELETE FROM messages WHERE id {}",
                 once(&format!(
                     "SELECT id FROM messages WHERE id < $1 AND due_at IS NULL ORDER BY id LIMIT $2{skip}"
                 ))

@@ -42,7 +42,7 @@ async fn the_reference_is_printed_and_is_a_configuration() {
             "RINGBACK_AUTH__ISSUERS__MAIN__SECRET",
             super::harness::TOKEN_SECRET,
         ),
-        ("RINGBACK_SMS__ROUTES", "inbox"),
+        ("RINGBACK_SMS__ROUTES__INBOX__TYPE", "inbox"),
     ];
     let pairs: Vec<String> = variables
         .iter()

@@ -130,7 +130,7 @@ async fn a_worker_says_how_it_is(database: Database) {
 
     // A table that is missing is a database that cannot be worked with.
     database
-        .execute("ALTER TABLE outbox RENAME TO elsewhere")
+        .execute("ALTER TABLE messages RENAME TO elsewhere")
         .await;
     until("a worker that is not ready", async || {
         let told = probe(&base, "/readyz").await;
