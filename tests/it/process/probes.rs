@@ -139,7 +139,7 @@ async fn a_worker_says_how_it_is(database: Database) {
     .await;
     assert_eq!(probe(&base, "/healthz").await.0, 200);
     database
-        .execute("ALTER TABLE elsewhere RENAME TO outbox")
+        .execute("ALTER TABLE elsewhere RENAME TO messages")
         .await;
     until("a worker that is ready again", async || {
         (probe(&base, "/readyz").await.0 == 200).then_some(())
