@@ -10,11 +10,11 @@ use crate::fault::Fault;
 /// What became of a claimed message. It counts only as long as nobody else has claimed the message since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settlement {
-    /// [`Message::id`]
+    /// [`ringback_core::Message::id`]
     pub message: Id,
-    /// [`Claimed::attempt`]
+    /// [`crate::Claimed::attempt`]
     pub attempt: u32,
-    /// [`Message::number`]
+    /// [`ringback_core::Message::number`]
     pub number: Number,
     /// What was tried, this time included.
     pub trail: Trail,
