@@ -166,7 +166,7 @@ impl Sql {
     }
 
     /// Writes what became of messages, each unless another worker has claimed it since: a JSON array of objects
-    /// with `id`, `attempts` and the columns of [`SETTLED`].
+    /// with `id`, `attempts` and the columns of `SETTLED` in `sql/messages.rs`.
     pub(crate) fn settle_messages(&self, json: String) -> Statement {
         self.statement(&self.settle_messages, vec![json.into()])
     }
