@@ -65,7 +65,7 @@ pub(super) fn message(
             };
             return Err(choose_one(&oneof, &subject(descriptor, about)));
         }
-        if !is_newer(&field.kind(), value, &path) {
+        if !is_newer(&field, value, &path) {
             message.set_field(&field, of_field(&field, value, &path)?);
         }
     }
@@ -74,12 +74,16 @@ pub(super) fn message(
 
 /// Whether a value is the name of an enumerator that nobody knows here: it changes nothing, like a field that
 /// nobody knows. In a condition of a list it would, as a list without the condition is longer, and so it is
-/// refused there.
-fn is_newer(kind: &Kind, value: &Json, path: &str) -> bool {
-    let (Kind::Enum(names), Json::Text(name)) = (kind, value) else {
+/// refused there. Requests of ringback's own services hold enumerators as conditions only.
+fn is_newer(field: &FieldDescriptor, value: &Json, path: &str) -> bool {
+    let (Kind::Enum(names), Json::Text(name)) = (field.kind(), value) else {
         return false;
     };
-    let in_a_condition = path.contains('[');
+    let ours = field
+        .parent_message()
+        .package_name()
+        .starts_with("ringback.");
+    let in_a_condition = path.contains('[') || ours;
     !in_a_condition && names.get_value_by_name(name).is_none()
 }
 

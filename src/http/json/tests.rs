@@ -265,6 +265,14 @@ fn enums_are_names_or_numbers_and_nothing_else() {
 }
 
 #[test]
+fn an_unknown_state_lengthens_no_list_of_messages() {
+    let list = message("ringback.sms.v1.ListMessagesRequest");
+    let text = refusal(&list, br#"{"state":"MESSAGE_STATE_FLYING"}"#);
+    let says = "invalid value for state: expected a name of MessageState";
+    assert!(text.starts_with(says), "{text}");
+}
+
+#[test]
 fn an_enumerator_that_nobody_knows_changes_nothing_outside_of_conditions() {
     let list = message("zitadel.user.v2.ListUsersRequest");
     assert_eq!(back(&list, r#"{"sortingColumn":"SHOE_SIZE"}"#), "{}");
