@@ -20,6 +20,7 @@ crate::on_both! {
     a_number_is_seen_at_every_door,
     an_unconfirmed_removal_removes_nothing,
     a_token_comes_in_any_of_the_ways,
+    pages_may_send_what_the_client_sends,
 }
 
 const NUMBERS: &str = "/identity/resources/users/phone-numbers";
@@ -445,5 +446,21 @@ async fn a_token_comes_in_any_of_the_ways(database: Database) {
             send(&app, Method::GET, path, &[header], "").await.status,
             401
         );
+    }
+}
+
+async fn pages_may_send_what_the_client_sends(database: Database) {
+    let app = TestApp::start(database).await;
+    let ask = app
+        .http
+        .request(Method::OPTIONS, app.url(NUMBERS))
+        .header("origin", "https://app.example.com")
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "authorization");
+    let headers = ask.send().await.expect("an answer").headers().clone();
+    let listed = headers["access-control-allow-headers"].to_str();
+    let listed: Vec<&str> = listed.expect("a text").split(',').map(str::trim).collect();
+    for name in ["frontegg-source", "frontegg-tenant-id", "x-access-token"] {
+        assert!(listed.contains(&name), "{name} is not in {listed:?}");
     }
 }
