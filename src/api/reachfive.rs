@@ -62,7 +62,7 @@ struct ReachFive {
 }
 
 /// What every handler gives; [`finish`] makes the answer of it.
-type Told = Result<Response, Problem>;
+type HandlerResult = Result<Response, Problem>;
 
 impl ReachFive {
     /// A router that leaves nothing below its path to others.
@@ -213,7 +213,7 @@ async fn config(State(api): State<ReachFive>, uri: Uri) -> Response {
     Json(told).into_response()
 }
 
-async fn userinfo(State(api): State<ReachFive>, request: Request) -> Told {
+async fn userinfo(State(api): State<ReachFive>, request: Request) -> HandlerResult {
     let caller = api.reader(request.headers()).await?;
     // A token proves that its user exists, also before ringback has heard of them.
     let account = api.find_own(&caller).await.map_err(Problem::of_read)?;
@@ -240,7 +240,7 @@ fn only(told: Map<String, Value>, fields: &str) -> Map<String, Value> {
         .collect()
 }
 
-async fn verify(State(api): State<ReachFive>, request: Request) -> Told {
+async fn verify(State(api): State<ReachFive>, request: Request) -> HandlerResult {
     let caller = api.writer(request.headers()).await?;
     let mut form = Form::read(request).await?;
     let (number, code) = (form.text(PHONE_NUMBER), form.text(VERIFICATION_CODE));
@@ -259,7 +259,7 @@ async fn verify(State(api): State<ReachFive>, request: Request) -> Told {
 
 /// Answers the profile, which the mobile clients cannot do without. While a verified number waits to be
 /// replaced, it is the one that the profile shows.
-async fn update(State(api): State<ReachFive>, request: Request) -> Told {
+async fn update(State(api): State<ReachFive>, request: Request) -> HandlerResult {
     let caller = api.writer(request.headers()).await?;
     let mut form = Form::read(request).await?;
     let number = form.text(PHONE_NUMBER);
@@ -273,7 +273,7 @@ async fn update(State(api): State<ReachFive>, request: Request) -> Told {
 }
 
 /// Has no body; one that comes along is not looked at.
-async fn send(State(api): State<ReachFive>, headers: HeaderMap) -> Told {
+async fn send(State(api): State<ReachFive>, headers: HeaderMap) -> HandlerResult {
     let caller = api.writer(&headers).await?;
     let reply = api
         .execute_own(
@@ -292,7 +292,7 @@ async fn user_send(
     State(api): State<ReachFive>,
     user: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
-) -> Told {
+) -> HandlerResult {
     let caller = speaking(api.reader(&headers).await?, &headers);
     // What is no text is no id.
     let Path(user) = user.map_err(|_| Refusal::AccountNotFound)?;

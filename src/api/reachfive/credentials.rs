@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::errors::Problem;
 use super::form::Form;
-use super::{PHONE_NUMBER, ReachFive, Told, VERIFICATION_CODE, responses, timed};
+use super::{HandlerResult, PHONE_NUMBER, ReachFive, VERIFICATION_CODE, responses, timed};
 
-pub(super) async fn list(State(api): State<ReachFive>, headers: HeaderMap) -> Told {
+pub(super) async fn list(State(api): State<ReachFive>, headers: HeaderMap) -> HandlerResult {
     let caller = api.reader(&headers).await?;
     let account = api.find_own(&caller).await.map_err(Problem::of_read)?;
     let listed = account
@@ -21,7 +21,7 @@ pub(super) async fn list(State(api): State<ReachFive>, headers: HeaderMap) -> To
 }
 
 /// A number that the user has proven needs no code to become a second factor.
-pub(super) async fn start(State(api): State<ReachFive>, request: Request) -> Told {
+pub(super) async fn start(State(api): State<ReachFive>, request: Request) -> HandlerResult {
     let caller = api.writer(request.headers()).await?;
     let mut form = Form::read(request).await?;
     let number = form.text(PHONE_NUMBER);
@@ -53,7 +53,7 @@ pub(super) async fn start(State(api): State<ReachFive>, request: Request) -> Tol
 }
 
 /// Names no number: the code is for the one that was asked about last.
-pub(super) async fn verify(State(api): State<ReachFive>, request: Request) -> Told {
+pub(super) async fn verify(State(api): State<ReachFive>, request: Request) -> HandlerResult {
     let caller = api.writer(request.headers()).await?;
     let mut form = Form::read(request).await?;
     let code = form.text(VERIFICATION_CODE);
@@ -77,7 +77,7 @@ pub(super) async fn verify(State(api): State<ReachFive>, request: Request) -> To
 
 /// Second factors and verified numbers are one list here, so what is deleted is the number, also when it
 /// is the one that the profile shows; its owner is told at that number.
-pub(super) async fn delete(State(api): State<ReachFive>, request: Request) -> Told {
+pub(super) async fn delete(State(api): State<ReachFive>, request: Request) -> HandlerResult {
     let caller = api.writer(request.headers()).await?;
     let mut form = Form::read(request).await?;
     let number = form.text(PHONE_NUMBER);
