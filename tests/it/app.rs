@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderMap, Method};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -23,6 +24,15 @@ use tokio::sync::oneshot;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::database::Database;
+
+/// Whether a preflight lets these headers be sent.
+pub fn lets_send(preflight: &HeaderMap, names: &[&str]) {
+    let listed = preflight["access-control-allow-headers"].to_str();
+    let listed: Vec<&str> = listed.expect("a text").split(',').map(str::trim).collect();
+    for name in names {
+        assert!(listed.contains(name), "{name} is not in {listed:?}");
+    }
+}
 
 /// Where every test's clock begins: 2027-01-15T08:00:00Z.
 pub const START: i64 = 1_800_000_000;
@@ -110,6 +120,17 @@ impl TestApp {
 
     pub fn seconds(&self, seconds: u64) {
         self.advance(Duration::from_secs(seconds));
+    }
+
+    /// What a page of another site is told before it calls a path.
+    pub async fn preflight(&self, path: &str) -> HeaderMap {
+        let ask = self
+            .http
+            .request(Method::OPTIONS, self.url(path))
+            .header("origin", "https://app.example.com")
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "authorization");
+        ask.send().await.expect("an answer").headers().clone()
     }
 
     /// Sends the messages that are due now.

@@ -3,7 +3,7 @@
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
+use crate::app::{TestApp, lets_send};
 use crate::database::Database;
 
 mod errors;
@@ -517,27 +517,15 @@ async fn a_profile_is_told_by_its_fields(database: Database) {
 
 async fn pages_may_send_what_the_clients_send(database: Database) {
     let app = TestApp::start(database).await;
-    let ask = app
-        .http
-        .request(Method::OPTIONS, app.url(UPDATE))
-        .header("origin", "https://app.example.com")
-        .header("access-control-request-method", "POST")
-        .header("access-control-request-headers", "authorization");
-    let headers = ask.send().await.expect("an answer").headers().clone();
-    let listed = headers["access-control-allow-headers"]
-        .to_str()
-        .expect("a text")
-        .to_owned();
-    let listed: Vec<&str> = listed.split(',').map(str::trim).collect();
-    for name in [
+    let headers = app.preflight(UPDATE).await;
+    let names = [
         "authorization",
         "content-type",
         "accept-language",
         "custom-locale",
         "x-r5-correlation-id",
-    ] {
-        assert!(listed.contains(&name), "{name} is not in {listed:?}");
-    }
+    ];
+    lets_send(&headers, &names);
     assert_eq!(headers["access-control-allow-credentials"], "true");
     assert_eq!(
         headers["access-control-allow-origin"],
