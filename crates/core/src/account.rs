@@ -216,9 +216,10 @@ impl Account {
         phone.pending() && challenge.is_none_or(|challenge| challenge.expires_at <= now)
     }
 
-    /// Forgets such numbers.
-    pub(crate) fn drop_stale(&mut self, now: Time) {
-        let stale = self.phones.iter().filter(|phone| self.is_stale(phone, now));
+    /// Forgets such numbers, but for the one to be kept.
+    pub(crate) fn drop_stale(&mut self, now: Time, kept: Option<Id>) {
+        let stale = |phone: &&Phone| Some(phone.id) != kept && self.is_stale(phone, now);
+        let stale = self.phones.iter().filter(stale);
         for phone in stale.map(|phone| phone.id).collect::<Vec<_>>() {
             self.drop_phone(phone);
         }

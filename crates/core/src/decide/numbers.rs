@@ -246,7 +246,7 @@ impl Decider<'_> {
         number: &Number,
         state: PhoneState,
     ) -> Id {
-        account.drop_stale(self.at.now);
+        account.drop_stale(self.at.now, None);
         let id = self.ids.id();
         account.phones.push(Phone {
             id,
@@ -260,6 +260,8 @@ impl Decider<'_> {
 
     /// Brings a number into a state, and says whether it was in another one.
     fn set_state(&self, account: &mut Account, id: Id, state: PhoneState) -> bool {
+        // It may take up the room of one that can no longer be proven: `has_room` does not count those.
+        account.drop_stale(self.at.now, Some(id));
         let mut phones = account.phones.iter_mut();
         let phone = phones.find(|phone| phone.id == id && phone.state != state);
         let changes = phone.is_some();

@@ -320,6 +320,21 @@ fn the_next_number_takes_no_room_until_it_is_to_stay_beside_the_others() {
 }
 
 #[test]
+fn the_room_of_a_number_that_can_no_longer_be_proven_is_taken_only_once() {
+    for takes in [add(TWO), add_by(TWO, None), preverify(TWO)] {
+        let mut world = World::unlimited().with_fillers("ann", 4);
+        world.does(&own("ann"), "ann", preverify(ONE));
+        world.pass(300);
+        world.does(&own("ann"), "ann", change(TWO));
+        world.pass(300);
+        world.does(&own("ann"), "ann", takes);
+        assert_eq!(world.account("ann").phones.len(), 5);
+        let refusal = world.refuses(&own("ann"), "ann", preverify(ONE));
+        assert_eq!(refusal, Refusal::TooManyNumbers);
+    }
+}
+
+#[test]
 fn a_number_asked_beforehand_joins_once_it_is_proven() {
     let mut world = World::unlimited().with_verified("ann", ONE);
     let decision = world.act(&own("ann"), "ann", preverify(TWO));
