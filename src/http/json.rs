@@ -4,7 +4,9 @@ mod number;
 mod read;
 mod tree;
 
-use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, OneofDescriptor, Value};
+use prost_reflect::{
+    DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, OneofDescriptor, Value,
+};
 use tonic::Status;
 
 use tree::Json;
@@ -34,6 +36,14 @@ pub(super) fn parse(message: &MessageDescriptor, body: &[u8]) -> Result<DynamicM
         Status::invalid_argument(format!("request body is not valid JSON: {error}"))
     })?;
     read::message(message, &body, "").map_err(Status::invalid_argument)
+}
+
+/// Whether what the field holds is a condition of a list, which is longer without the condition: an unknown name of
+/// an enumerator is refused there, and passed over elsewhere. What a list holds is a condition, and requests of
+/// ringback's own services hold enumerators as conditions only.
+pub(super) fn is_condition(field: &FieldDescriptor) -> bool {
+    let message = field.parent_message();
+    field.is_list() || message.package_name().starts_with("ringback.")
 }
 
 /// A value of the kind, written as a text.

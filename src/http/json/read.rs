@@ -8,7 +8,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Va
 
 use super::number::whole;
 use super::tree::Json;
-use super::{choose_one, expected, is_well_known, subject};
+use super::{choose_one, expected, is_condition, is_well_known, subject};
 use crate::http::routes::field;
 
 /// Padding or none. The URL-safe alphabet is mapped onto this one.
@@ -72,18 +72,13 @@ pub(super) fn message(
     Ok(message)
 }
 
-/// Whether a value is the name of an enumerator that nobody knows here: it changes nothing, like a field that
-/// nobody knows. In a condition of a list it would, as a list without the condition is longer, and so it is
-/// refused there. Requests of ringback's own services hold enumerators as conditions only.
+/// Whether a value is the name of an enumerator that nobody knows here: outside conditions it changes nothing, like
+/// a field that nobody knows.
 fn is_newer(field: &FieldDescriptor, value: &Json, path: &str) -> bool {
     let (Kind::Enum(names), Json::Text(name)) = (field.kind(), value) else {
         return false;
     };
-    let ours = field
-        .parent_message()
-        .package_name()
-        .starts_with("ringback.");
-    let in_a_condition = path.contains('[') || ours;
+    let in_a_condition = path.contains('[') || is_condition(field);
     !in_a_condition && names.get_value_by_name(name).is_none()
 }
 

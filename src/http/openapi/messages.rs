@@ -8,6 +8,7 @@ use prost_reflect::{
 use serde_json::{Map, Value, json};
 
 use crate::http::contract::{PHONE, reference};
+use crate::http::json;
 use crate::proto::rules::{Form, needs_arm};
 
 /// No text that is kept may hold a NUL character.
@@ -33,8 +34,8 @@ pub(super) struct Messages<'a> {
     /// The comment before each element, by file and path in it.
     comments: HashMap<(String, Vec<i32>), String>,
     pub(super) schemas: BTreeMap<String, Value>,
-    /// Within a list an unknown name is refused; elsewhere it is passed over.
-    in_list: bool,
+    /// Within a condition of a list an unknown name is refused; elsewhere it is passed over.
+    in_condition: bool,
 }
 
 impl<'a> Messages<'a> {
@@ -56,7 +57,7 @@ impl<'a> Messages<'a> {
             pool,
             comments,
             schemas: BTreeMap::new(),
-            in_list: false,
+            in_condition: false,
         }
     }
 
@@ -162,6 +163,14 @@ impl<'a> Messages<'a> {
 
     /// A value of the field, as a body or a query holds it.
     pub(super) fn field(&mut self, field: &FieldDescriptor, way: Way) -> Value {
+        let condition = self.in_condition || json::is_condition(field);
+        let before = std::mem::replace(&mut self.in_condition, condition);
+        let schema = self.values(field, way);
+        self.in_condition = before;
+        schema
+    }
+
+    fn values(&mut self, field: &FieldDescriptor, way: Way) -> Value {
         let form = Form::of(field);
         if field.is_map() {
             let kind = field.kind();
@@ -178,11 +187,9 @@ impl<'a> Messages<'a> {
             }
             return schema;
         }
-        let before = std::mem::replace(&mut self.in_list, true);
         let none = Form::default();
         let of_item = form.items.as_deref().unwrap_or(&none);
         let item = self.value(&field.kind(), of_item, way);
-        self.in_list = before;
         let mut list = json!({ "type": "array", "items": item });
         if let Some(most) = form.most {
             list["maxItems"] = most.into();
@@ -255,7 +262,7 @@ impl<'a> Messages<'a> {
             false => json!({ "type": "integer", "format": "int32", "description": "Its number." }),
         };
         let mut spellings = vec![name, number];
-        if !self.in_list {
+        if !self.in_condition {
             let newer = "A name that is not known here is passed over.";
             spellings.push(json!({ "type": "string", "description": newer }));
         }
