@@ -10,6 +10,9 @@ pub fn story(message: &MessageRecord, now: Time) -> String {
     let route = message.route.as_deref().unwrap_or("none");
     let why = last.map(reason).unwrap_or_default();
     match message.state {
+        State::Queued if message.under_way_until(now).is_some() => {
+            format!("The route {route} is being asked.{why}")
+        }
         State::Queued => match (message.due_at, last) {
             (Some(due), _) if message.expires_at <= now => format!(
                 "It is too late for it: it waited since {} seconds for the route {route} and nobody took it up. \

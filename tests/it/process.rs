@@ -14,3 +14,4 @@ mod stops;
 mod tls;
 mod tokens;
 mod unlock;
+mod workers;

@@ -41,10 +41,21 @@ pub struct MessageRecord {
     pub due_at: Option<Time>,
     /// When nothing more was to be tried.
     pub ended_at: Option<Time>,
+    /// How often a worker has taken it up.
+    pub attempts: u32,
     /// What was tried.
     pub trail: Trail,
     /// What the route that has it calls it.
     pub reference: Option<String>,
+}
+
+impl MessageRecord {
+    /// Until when a worker has it that has not told yet what came of it.
+    pub fn under_way_until(&self, now: Time) -> Option<Time> {
+        let told = self.trail.last().map_or(0, |attempt| attempt.n);
+        let lease = self.due_at.filter(|lease| *lease > now);
+        lease.filter(|_| self.attempts > told)
+    }
 }
 
 /// Which messages.
@@ -222,6 +233,7 @@ pub(crate) fn record(row: messages::Model) -> Result<MessageRecord, Fault> {
         expires_at: Time(row.expires_at),
         due_at: row.due_at.map(Time),
         ended_at: row.ended_at.map(Time),
+        attempts: u32::try_from(row.attempts).unwrap_or(0),
         trail: serde_json::from_str(&row.trail).unwrap_or_default(),
         reference: row.reference,
     })

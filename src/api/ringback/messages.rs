@@ -204,6 +204,7 @@ fn told(state: State) -> MessageState {
 
 fn message(record: MessageRecord, now: Time) -> Message {
     let attempts = record.trail.attempts().iter().map(attempt).collect();
+    let waits = record.under_way_until(now).is_none();
     Message {
         story: story(&record, now),
         message_id: record.id.to_string(),
@@ -215,7 +216,7 @@ fn message(record: MessageRecord, now: Time) -> Message {
         route: record.route.unwrap_or_default(),
         creation_date: Some(timestamp(record.created_at)),
         expiration_date: Some(timestamp(record.expires_at)),
-        next_attempt_date: record.due_at.map(timestamp),
+        next_attempt_date: record.due_at.filter(|_| waits).map(timestamp),
         end_date: record.ended_at.map(timestamp),
         attempts,
         reference: record.reference.unwrap_or_default(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures::StreamExt;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -17,10 +18,13 @@ crate::on_both!(
     every_message_has_a_story,
     receipts_move_a_message_forward_only,
     a_message_is_tried_again_when_asked_to,
+    a_hanging_route_holds_back_no_other_country,
 );
 
 /// Messages in the test of routes that fail.
-const MESSAGES: usize = 300;
+const MESSAGES: usize = 2_000;
+/// Microseconds from the time when a message is there to the time when it must be at the working route.
+const LATEST: u64 = 10_000_000;
 /// How many may be under way at once on one route, by default.
 const IN_FLIGHT: usize = 64;
 
@@ -39,6 +43,23 @@ async fn messages(server: &Server, query: Value) -> Vec<Value> {
     assert_eq!(answer.status, 200, "{answer:?}");
     let found = answer.body["messages"].as_array();
     found.cloned().unwrap_or_default()
+}
+
+/// Every message there is, page by page.
+async fn all_messages(server: &Server) -> Vec<Value> {
+    let (mut all, mut token) = (Vec::new(), Value::Null);
+    loop {
+        let query = json!({"limit": 500, "pageToken": token});
+        let mut answer = server.post("/v2/messages/search", &admin(), query).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        if let Value::Array(page) = answer.body["messages"].take() {
+            all.extend(page);
+        }
+        token = answer.body["nextPageToken"].take();
+        if token.as_str().is_none_or(str::is_empty) {
+            return all;
+        }
+    }
 }
 
 /// The one message of a user, once it has come to this state.
@@ -68,26 +89,29 @@ fn nowhere() -> String {
 }
 
 async fn no_message_is_lost_over_dead_hanging_and_refusing_routes(database: Database) {
-    let (hanging, refusing, working) = (
-        Receiver::silent().await,
-        Receiver::refusing(401).await,
-        Receiver::answering().await,
-    );
+    let hanging = Receiver::silent().await;
+    let refusing = [401, 402, 404].map(Receiver::refusing);
+    let refusing = futures::future::join_all(refusing).await;
+    let working = Receiver::answering().await;
     let setup = Setup::new(&database.url)
         .without("sms.routes.inbox")
         .with_route("dead", &nowhere())
         .with_route("hanging", &hanging.url)
-        .with("sms.routes.hanging.timeout_seconds", 1)
-        .with_route("refusing", &refusing.url)
+        .with("sms.routes.hanging.timeout_seconds", 2)
+        .with_route("stranger", &refusing[0].url)
+        .with_route("poor", &refusing[1].url)
+        .with_route("moved", &refusing[2].url)
         .with_route("working", &working.url)
         .with(
             "sms.order.default",
-            json!(["dead", "hanging", "refusing", "working"]),
+            json!(["dead", "hanging", "stranger", "poor", "moved", "working"]),
         );
     let server = Server::start(&setup).await;
-    for n in 0..MESSAGES {
-        send(&server, n).await;
-    }
+    let sends = (0..MESSAGES).map(|n| send(&server, n));
+    futures::stream::iter(sends)
+        .buffer_unordered(32)
+        .collect::<Vec<()>>()
+        .await;
     until("all messages at the working route", async || {
         (working.taken().len() >= MESSAGES).then_some(())
     })
@@ -107,7 +131,7 @@ async fn no_message_is_lost_over_dead_hanging_and_refusing_routes(database: Data
     let asked = hanging.taken();
     assert!(asked.len() <= 2 * IN_FLIGHT + 10, "{}", asked.len());
     let ids: Vec<&String> = asked.iter().map(|sms| &sms.id).collect();
-    let listed = messages(&server, json!({"limit": 500})).await;
+    let listed = all_messages(&server).await;
     assert_eq!(listed.len(), MESSAGES);
     for one in &listed {
         assert_eq!(one["state"], "MESSAGE_STATE_HANDED", "{one}");
@@ -117,6 +141,9 @@ async fn no_message_is_lost_over_dead_hanging_and_refusing_routes(database: Data
         let unknown = results.iter().any(|result| result == "hanging unknown");
         assert_eq!(unknown, ids.contains(&&id), "its trail tells: {one}");
         assert_eq!(results.last().map(String::as_str), Some("working taken"));
+        let taken = one["attempts"].as_array().and_then(|all| all.last());
+        let waited = micros(&taken.expect("an attempt")["date"]) - micros(&one["creationDate"]);
+        assert!(waited <= LATEST, "{one}");
     }
     // Once the route that did not know us does, it is asked again; nobody has to restart anything.
     let printed = server.program.printed();
@@ -125,6 +152,47 @@ async fn no_message_is_lost_over_dead_hanging_and_refusing_routes(database: Data
         "{printed}"
     );
     assert!(!printed.contains(&number(1)), "no whole number in the log");
+}
+
+/// A message's time, in microseconds since 1970.
+fn micros(time: &Value) -> u64 {
+    let time = time.as_str().expect("a time");
+    let time: prost_types::Timestamp = time.parse().expect("RFC 3339");
+    u64::try_from(time.seconds).expect("after 1970") * 1_000_000
+        + u64::try_from(time.nanos).expect("not negative") / 1_000
+}
+
+async fn a_hanging_route_holds_back_no_other_country(database: Database) {
+    const EACH: usize = 200;
+    let (hanging, working) = (Receiver::silent().await, Receiver::answering().await);
+    let setup = Setup::new(&database.url)
+        .without("sms.routes.inbox")
+        .with_route("hanging", &hanging.url)
+        .with("sms.routes.hanging.countries", json!(["FR"]))
+        .with("sms.routes.hanging.timeout_seconds", 30)
+        .with("sms.routes.hanging.max_in_flight", 8)
+        .with_route("working", &working.url)
+        .with("sms.routes.working.countries", json!(["CH"]))
+        .with("sms.order.default", json!(["hanging", "working"]));
+    let server = Server::start(&setup).await;
+    for n in 0..EACH {
+        let phone = json!({"phone": format!("+336123{n:05}")});
+        let body = json!({"userId": format!("elsewhere {n}"), "phone": phone});
+        let answer = server.post("/v2/users/human", &admin(), body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    for n in 0..EACH {
+        send(&server, n).await;
+    }
+    until("all messages of the other country", async || {
+        (working.taken().len() >= EACH).then_some(())
+    })
+    .await;
+    // Those of the first are still where they were: as many on their way as may be.
+    assert_eq!(hanging.taken().len(), 8);
+    let waiting = messages(&server, json!({"phone": "+33612300000"})).await;
+    assert_eq!(waiting[0]["story"], "The route hanging is being asked.");
+    assert!(waiting[0].get("nextAttemptDate").is_none(), "{waiting:?}");
 }
 
 async fn every_message_has_a_story(database: Database) {

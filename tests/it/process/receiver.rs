@@ -1,7 +1,8 @@
 //! A receiver of webhooks that answers, or takes messages and never says a word.
 
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -24,6 +25,8 @@ struct Post {
     answers: watch::Sender<bool>,
     /// 0 for 204.
     status: Arc<AtomicU16>,
+    /// Milliseconds from the message to the answer.
+    delay: Arc<AtomicU64>,
     taken: Arc<Mutex<Vec<Taken>>>,
 }
 
@@ -78,6 +81,12 @@ impl Receiver {
         self.post.status.store(status, Ordering::Relaxed);
     }
 
+    /// From now on it takes so long to answer.
+    pub fn delay(&self, delay: Duration) {
+        let milliseconds = delay.as_millis().try_into().expect("a short delay");
+        self.post.delay.store(milliseconds, Ordering::Relaxed);
+    }
+
     /// From now on messages are answered, and so are those that still wait for it.
     pub fn answer(&self) {
         self.post.answers.send_replace(true);
@@ -116,6 +125,8 @@ async fn take(State(post): State<Post>, headers: HeaderMap, body: String) -> Sta
     let mut answers = post.answers.subscribe();
     // The sender lives as long as the receiver, and the caller waits no longer than that.
     let _ = answers.wait_for(|answers| *answers).await;
+    let delay = Duration::from_millis(post.delay.load(Ordering::Relaxed));
+    tokio::time::sleep(delay).await;
     let status = post.status.load(Ordering::Relaxed);
     StatusCode::from_u16(status).unwrap_or(StatusCode::NO_CONTENT)
 }
