@@ -1,8 +1,70 @@
-//! What became of a message, in words.
+//! What became of a message, and why none goes out, in words.
 
-use ringback_core::Time;
+use ringback_core::command::SetPhone;
 use ringback_core::delivery::{Attempt, State, Verdict};
-use ringback_store::MessageRecord;
+use ringback_core::rights::Scope;
+use ringback_core::{Caller, Change, Command, Delivery, Refusal, Time, Verification, Which};
+use ringback_store::{MessageQuery, MessageRecord, Store};
+
+/// Why the user would get no code who asked for one now, if so: a sentence. It is decided as if the user asked, and
+/// nothing of it is kept. Who it is: the one of the query, or the one whom the newest message `found` was for.
+///
+/// # Errors
+/// [`Refusal::Unavailable`] when the database is away.
+pub async fn blocked(
+    store: &Store,
+    caller: &Caller,
+    query: &MessageQuery,
+    found: &[MessageRecord],
+) -> Result<Option<String>, Refusal> {
+    let number = query.number.as_ref();
+    let place = match &query.scope {
+        Scope::Organization(organization) | Scope::Own { organization, .. } => organization,
+        Scope::Everywhere => &caller.organization,
+    };
+    let (organization, user) = match (found.first(), &query.account) {
+        _ if query.account.is_none() && number.is_none() => return Ok(None),
+        (Some(newest), _) => (&newest.organization, &newest.account),
+        (None, Some(user)) => (place, user),
+        (None, None) => return Ok(None),
+    };
+    let caller = Caller {
+        spoken_for: true,
+        ..Caller::new(user.as_str(), organization.as_str())
+    };
+    let resend = Change::Resend {
+        which: Which::Primary,
+        delivery: Delivery::Send,
+    };
+    let set = number.map(|number| {
+        Change::Set(SetPhone {
+            number: number.as_str().into(),
+            verification: Verification::Code(Delivery::Send),
+        })
+    });
+    for change in set.into_iter().chain([resend]) {
+        let command = Command {
+            caller: caller.clone(),
+            account: user.clone(),
+            action: change.into(),
+        };
+        match store.would(&command).await? {
+            Err(refusal @ Refusal::Limited { retry_after, .. }) => {
+                let seconds = retry_after.as_secs_f64().ceil();
+                return Ok(Some(format!(
+                    "No code goes out to this user for another {seconds} seconds: {refusal}."
+                )));
+            }
+            Err(refusal @ Refusal::NumberKindNotServed(_)) => {
+                return Ok(Some(format!("No code goes out to this number: {refusal}.")));
+            }
+            // The user has it already: whether another code may go out to it is asked next.
+            Err(Refusal::PhoneUnchanged) => {}
+            Ok(_) | Err(_) => return Ok(None),
+        }
+    }
+    Ok(None)
+}
 
 /// Where a message stands at `now`, and why: a sentence or two for whoever asks why nothing came.
 pub fn story(message: &MessageRecord, now: Time) -> String {

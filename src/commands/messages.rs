@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use ringback_core::delivery::State;
-use ringback_core::rights::Rights;
+use ringback_core::rights::{Rights, Scope};
 use ringback_core::{Caller, Id, Number, Time};
 use ringback_store::{MessageQuery, MessageRecord, Store};
 
 use super::{load, of_data_dir};
 use crate::app::{self, Tables, source};
-use crate::story::{fault, story};
+use crate::story::{blocked, fault, story};
 
 /// `ringback messages`
 #[derive(clap::Args)]
@@ -70,8 +70,8 @@ pub async fn messages(arguments: MessagesArguments) -> anyhow::Result<()> {
         ..Rights::NONE
     };
     let scope = match &arguments.org {
-        Some(organization) => ringback_core::rights::Scope::Organization(organization.clone()),
-        None => ringback_core::rights::Scope::Everywhere,
+        Some(organization) => Scope::Organization(organization.clone()),
+        None => Scope::Everywhere,
     };
     let now = store.now();
     if let Some(id) = arguments.retry {
@@ -122,6 +122,10 @@ async fn list(
     }
     for record in &found {
         print_head(record, now);
+    }
+    let why = blocked(store, caller, query, &found).await;
+    if let Some(why) = why.context("reading the database")? {
+        println!("{why}");
     }
     Ok(())
 }

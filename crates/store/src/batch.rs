@@ -18,8 +18,8 @@ use crate::session::Session;
 pub(crate) type Outcome = Result<Reply, Refusal>;
 
 /// What commands came to, and what is to be written for them.
-struct Decided {
-    outcomes: Vec<Outcome>,
+pub(crate) struct Decided {
+    pub(crate) outcomes: Vec<Outcome>,
     changes: Changes,
 }
 
@@ -155,7 +155,11 @@ async fn decide_and_write(
 }
 
 /// Decides the commands in turn, each on what those before it left.
-fn decide_all(shared: &Shared, commands: &[&Command], world: World) -> Result<Decided, Fault> {
+pub(crate) fn decide_all(
+    shared: &Shared,
+    commands: &[&Command],
+    world: World,
+) -> Result<Decided, Fault> {
     let World {
         mut accounts,
         meant,

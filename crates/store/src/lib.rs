@@ -52,6 +52,7 @@ mod share;
 mod sql;
 mod store;
 mod table;
+mod trial;
 mod wakeups;
 mod writes;
 

@@ -24,7 +24,7 @@ use crate::proto::ringback::sms::v1::{
     Message, MessageState, RetryMessageRequest, RetryMessageResponse,
 };
 use crate::proto::rules;
-use crate::story::{fault, story};
+use crate::story::{blocked, fault, story};
 
 const USUAL_PAGE: u32 = 50;
 static LARGEST_PAGE: LazyLock<usize> =
@@ -92,6 +92,10 @@ impl MessageApi {
             scope,
         };
         let mut found = self.store.list_messages(&caller, &query).await?;
+        let blocked = match query.before {
+            Some(_) => None,
+            None => blocked(&self.store, &caller, &query, &found).await?,
+        };
         let more = found.len() > limit as usize;
         found.truncate(limit as usize);
         let last = found.last().filter(|_| more);
@@ -101,6 +105,7 @@ impl MessageApi {
                 .map(|last| page_token(&rules.keys, last.id, &bound))
                 .unwrap_or_default(),
             messages: found.into_iter().map(|one| message(one, now)).collect(),
+            blocked: blocked.unwrap_or_default(),
         })
     }
 

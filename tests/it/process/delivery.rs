@@ -16,6 +16,8 @@ use crate::database::Database;
 crate::on_both!(
     no_message_is_lost_over_dead_hanging_and_refusing_routes,
     every_message_has_a_story,
+    whose_fault_it_was_is_in_the_story,
+    a_list_says_why_no_code_goes_out,
     receipts_move_a_message_forward_only,
     a_message_is_tried_again_when_asked_to,
     a_hanging_route_holds_back_no_other_country,
@@ -282,6 +284,106 @@ async fn every_message_has_a_story(database: Database) {
         story.contains("Is a worker running?").then_some(())
     })
     .await;
+}
+
+/// What a list says of whether another code would go out.
+async fn blocked(server: &Server, query: Value) -> String {
+    let answer = server.post("/v2/messages/search", &admin(), query).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.body["blocked"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+async fn whose_fault_it_was_is_in_the_story(database: Database) {
+    let (relay, hanging) = (Receiver::answering().await, Receiver::silent().await);
+    let setup = Setup::new(&database.url)
+        .with_webhook(&relay.url)
+        .with("sms.routes.relay.countries", json!(["CH"]))
+        .with_route("hanging", &hanging.url)
+        .with("sms.routes.hanging.countries", json!(["FR"]))
+        .with("sms.routes.hanging.timeout_seconds", 1)
+        .with_route("dead", &nowhere())
+        .with("sms.routes.dead.countries", json!(["DE"]))
+        .with("sms.order.default", json!(["relay", "hanging", "dead"]));
+    let server = Server::start(&setup).await;
+    let told = [
+        ("invalid_number", "no such number"),
+        ("opted_out", "asked the sender to stop"),
+        ("landline", "takes no texts"),
+    ];
+    for (n, (result, words)) in told.into_iter().enumerate() {
+        relay.say(&json!({"result": result}));
+        send(&server, n).await;
+        let told = message(&server, n, "REFUSED").await;
+        let story = told["story"].to_string();
+        assert!(story.contains(words), "{result}: {told}");
+    }
+    for (phone, words) in [
+        ("+33612345678", "no answer"),
+        ("+4915112345678", "no connection"),
+    ] {
+        let body = json!({"userId": phone, "phone": {"phone": phone}});
+        let answer = server.post("/v2/users/human", &admin(), body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        until(words, async || {
+            let found = messages(&server, json!({ "phone": phone })).await;
+            let story = found[0]["story"].as_str()?.to_owned();
+            story.contains(words).then_some(())
+        })
+        .await;
+    }
+}
+
+async fn a_list_says_why_no_code_goes_out(database: Database) {
+    let relay = Receiver::answering().await;
+    let setup = Setup::new(&database.url)
+        .with_webhook(&relay.url)
+        .with("limits.cool_down_seconds", json!([0]))
+        .with_variable(
+            "RINGBACK_LIMITS__SENDS_PER_ACCOUNT",
+            "[{ count = 2, seconds = 600 }]",
+        );
+    let server = Server::start(&setup).await;
+    send(&server, 1).await;
+    assert_eq!(blocked(&server, json!({"userId": name(1)})).await, "");
+    let path = format!("/v2/users/{}/phone/resend", name(1));
+    let again = server.post(&path, &end_user(&name(1)), json!({})).await;
+    assert_eq!(again.status, 200, "{again:?}");
+    let refused = server.post(&path, &end_user(&name(1)), json!({})).await;
+    assert_eq!(refused.status, 429, "{refused:?}");
+    let sent = messages(&server, json!({"userId": name(1)})).await.len();
+    for query in [
+        json!({"userId": name(1)}),
+        json!({"phone": number(1)}),
+        json!({"userId": name(1), "phone": number(2)}),
+    ] {
+        let why = blocked(&server, query).await;
+        assert!(
+            why.starts_with("No code goes out to this user for another ")
+                && why.ends_with(" seconds: limit sends_per_account reached."),
+            "{why}"
+        );
+    }
+    // Asking sends nothing, spends nothing and brings nobody into being.
+    assert_eq!(
+        messages(&server, json!({"userId": name(1)})).await.len(),
+        sent
+    );
+    assert_eq!(blocked(&server, json!({"userId": "nobody"})).await, "");
+    let nobody = json!({"userId": "nobody", "phone": number(3)});
+    assert_eq!(blocked(&server, nobody).await, "");
+    let nobody = server.get("/v2/users/nobody", &admin()).await;
+    assert_eq!(nobody.status, 404, "{nobody:?}");
+    // Of everybody nothing can be said.
+    assert_eq!(blocked(&server, json!({})).await, "");
+    let printed = setup.run_with(&["messages", "--user", &name(1)]).await;
+    assert!(
+        printed.output.contains("limit sends_per_account reached."),
+        "{}",
+        printed.output
+    );
 }
 
 /// Signed as the receiver of our webhooks signs its receipts: by the Standard Webhooks specification.

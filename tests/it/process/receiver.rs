@@ -23,8 +23,10 @@ pub struct Receiver {
 #[derive(Clone, Default)]
 struct Post {
     answers: watch::Sender<bool>,
-    /// 0 for 204.
+    /// 0 for 204, or for 200 where the answer holds something.
     status: Arc<AtomicU16>,
+    /// What the answer holds.
+    says: Arc<Mutex<String>>,
     /// Milliseconds from the message to the answer.
     delay: Arc<AtomicU64>,
     taken: Arc<Mutex<Vec<Taken>>>,
@@ -81,6 +83,11 @@ impl Receiver {
         self.post.status.store(status, Ordering::Relaxed);
     }
 
+    /// From now on its answers hold this.
+    pub fn say(&self, body: &Value) {
+        *self.post.says.lock().expect("no panic while locked") = body.to_string();
+    }
+
     /// From now on it takes so long to answer.
     pub fn delay(&self, delay: Duration) {
         let milliseconds = delay.as_millis().try_into().expect("a short delay");
@@ -108,7 +115,7 @@ impl Drop for Receiver {
     }
 }
 
-async fn take(State(post): State<Post>, headers: HeaderMap, body: String) -> StatusCode {
+async fn take(State(post): State<Post>, headers: HeaderMap, body: String) -> (StatusCode, String) {
     let body: Value = serde_json::from_str(&body).expect("messages are JSON");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let id = headers["webhook-id"].to_str().expect("an id").to_owned();
@@ -128,5 +135,10 @@ async fn take(State(post): State<Post>, headers: HeaderMap, body: String) -> Sta
     let delay = Duration::from_millis(post.delay.load(Ordering::Relaxed));
     tokio::time::sleep(delay).await;
     let status = post.status.load(Ordering::Relaxed);
-    StatusCode::from_u16(status).unwrap_or(StatusCode::NO_CONTENT)
+    let says = post.says.lock().expect("no panic while locked").clone();
+    let usual = match says.is_empty() {
+        true => StatusCode::NO_CONTENT,
+        false => StatusCode::OK,
+    };
+    (StatusCode::from_u16(status).unwrap_or(usual), says)
 }
