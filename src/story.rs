@@ -104,7 +104,7 @@ pub fn story(message: &MessageRecord, now: Time) -> String {
             (None, _) => "It waits.".to_owned(),
         },
         State::Handed => format!(
-            "The route {route} has it. Whether it arrived is not known: no receipt came, or the route sends none.{}",
+            "The route {route} has it. Whether it arrived is not known: no receipt came, or the route sends none, or it was refused, as the log would say.{}",
             twice(message)
         ),
         State::Delivered => format!("It has arrived, says the route {route}.{}", twice(message)),

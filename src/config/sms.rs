@@ -138,6 +138,9 @@ fn part<T: DeserializeOwned, E: serde::de::Error>(dict: Dict) -> Result<T, E> {
             Kind::UnknownField(name, _) => E::custom(format!(
                 "{name}: no such key for this type; see docs/providers.md"
             )),
+            Kind::UnknownVariant(_, known) => {
+                E::custom(format!("{place}: must be one of {}", known.join(", ")))
+            }
             _ => E::custom(format!(
                 "{place}: is not what this type takes; see docs/providers.md"
             )),

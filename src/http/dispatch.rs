@@ -1,6 +1,7 @@
 //! One port, every API: what a request speaks and which service it is for, once; then who calls, then the call.
 
 use std::convert::Infallible;
+use std::fmt::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -123,7 +124,7 @@ impl Server {
         let span = tracing::info_span!(
             "request",
             method = %request.method(),
-            path = request.uri().path(),
+            path = %Shown(request.uri().path()),
         );
         let response = self.0.respond(request).instrument(span.clone()).await;
         let took = started.elapsed();
@@ -136,6 +137,31 @@ impl Server {
         let micros = took.as_micros() as u64;
         span.in_scope(|| tracing::debug!(status, grpc, micros, "answered"));
         response
+    }
+}
+
+/// A path as logs show it: of a part that is too long for an id, such as the secret of a receipt's address, only
+/// the beginning.
+struct Shown<'a>(&'a str);
+
+/// The longest part that is shown whole.
+const LONGEST_SHOWN: usize = 40;
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, part) in self.0.split('/').enumerate() {
+            if index > 0 {
+                f.write_char('/')?;
+            }
+            match part.len() > LONGEST_SHOWN {
+                true => part.chars().take(8).try_for_each(|c| f.write_char(c))?,
+                false => f.write_str(part)?,
+            }
+            if part.len() > LONGEST_SHOWN {
+                f.write_char('…')?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -335,5 +361,33 @@ async fn through<S: Service<Request, Error = Infallible>>(
     match service.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Shown;
+
+    #[test]
+    fn logs_show_no_secret_of_an_address() {
+        let token = "AaBbCcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrSsTtUuVvWwXx";
+        for (path, shown) in [
+            ("/".to_owned(), "/"),
+            ("/v2/users/ann/phone".to_owned(), "/v2/users/ann/phone"),
+            (
+                "/v2/messages/01900000-0000-7000-8000-000000000001".to_owned(),
+                "/v2/messages/01900000-0000-7000-8000-000000000001",
+            ),
+            (
+                format!("/sms/receipts/relay/{token}"),
+                "/sms/receipts/relay/AaBbCcDd…",
+            ),
+            (
+                format!("/sms/receipts/relay/{token}/"),
+                "/sms/receipts/relay/AaBbCcDd…/",
+            ),
+        ] {
+            assert_eq!(Shown(&path).to_string(), shown);
+        }
     }
 }

@@ -104,7 +104,9 @@ impl RouteFault {
             RouteFault::Sender => "the provider refuses the sender",
             RouteFault::Content => "the provider refuses the text",
             RouteFault::Template => "the provider has no such template",
-            RouteFault::Protocol => "the provider's answer is not what its interface says",
+            RouteFault::Protocol => {
+                "the provider does not take the request in this form, or its answer is not what its interface says"
+            }
         }
     }
 

@@ -42,17 +42,32 @@ const NAMES: [(&str, Class); 15] = [
 ];
 
 impl Class {
-    /// The class of a name.
-    pub(crate) fn named(name: &str) -> Option<Class> {
-        let mut names = NAMES.into_iter();
-        names
-            .find(|(known, _)| *known == name)
-            .map(|(_, class)| class)
+    /// What a name says of an answer.
+    pub(crate) fn answered(name: &str) -> Option<Class> {
+        of_names(Class::in_answers, name)
     }
 
-    /// Every name, for whoever wrote a wrong one.
-    pub(crate) fn names() -> String {
-        NAMES.map(|(name, _)| name).join(", ")
+    /// What a name says of a message that did not arrive.
+    pub(crate) fn lost(name: &str) -> Option<Class> {
+        of_names(Class::in_receipts, name)
+    }
+
+    /// The names for answers, for whoever wrote a wrong one.
+    pub(crate) fn answered_names() -> String {
+        names(Class::in_answers)
+    }
+
+    /// The names for messages that did not arrive.
+    pub(crate) fn lost_names() -> String {
+        names(Class::in_receipts)
+    }
+
+    fn in_answers(self) -> bool {
+        self != Class::Phone
+    }
+
+    fn in_receipts(self) -> bool {
+        !matches!(self, Class::Taken | Class::Unknown)
     }
 
     /// What an answer of that status means, as long as its body says no more: a provider that does not tell repeated
@@ -121,6 +136,18 @@ impl Class {
             Class::Phone => "the phone could not be reached",
         }
     }
+}
+
+fn of_names(fits: fn(Class) -> bool, name: &str) -> Option<Class> {
+    let mut fitting = NAMES.into_iter().filter(|(_, class)| fits(*class));
+    let found = fitting.find(|(known, _)| *known == name);
+    found.map(|(_, class)| class)
+}
+
+fn names(fit: fn(Class) -> bool) -> String {
+    let fitting = NAMES.into_iter().filter(|(_, class)| fit(*class));
+    let names: Vec<&str> = fitting.map(|(name, _)| name).collect();
+    names.join(", ")
 }
 
 /// What a provider's code looks like: short, and no number of a phone.

@@ -201,7 +201,7 @@ impl Recipe {
         }
         let url = read_url(own)?;
         let template = |key: &str, text: &str| {
-            Template::parse(text, &own.secret).map_err(|says| wrong(key, says))
+            Template::parse(text, &own.secret).map_err(|says| wrong(key, &says))
         };
         let table = |key: &str, fields: &BTreeMap<String, String>| {
             let fields = fields.iter();
@@ -290,8 +290,8 @@ impl Recipe {
 
 /// The name, which may hold a secret, and the password, which is taken as it is.
 fn read_basic(own: &HttpSettings) -> Result<Option<(SecretString, SecretString)>, RouteError> {
-    let wrong = |says| RouteError::setting("username", says);
-    let name = Template::parse(&own.username, &own.secret).map_err(wrong)?;
+    let wrong = |says: &str| RouteError::setting("username", says);
+    let name = Template::parse(&own.username, &own.secret).map_err(|says| wrong(&says))?;
     let name = name.fixed();
     let name = name.ok_or_else(|| wrong("may have {secret.NAME} in braces, and nothing else"))?;
     match (name.is_empty(), own.password.expose_secret().is_empty()) {
@@ -329,7 +329,7 @@ fn read_url(own: &HttpSettings) -> Result<Template, RouteError> {
     if path.contains('\\') {
         return Err(wrong("must not hold a backslash"));
     }
-    let template = Template::parse(&own.url, &own.secret).map_err(wrong)?;
+    let template = Template::parse(&own.url, &own.secret).map_err(|says| wrong(&says))?;
     if !template.always() {
         return Err(wrong(
             "may only have names in braces that every message has",

@@ -228,7 +228,6 @@ async fn each_class_is_a_verdict() {
         ("template", unable(RouteFault::Template)),
         ("down", not_now(RouteFault::Down)),
         ("protocol", unable(RouteFault::Protocol)),
-        ("phone", not_now(RouteFault::Down)),
         ("unknown", Verdict::Unknown),
     ];
     for (class, verdict) in classes {
@@ -423,11 +422,13 @@ fn settings_that_are_wrong_are_told_by_their_key() {
             "least_validity_seconds",
         ),
         ("success = []", "success"),
-        ("success = [\"s3cret\"]", "success"),
+        ("success = [\"nonsense\"]", "success"),
+        ("success = [\"400 /a=b /c=d\"]", "success"),
         ("success = [\"600\"]", "success"),
         ("errors = { \"9xx\" = \"auth\" }", "errors"),
         ("errors = { \"400\" = \"s3cret\" }", "errors"),
-        ("errors = { \"400 s3cret=1\" = \"auth\" }", "errors"),
+        ("errors = { \"400 nonsense=1\" = \"auth\" }", "errors"),
+        ("errors = { \"400\" = \"phone\" }", "errors"),
         ("check_url = \"https://10.0.0.1/\"", "check_url"),
         (
             "receipt = { status = \"s3cret\", values = { a = \"delivered\" } }",
@@ -444,6 +445,14 @@ fn settings_that_are_wrong_are_told_by_their_key() {
         (
             "receipt = { status = \"/a\", values = { a = \"on_the_way\" } }",
             "receipt.values",
+        ),
+        (
+            "receipt = { status = \"/a\", values = { a = \"delivered\", b = \"undelivered:taken\" } }",
+            "receipt.values",
+        ),
+        (
+            "receipt = { status = \"/a\", values = { a = \"delivered\" }, secret = \"{secret.s3cret}\" }",
+            "receipt.secret",
         ),
         (
             "receipt = { status = \"/a\", error = \"s3cret\", values = { a = \"delivered\" } }",
@@ -480,6 +489,14 @@ fn settings_that_are_wrong_are_told_by_their_key() {
         assert!(!says.contains("s3cret"), "{text}: {says}");
         assert!(!format!("{own:?}").contains("s3cret"));
     }
+    let own: HttpSettings =
+        toml::from_str("url = \"https://a.example.com/\"\nform = { to = \"{recipient}\" }")
+            .expect("settings");
+    let says = own.check().expect_err("must be refused").to_string();
+    assert!(
+        says.contains("holds {recipient}, which is no name"),
+        "{says}"
+    );
     let plain: HttpSettings = toml::from_str("url = \"http://a.example.com/\"").expect("settings");
     assert!(matches!(plain.check(), Err(RouteError::Setting { key, .. }) if key == "url"));
 }
@@ -526,7 +543,6 @@ fn a_receipt_says_it_where_the_recipe_looks() {
         ("form.d", "d=1", "{}"),
         ("/a/0/d", "", "[]"),
         ("/a/0/d", "", "d=1"),
-        ("query.d", "d=", ""),
     ] {
         let read = receives(&with(place), query, &none, body);
         assert!(matches!(read, Err(ReceiptError::Malformed(_))), "{place}");
@@ -534,6 +550,10 @@ fn a_receipt_says_it_where_the_recipe_looks() {
     let state = |query: &str| receives(&with("query.d"), query, &none, "").expect("read");
     assert_eq!(state("d=8").0, Arrival::OnTheWay);
     assert_eq!(state("d=9").0, Arrival::OnTheWay);
+    // There is nothing to say yet.
+    assert_eq!(state("d=").0, Arrival::OnTheWay);
+    let null = receives(&with("/d"), "", &none, r#"{"d": null}"#).expect("read");
+    assert_eq!(null.0, Arrival::OnTheWay);
     assert_eq!(state("d=2").0, Arrival::Undelivered(Lost::Phone));
     let (arrival, reason) = state("d=3");
     assert_eq!(

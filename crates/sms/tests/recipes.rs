@@ -4,6 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use aws_lc_rs::hmac;
 use common::*;
 use http::HeaderMap;
 use ringback_core::delivery::{NumberFault, RouteFault, Verdict};
@@ -37,6 +38,9 @@ fn recipe(name: &str) -> HttpSettings {
     let mut own: HttpSettings = route.try_into().expect("its keys are known");
     for secret in own.secret.values_mut() {
         *secret = "s3cret".into();
+    }
+    if let Some(receipt) = &mut own.receipt {
+        receipt.secret = "s3cret".into();
     }
     own
 }
@@ -73,12 +77,15 @@ fn json_of(request: &Request) -> Value {
 }
 
 fn receives(name: &str, query: &str, body: &str) -> Arrival {
-    let headers = HeaderMap::new();
+    receives_signed(name, query, &HeaderMap::new(), body)
+}
+
+fn receives_signed(name: &str, query: &str, headers: &HeaderMap, body: &str) -> Arrival {
     let request = ReceiptRequest {
         method: "POST",
         url: CALLBACK,
         query,
-        headers: &headers,
+        headers,
         body: body.as_bytes(),
     };
     let provider = with_base(&recipe(name), "https://a.example.com");
@@ -110,6 +117,7 @@ fn every_recipe_is_in_order() {
         "infobip",
         "kannel",
         "messagebird",
+        "messente",
         "plivo",
         "sinch",
         "telegram",
@@ -359,6 +367,81 @@ async fn messagebird() {
         receives("messagebird", "id=1&status=delivery_failed", ""),
         PHONE
     );
+}
+
+#[tokio::test]
+async fn messente() {
+    let answer = json!({
+        "messages": [{"message_id": "m1", "channel": "sms", "sender": "Acme"}],
+        "omnimessage_id": "o1", "to": TO,
+    });
+    let request = taken("messente", 201, &answer.to_string(), Some("m1")).await;
+    assert_eq!(request.url.path(), "/v1/omnimessage");
+    assert_eq!(request.headers["accept"], "application/json");
+    assert_eq!(request.headers["content-type"], "application/json");
+    let basic = request.headers["authorization"].to_str().expect("text");
+    assert!(basic.starts_with("Basic "), "{basic}");
+    let expected = json!({
+        "to": TO,
+        "messages": [{
+            "channel": "sms", "sender": "Acme", "text": "\"1\" & 2 = {3} + é", "ttl": 600, "autoconvert": "off",
+        }],
+        "priority": "high", "text_store": "nostore", "dlr_url": CALLBACK,
+    });
+    assert_eq!(json_of(&request), expected);
+    let error = |code: &str, source: Option<&str>| {
+        json!({"errors": [{"title": "x", "detail": "x", "code": code, "source": source}]})
+            .to_string()
+    };
+    let never = Verdict::Never {
+        fault: NumberFault::Invalid,
+    };
+    for (status, body, verdict) in [
+        (400, error("105", Some("to")), never),
+        (400, error("105", Some("ttl")), unable(RouteFault::Protocol)),
+        (401, error("103", None), unable(RouteFault::Auth)),
+        (403, error("102", None), unable(RouteFault::Auth)),
+        (500, error("104", None), Verdict::Unknown),
+        (200, "{}".into(), Verdict::Unknown),
+    ] {
+        assert_eq!(asked("messente", status, &body).await.0, verdict, "{body}");
+    }
+    let receipt = |status: &str, err: Value| {
+        let body = json!({"status": status, "err": err, "channel": "sms", "message_id": "m1"});
+        let body = body.to_string();
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"s3cret");
+        let mac = hmac::sign(&key, body.as_bytes());
+        let hex: String = mac
+            .as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let signed = headers(&[("x-messente-signature", &hex)]);
+        receives_signed("messente", "", &signed, &body)
+    };
+    for status in ["ACK", "ACCEPTD", "UNKNOWN"] {
+        assert_eq!(receipt(status, Value::Null), Arrival::OnTheWay, "{status}");
+    }
+    assert_eq!(receipt("DELIVRD", json!(0)), Arrival::Delivered);
+    assert_eq!(receipt("SEEN", json!(10)), Arrival::Delivered);
+    for status in ["UNDELIV", "FAILED", "REJECTD", "DELETED", "EXPIRED", "NACK"] {
+        assert_eq!(receipt(status, json!(1)), PHONE, "{status}");
+    }
+    let invalid = Arrival::Undelivered(Lost::Number(NumberFault::Invalid));
+    let route = |fault| Arrival::Undelivered(Lost::Route(fault));
+    for (err, arrival) in [
+        (2, PHONE),
+        (3, invalid),
+        (4, route(RouteFault::Credit)),
+        (5, invalid),
+        (6, route(RouteFault::Throttled)),
+        (7, route(RouteFault::Sender)),
+        (8, route(RouteFault::Region)),
+        (9, route(RouteFault::Region)),
+        (999, route(RouteFault::Down)),
+    ] {
+        assert_eq!(receipt("REJECTD", json!(err)), arrival, "{err}");
+    }
 }
 
 #[tokio::test]

@@ -65,10 +65,9 @@ impl Receipts {
         let mut values = BTreeMap::new();
         for (state, meaning) in &own.values {
             let meaning = Meaning::parse(meaning).ok_or_else(|| {
-                let names = Class::names();
-                let says =
-                    "must give on_the_way, delivered, undelivered, or undelivered: and one of";
-                ("receipt.values", format!("{says} {names}"))
+                let names = Class::lost_names();
+                let says = "a meaning that is none of on_the_way, delivered, undelivered, or undelivered: and one of";
+                ("receipt.values", format!("gives {state} {says} {names}"))
             })?;
             values.insert(state.clone(), meaning);
         }
@@ -82,11 +81,11 @@ impl Receipts {
         }
         let mut errors = BTreeMap::new();
         for (code, name) in &own.errors {
-            let class = Class::named(name).ok_or_else(|| {
-                let names = Class::names();
+            let class = Class::lost(name).ok_or_else(|| {
+                let names = Class::lost_names();
                 (
                     "receipt.errors",
-                    format!("gives a meaning that there is none of; there are {names}"),
+                    format!("gives {code} a meaning that is none of {names}"),
                 )
             })?;
             errors.insert(code.clone(), class);
@@ -105,11 +104,15 @@ impl Receipts {
 
     pub(super) fn read(&self, request: &ReceiptRequest<'_>) -> Result<Receipt, ReceiptError> {
         self.proof.check(request)?;
-        let status = self.status.find(request);
-        let status = status.ok_or(ReceiptError::Malformed(
-            "it does not say what became of the message",
-        ))?;
-        let code = self.error.as_ref().and_then(|place| place.find(request));
+        let status = match self.status.find(request)? {
+            Some(status) => status,
+            // Null, for example: it says that there is nothing to say yet.
+            None => String::new(),
+        };
+        let code = match &self.error {
+            Some(place) => place.find(request).unwrap_or_default(),
+            None => None,
+        };
         let says = match code
             .as_deref()
             .or(Some(&status))
@@ -123,7 +126,8 @@ impl Receipts {
             arrival,
             reason: String::new(),
         };
-        let meaning = self.values.get(&status).or(self.values.get(OTHERS));
+        let others = self.values.get(OTHERS).filter(|_| !status.is_empty());
+        let meaning = self.values.get(&status).or(others);
         Ok(match meaning {
             Some(Meaning::Delivered) => arrived(Arrival::Delivered),
             Some(Meaning::Undelivered(own)) => {
@@ -147,21 +151,26 @@ impl Place {
         }
     }
 
-    fn find(&self, request: &ReceiptRequest<'_>) -> Option<String> {
+    /// What is there, if anything is. One that cannot be looked into, or has no such place, is an error.
+    fn find(&self, request: &ReceiptRequest<'_>) -> Result<Option<String>, ReceiptError> {
         let pair = |input: &[u8], wanted: &str| {
             let mut pairs = form_urlencoded::parse(input);
             let found = pairs.find(|(name, _)| name == wanted);
-            found.map(|(_, value)| value.into_owned())
+            found.map(|(_, value)| Some(value.into_owned()))
         };
         let found = match self {
             Place::Query(name) => pair(request.query.as_bytes(), name),
             Place::Form(name) => pair(request.body, name),
             Place::Pointer(pointer) => {
-                let document: serde_json::Value = serde_json::from_slice(request.body).ok()?;
-                document.pointer(pointer).and_then(scalar)
+                let document: serde_json::Value = serde_json::from_slice(request.body)
+                    .map_err(|_| ReceiptError::Malformed("its body is not JSON"))?;
+                document.pointer(pointer).map(scalar)
             }
         };
-        found.filter(|found| !found.is_empty())
+        let found = found.ok_or(ReceiptError::Malformed(
+            "it has nothing where it should say what became of the message",
+        ))?;
+        Ok(found.filter(|found| !found.is_empty()))
     }
 }
 
@@ -172,7 +181,7 @@ impl Meaning {
             "delivered" => Some(Meaning::Delivered),
             "undelivered" => Some(Meaning::Undelivered(None)),
             other => {
-                let class = Class::named(other.strip_prefix("undelivered:")?)?;
+                let class = Class::lost(other.strip_prefix("undelivered:")?)?;
                 Some(Meaning::Undelivered(Some(class)))
             }
         }
@@ -183,6 +192,15 @@ impl Proof {
     fn parse(own: &HttpReceiptSettings) -> Result<Proof, (&'static str, String)> {
         let missing = |key: &'static str| (key, "is missing for receipts signed so".to_owned());
         let secret = own.secret.expose_secret();
+        for (key, text) in [
+            ("receipt.secret", secret),
+            ("receipt.username", &own.username),
+        ] {
+            if text.contains("{secret.") {
+                let says = "is taken as it is: names in braces do not stand for anything here";
+                return Err((key, says.to_owned()));
+            }
+        }
         if own.signed != Signed::None && secret.is_empty() {
             return Err(missing("receipt.secret"));
         }

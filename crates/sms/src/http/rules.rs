@@ -76,6 +76,9 @@ pub(super) struct Condition {
 impl Condition {
     pub(super) fn parse(text: &str) -> Result<Condition, &'static str> {
         let text = text.trim();
+        if text.split(" /").skip(1).count() + usize::from(text.starts_with('/')) > 1 {
+            return Err("looks at two places; a condition has one");
+        }
         let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
         let (status, rest) = match read_status(first) {
             Some(status) => (Some(status), rest.trim()),
@@ -173,18 +176,19 @@ impl Rules {
         if success.is_empty() {
             return Err(("success", "is empty; leave it out for [\"2xx\"]".into()));
         }
-        let success = success.iter().map(|text| Condition::parse(text));
-        let success = success.collect::<Result<Vec<_>, _>>();
-        let success = success.map_err(|says| ("success", format!("holds what {says}")))?;
+        let named = |key: &'static str, text: &str| {
+            Condition::parse(text).map_err(|says| (key, format!("{text:?} {says}")))
+        };
+        let success = success.iter().map(|text| named("success", text));
+        let success = success.collect::<Result<Vec<_>, _>>()?;
         let mut all = Vec::new();
         for (text, name) in errors {
-            let condition = Condition::parse(text);
-            let condition = condition.map_err(|says| ("errors", format!("holds what {says}")))?;
-            let class = Class::named(name).ok_or_else(|| {
-                let names = Class::names();
+            let condition = named("errors", text)?;
+            let class = Class::answered(name).ok_or_else(|| {
+                let names = Class::answered_names();
                 (
                     "errors",
-                    format!("gives a meaning that there is none of; there are {names}"),
+                    format!("gives {text:?} a meaning that is none of {names}"),
                 )
             })?;
             all.push((condition, class));

@@ -10,8 +10,19 @@ use serde_json::Value;
 use crate::segments::is_gsm;
 use crate::{Sms, rfc3339};
 
-/// What is said of a text that cannot be read. It is not repeated: it may hold a secret.
-const NO_FIELD: &str = "holds a name in braces that there is none of; there are {to}, {to_digits}, {text}, {code}, \
+/// What is said of a text that cannot be read, which is not repeated: it may hold a secret.
+fn no_field(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_lowercase() || matches!(c, '_' | '.');
+    match (1..=30).contains(&name.len()) && name.chars().all(plain) {
+        true if name.starts_with("secret.") => {
+            format!("holds {{{name}}}, and the table secret has no such key")
+        }
+        true => format!("holds {{{name}}}, which is no name; {NAMES}"),
+        false => format!("holds a name in braces that there is none of; {NAMES}"),
+    }
+}
+
+const NAMES: &str = "there are {to}, {to_digits}, {text}, {code}, \
      {sender}, {id}, {callback}, {validity_seconds}, {validity_minutes}, {expires_at}, {language}, {kind}, {unicode} \
      and {secret.NAME} of the table secret; write {{ and }} for braces";
 
@@ -121,7 +132,7 @@ impl Template {
     pub(super) fn parse(
         text: &str,
         secrets: &BTreeMap<String, SecretString>,
-    ) -> Result<Template, &'static str> {
+    ) -> Result<Template, String> {
         let mut parts = Vec::new();
         let mut plain = String::new();
         let mut rest = text;
@@ -138,7 +149,7 @@ impl Template {
                 let (name, after) = from
                     .strip_prefix('{')
                     .and_then(|from| from.split_once('}'))
-                    .ok_or(NO_FIELD)?;
+                    .ok_or_else(|| no_field(""))?;
                 if !plain.is_empty() {
                     parts.push(Part::Text(std::mem::take(&mut plain)));
                 }
@@ -202,14 +213,19 @@ impl Template {
     }
 }
 
-fn part(name: &str, secrets: &BTreeMap<String, SecretString>) -> Result<Part, &'static str> {
+fn part(name: &str, secrets: &BTreeMap<String, SecretString>) -> Result<Part, String> {
     if let Some(name) = name.strip_prefix("secret.") {
         let secret = secrets.get(name);
-        return secret.cloned().map(Part::Secret).ok_or(NO_FIELD);
+        return secret.cloned().map(Part::Secret).ok_or_else(|| {
+            let whole = format!("secret.{name}");
+            no_field(&whole)
+        });
     }
     let mut fields = FIELDS.into_iter();
     let field = fields.find(|(known, _)| *known == name);
-    field.map(|(_, field)| Part::Field(field)).ok_or(NO_FIELD)
+    field
+        .map(|(_, field)| Part::Field(field))
+        .ok_or_else(|| no_field(name))
 }
 
 /// A JSON document whose texts have places.
@@ -225,7 +241,7 @@ impl JsonTemplate {
     pub(super) fn parse(
         value: &Value,
         secrets: &BTreeMap<String, SecretString>,
-    ) -> Result<JsonTemplate, &'static str> {
+    ) -> Result<JsonTemplate, String> {
         Ok(match value {
             Value::String(text) => JsonTemplate::Text(Template::parse(text, secrets)?),
             Value::Array(items) => {
