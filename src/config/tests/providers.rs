@@ -129,5 +129,5 @@ fn the_recipes_are_read_as_they_are() {
         checked.unwrap_or_else(|error| panic!("{shown}: {error}"));
         count += 1;
     }
-    assert_eq!(count, 11);
+    assert_eq!(count, 12);
 }
