@@ -1,12 +1,15 @@
 //! How ringback delivers: one message over one route, and what came of it.
 
 mod class;
+mod event;
 mod guard;
 mod http;
 mod inbox;
 mod line;
+mod provider;
 mod receipt;
 pub mod segments;
+mod smpp;
 pub mod texts;
 mod twilio;
 mod vonage;
@@ -15,7 +18,6 @@ mod webhook;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ringback_core::delivery::Verdict;
 use ringback_core::{Code, Number, Time};
@@ -23,9 +25,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 pub use crate::http::{Http, HttpReceiptSettings, HttpSettings, Signed};
+pub use event::{ProviderEvent, Told};
 pub use inbox::{Inbox, InboxMessage};
+pub use provider::Provider;
 pub use receipt::{Receipt, ReceiptError, ReceiptRequest};
 pub use ringback_core::delivery::{Arrival, Lost};
+pub use smpp::{Bind, HexIds, LongMessages, Smpp, SmppSettings};
 pub use twilio::{Twilio, TwilioSettings};
 pub use vonage::{Vonage, VonageSettings};
 pub use webhook::{Webhook, WebhookSettings};
@@ -187,97 +192,6 @@ impl Senders {
                 .and_then(|country| self.by_country.get(&country)),
         };
         Some(own.unwrap_or(&self.default).as_str()).filter(|sender| !sender.is_empty())
-    }
-}
-
-/// Who takes messages.
-#[derive(Clone)]
-pub enum Provider {
-    /// Kept in memory, to be read by a developer.
-    Inbox(Inbox),
-    /// Posted to an address of the operator's.
-    Webhook(Webhook),
-    /// Any provider's HTTP interface, by a recipe.
-    Http(Http),
-    /// Twilio's Messages API.
-    Twilio(Twilio),
-    /// Vonage's Messages API.
-    Vonage(Vonage),
-}
-
-impl Provider {
-    /// The longest that [`Provider::send`] takes.
-    pub fn timeout(&self) -> Duration {
-        match self {
-            Provider::Inbox(_) => Duration::ZERO,
-            Provider::Webhook(webhook) => webhook.timeout(),
-            Provider::Http(http) => http.timeout(),
-            Provider::Twilio(twilio) => twilio.timeout(),
-            Provider::Vonage(vonage) => vonage.timeout(),
-        }
-    }
-
-    /// Whether it tells a repeated message by its id, and brings it out once.
-    pub fn tells_repeats(&self) -> bool {
-        match self {
-            Provider::Inbox(_) | Provider::Webhook(_) => true,
-            Provider::Http(http) => http.tells_repeats(),
-            Provider::Twilio(_) | Provider::Vonage(_) => false,
-        }
-    }
-
-    /// Tries once to send. `now` is what the receiver is told as the time of the attempt.
-    pub async fn send(&self, sms: &Sms, now: Time) -> Report {
-        match self {
-            Provider::Inbox(inbox) => {
-                inbox.add(sms, now);
-                Report::taken(None)
-            }
-            Provider::Webhook(webhook) => webhook.send(sms, now).await,
-            Provider::Http(http) => http.send(sms, now).await,
-            Provider::Twilio(twilio) => twilio.send(sms, now).await,
-            Provider::Vonage(vonage) => vonage.send(sms, now).await,
-        }
-    }
-
-    /// Whether the other end can be reached, and knows us where it has a way to say so. Sends nothing.
-    pub async fn check(&self) -> Result<(), RouteError> {
-        match self {
-            Provider::Inbox(_) => Ok(()),
-            Provider::Webhook(webhook) => webhook.check().await,
-            Provider::Http(http) => http.check().await,
-            Provider::Twilio(twilio) => twilio.check().await,
-            Provider::Vonage(vonage) => vonage.check().await,
-        }
-    }
-
-    /// Whether it tells later what became of a message, when it was given an address for that.
-    pub fn sends_receipts(&self) -> bool {
-        match self {
-            Provider::Inbox(_) => false,
-            Provider::Webhook(webhook) => webhook.sends_receipts(),
-            Provider::Http(http) => http.sends_receipts(),
-            Provider::Twilio(twilio) => twilio.sends_receipts(),
-            Provider::Vonage(vonage) => vonage.sends_receipts(),
-        }
-    }
-
-    /// Reads what it tells. `now` bounds the age of what is signed with a time.
-    ///
-    /// # Errors
-    /// When it is not from this provider, or makes no sense.
-    pub fn read_receipt(
-        &self,
-        request: &ReceiptRequest<'_>,
-        now: Time,
-    ) -> Result<Receipt, ReceiptError> {
-        match self {
-            Provider::Inbox(_) => Err(ReceiptError::NoReceipts),
-            Provider::Webhook(webhook) => webhook.read_receipt(request, now),
-            Provider::Http(http) => http.read_receipt(request),
-            Provider::Twilio(twilio) => twilio.read_receipt(request),
-            Provider::Vonage(vonage) => vonage.read_receipt(request, now),
-        }
     }
 }
 

@@ -1,0 +1,51 @@
+//! What a provider tells over its own line, without being asked by HTTP.
+
+use ringback_core::Number;
+use tokio::sync::oneshot;
+
+use crate::Receipt;
+
+/// What a provider tells over its own line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProviderEvent {
+    /// What became of a message.
+    Receipt {
+        /// What the provider calls the message: [`crate::Report::reference`].
+        reference: String,
+        /// What it says.
+        receipt: Receipt,
+    },
+    /// The owner of a number asks for no more messages, by a word such as STOP.
+    OptedOut {
+        /// Whose.
+        number: Number,
+    },
+    /// The owner of a number allows messages again, by a word such as START.
+    OptedIn {
+        /// Whose.
+        number: Number,
+    },
+}
+
+/// An event that the provider keeps until it is told that somebody has noted it. One that is dropped before comes
+/// again.
+#[derive(Debug)]
+pub struct Told {
+    /// What it says.
+    pub event: ProviderEvent,
+    noted: oneshot::Sender<()>,
+}
+
+impl Told {
+    /// With what is heard when it is noted, or when it never will be.
+    pub(crate) fn new(event: ProviderEvent) -> (Told, oneshot::Receiver<()>) {
+        let (noted, heard) = oneshot::channel();
+        (Told { event, noted }, heard)
+    }
+
+    /// The provider need not tell it again.
+    pub fn noted(self) {
+        // When the line was lost meanwhile, it does.
+        let _ = self.noted.send(());
+    }
+}
