@@ -5,13 +5,14 @@ mod rows;
 use rows::{account, budget, deleted, event, filled, message, names, phone};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    Statement, TransactionTrait, Value,
+    QueryTrait, Statement, TransactionTrait, Value,
 };
 
 use crate::Settings;
 use crate::changes::{Changes, TableChange};
 use crate::dial::{BY_KEYS, Dialer, Purpose};
 use crate::migration;
+use crate::receipts::by_reference;
 use crate::sql::{Sql, Wanted};
 
 /// Rows in each table: enough for a planner to prefer an index.
@@ -91,6 +92,7 @@ fn statements(sql: &Sql) -> Vec<Statement> {
         sql.claim("r1", 10, 20, 100),
         sql.remove_messages(r#"[{"id":"m1","attempts":1}]"#.into()),
         sql.settle_messages(r#"[{"id":"m1","due_at":20,"attempts":1,"route":"r2"}]"#.into()),
+        by_reference("ref-1").build(sql.backend),
         sql.purge_messages("m1", 500),
         sql.erase_numbers(10, 500),
         sql.purge_budgets(10, 500),
@@ -141,7 +143,7 @@ async fn generic_plan(database: &impl ConnectionTrait, statement: &Statement) ->
 fn type_of(value: &Value) -> &'static str {
     match value {
         Value::String(_) => "text",
-        Value::BigInt(_) => "bigint",
+        Value::BigInt(_) | Value::BigUnsigned(_) => "bigint",
         Value::Array(..) => "text[]",
         other => panic!("no statement has such a parameter: {other:?}"),
     }

@@ -1,10 +1,10 @@
 //! Messages that are tried again, and what is heard of them later.
 
-use ringback_core::delivery::{Arrival, Heard, State, Trail, Waiting, heard};
+use ringback_core::delivery::{Arrival, Attempt, Heard, State, Trail, Waiting, heard};
 use ringback_core::rights::Scope;
 use ringback_core::{Id, Message, Number, Refusal, Time};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryTrait};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
 
 use crate::entity::{messages, phone_numbers};
 use crate::history::{MessageRecord, reaches, record};
@@ -30,6 +30,17 @@ pub enum NotRetried {
     /// No route may be asked for it again.
     #[error("no route serves the number; see [sms.order] and the countries of [sms.routes]")]
     NoRoute,
+}
+
+/// Messages that are looked at when several routes call theirs the same.
+const SAME_REFERENCE: u64 = 16;
+
+/// The messages that a route calls so, newest first.
+pub(crate) fn by_reference(reference: &str) -> Select<messages::Entity> {
+    messages::Entity::find()
+        .filter(messages::Column::Reference.eq(reference))
+        .order_by_desc(messages::Column::Id)
+        .limit(SAME_REFERENCE)
 }
 
 impl Store {
@@ -94,6 +105,27 @@ impl Store {
             }
         }
         Err(Refusal::Unavailable)
+    }
+
+    /// The message that a route calls so, and which attempt that was: the newest one, as providers begin anew with
+    /// their ids. `None` when nothing is known of it yet, or any more.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`].
+    pub async fn message_of_reference(
+        &self,
+        route: &str,
+        reference: &str,
+    ) -> Result<Option<(Id, u32)>, Refusal> {
+        let rows = self.ask(&by_reference(reference)).await?;
+        let of = |row: messages::Model| {
+            let trail: Trail = serde_json::from_str(&row.trail).ok()?;
+            let mut attempts = trail.of(route);
+            let is_it = |told: &&Attempt| told.reference.as_deref() == Some(reference);
+            let attempt = attempts.find(is_it)?.n;
+            Some((Id::parse(&row.id)?, attempt))
+        };
+        Ok(rows.into_iter().find_map(of))
     }
 
     /// Notes what is heard of an attempt of a message. What nobody knows of any more is of no interest; says

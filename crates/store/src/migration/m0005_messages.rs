@@ -6,8 +6,8 @@ use super::Step;
 
 pub(super) struct Messages;
 
-/// What waits is found by route; what does not, by account, organisation or number.
-const AFTER: [&str; 8] = [
+/// What waits is found by route; what does not, by account, organisation, number, or what its route calls it.
+const AFTER: [&str; 9] = [
     // No route: whoever delivers finds them one.
     "INSERT INTO messages (id, user_id, organization_id, number, kind, challenge_id, round, language, \
      created_at, expires_at, route, due_at, attempts) \
@@ -19,6 +19,7 @@ const AFTER: [&str; 8] = [
     "CREATE INDEX messages_by_organization ON messages (organization_id, id) WHERE due_at IS NULL",
     "CREATE INDEX messages_by_number ON messages (number_pseudonym, id) WHERE number_pseudonym IS NOT NULL",
     "CREATE INDEX messages_handed ON messages (expires_at) WHERE due_at IS NULL AND number IS NOT NULL",
+    "CREATE INDEX messages_by_reference ON messages (reference, id) WHERE reference IS NOT NULL",
     // What was there before reads and writes the outbox.
     "UPDATE schema_version SET needs_at_least = 5",
 ];

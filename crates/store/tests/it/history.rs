@@ -18,6 +18,7 @@ on_both!(
     a_message_is_tried_again_while_it_is_of_use,
     receipts_in_any_order_come_to_the_same_end,
     what_is_not_delivered_goes_over_the_next_route,
+    a_message_is_found_by_what_its_route_calls_it,
     old_messages_are_purged,
 );
 
@@ -332,6 +333,31 @@ async fn what_is_not_delivered_goes_over_the_next_route(world: &World) {
     assert_eq!(noted, Ok(Some(State::Undelivered)));
     let late = store.note_receipt(id, 1, Arrival::Delivered).await;
     assert_eq!(late, Ok(Some(State::Delivered)), "it came after all");
+}
+
+async fn a_message_is_found_by_what_its_route_calls_it(world: &World) {
+    let store = world.store_with_routes(&["a", "b"]).await;
+    let of = async |route: &str, reference: &str| {
+        let found = store.message_of_reference(route, reference).await;
+        found.expect("must be looked up")
+    };
+    let first = sent(world, &store, 1).await;
+    assert_eq!(of("a", "ref-1").await, None, "nothing is noted yet");
+    settle(&store, &first, Verdict::Taken, Settled::Handed).await;
+    let id = first.message.id;
+    assert_eq!(of("a", "ref-1").await, Some((id, 1)));
+    assert_eq!(of("b", "ref-1").await, None, "another provider's");
+    assert_eq!(of("a", "ref-2").await, None);
+    // It waits for another route, and is the first one's still.
+    let lost = Arrival::Undelivered(Lost::Phone);
+    let noted = store.note_receipt(id, 1, lost).await;
+    assert_eq!(noted, Ok(Some(State::Queued)));
+    assert_eq!(of("a", "ref-1").await, Some((id, 1)));
+    // A provider that counts anew means the newest.
+    world.pass(1);
+    let second = sent(world, &store, 2).await;
+    settle(&store, &second, Verdict::Taken, Settled::Handed).await;
+    assert_eq!(of("a", "ref-1").await, Some((second.message.id, 1)));
 }
 
 async fn old_messages_are_purged(world: &World) {
