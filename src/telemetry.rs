@@ -11,7 +11,9 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::config::{LogFormat, LogSection};
 
@@ -228,10 +230,18 @@ where
         // that is what cannot be written to.
         .log_internal_errors(false)
         .with_writer(writer);
+    let harmless = filter_fn(|metadata| !shows_messages(metadata.target()));
     match format {
-        LogFormat::Json => Box::new(common.json().flatten_event(true).finish()),
-        LogFormat::Text => Box::new(common.with_target(false).compact().finish()),
+        LogFormat::Json => Box::new(common.json().flatten_event(true).finish().with(harmless)),
+        LogFormat::Text => Box::new(common.with_target(false).compact().finish().with(harmless)),
     }
+}
+
+/// Whether what is logged under a target may hold texts, codes, numbers and passwords: the SMPP library logs every
+/// byte. No filter of the operator's lets it through.
+fn shows_messages(target: &str) -> bool {
+    let package = target.split("::").next().unwrap_or_default();
+    package.starts_with("rusmpp")
 }
 
 fn panicked(info: &PanicHookInfo<'_>) {
@@ -276,6 +286,24 @@ mod tests {
         let subscriber = subscriber(section.format, filter, move || writer.clone());
         tracing::subscriber::with_default(subscriber, act);
         String::from_utf8(paper.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn what_a_library_logs_of_messages_is_never_shown() {
+        let section = section("trace", LogFormat::Json);
+        for filter in [
+            None,
+            Some("rusmpp=trace"),
+            Some("rusmpp::codec::encode=debug"),
+        ] {
+            let text = logged(&section, filter, || {
+                tracing::debug!(target: "rusmpp::codec::encode", command = "123456", "Encoding");
+                tracing::error!(target: "rusmppc::connection::smpp", error = "123456");
+                tracing::error!("ours");
+            });
+            assert!(!text.contains("123456"), "{text}");
+            assert_eq!(text.contains("ours"), filter.is_none(), "{text}");
+        }
     }
 
     #[test]

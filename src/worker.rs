@@ -4,11 +4,14 @@ mod breaker;
 mod callbacks;
 mod carrier;
 pub mod delivery;
+mod hearing;
 mod lane;
 mod pace;
 mod planner;
+mod receipts;
 mod routes;
 
 pub use callbacks::Callbacks;
 pub use delivery::{Delivery, DeliverySettings};
+pub use receipts::{count_receipt, note_receipt};
 pub use routes::routes;

@@ -9,16 +9,14 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use metrics::counter;
-use ringback_core::delivery::{Arrival, State as Stands};
 use ringback_sms::{ReceiptError, ReceiptRequest, Route};
 use ringback_store::Store;
-use tracing::{debug, info, warn};
+use tracing::warn;
 
 use crate::config::Config;
 use crate::http::contract::Paths;
 use crate::http::{Installed, Unread, read_body};
-use crate::worker::Callbacks;
+use crate::worker::{Callbacks, count_receipt, note_receipt};
 
 /// The largest receipt, in bytes.
 const LIMIT: usize = 64 * 1024;
@@ -85,35 +83,15 @@ async fn receive(
     let receipt = match route.provider.read_receipt(&told, api.store.now()) {
         Ok(receipt) => receipt,
         Err(error) => {
-            count(name, "refused");
+            count_receipt(name, "refused");
             warn!(route = name, %message, %error, "receipt refused");
             return refused(&error);
         }
     };
-    let noted = api
-        .store
-        .note_receipt(message, attempt, receipt.arrival)
-        .await;
-    let result = match receipt.arrival {
-        Arrival::OnTheWay => "on_the_way",
-        Arrival::Delivered => "delivered",
-        Arrival::Undelivered(_) => "undelivered",
-    };
-    match noted {
-        Ok(Some(Stands::Queued)) => {
-            info!(route = name, %message, reason = receipt.reason, "message not delivered: tried over another route");
-        }
-        Ok(Some(state)) => {
-            let state = state.code();
-            debug!(route = name, %message, state, reason = receipt.reason, "receipt noted");
-        }
-        Ok(None) => debug!(route = name, %message, "receipt says nothing new"),
-        Err(_) => {
-            return away();
-        }
+    match note_receipt(&api.store, name, (message, attempt), &receipt).await {
+        Ok(()) => (StatusCode::OK, "").into_response(),
+        Err(_) => away(),
     }
-    count(name, result);
-    (StatusCode::OK, "").into_response()
 }
 
 fn unexpected() -> Response {
@@ -136,9 +114,4 @@ fn refused(error: &ReceiptError) -> Response {
 fn away() -> Response {
     let text = "the database cannot be reached now; send it again\n";
     (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
-}
-
-fn count(route: &str, result: &'static str) {
-    counter!("ringback_receipts_total", "route" => route.to_owned(), "result" => result)
-        .increment(1);
 }

@@ -64,6 +64,7 @@ pub async fn sms_test(arguments: SmsTestArguments) -> anyhow::Result<()> {
         sms.sender.as_deref().unwrap_or("what the provider chooses")
     );
     let report = route.provider.send(&sms, now).await;
+    route.provider.close().await;
     let reference = report.reference.map(|id| format!(", which calls it {id}"));
     match report.verdict {
         Verdict::Taken => {

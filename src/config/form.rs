@@ -100,6 +100,24 @@ const EXAMPLES: &str = r#"
     application = "..."
     private_key = "..."
     signature_secret = "..."
+    host = "smsc.example.com"
+    port = 2775
+    tls = true
+    ca_file = "/etc/ringback/smsc-ca.pem"
+    system_id = "acme"
+    system_type = "sms"
+    bind = "transceiver"
+    binds = 1
+    window = 10
+    enquire_link_seconds = 30
+    source_ton = 5
+    source_npi = 0
+    dest_ton = 1
+    dest_npi = 1
+    data_coding = 0
+    long_messages = "parts"
+    validity = true
+    hex_ids = "nowhere"
     [sms.routes."*".sender_by_country]
     "*" = "Acme"
     [sms.routes."*".query]

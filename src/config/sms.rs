@@ -6,7 +6,7 @@ use std::time::Duration;
 use figment::error::Kind;
 use figment::value::{Dict, Value};
 use ringback_core::delivery::{RouteRules, Routes};
-use ringback_sms::{HttpSettings, TwilioSettings, VonageSettings};
+use ringback_sms::{HttpSettings, SmppSettings, TwilioSettings, VonageSettings};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -71,6 +71,8 @@ pub enum ProviderSection {
     Twilio(TwilioSettings),
     /// Vonage's Messages API.
     Vonage(VonageSettings),
+    /// A message centre, over SMPP.
+    Smpp(SmppSettings),
     /// No type, or none of this name: refused before anything is sent.
     Unknown(String),
 }
@@ -106,7 +108,8 @@ const COMMON: [&str; 7] = [
 ];
 
 /// Every type.
-pub(super) const TYPES: &str = "\"inbox\", \"webhook\", \"http\", \"twilio\" or \"vonage\"";
+pub(super) const TYPES: &str =
+    "\"inbox\", \"webhook\", \"http\", \"twilio\", \"vonage\" or \"smpp\"";
 
 impl<'de> Deserialize<'de> for RouteSection {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<RouteSection, D::Error> {
@@ -122,6 +125,7 @@ impl<'de> Deserialize<'de> for RouteSection {
             "http" => ProviderSection::Http(part(own)?),
             "twilio" => ProviderSection::Twilio(part(own)?),
             "vonage" => ProviderSection::Vonage(part(own)?),
+            "smpp" => ProviderSection::Smpp(part(own)?),
             _ => ProviderSection::Unknown(kind),
         };
         Ok(RouteSection {
@@ -202,7 +206,7 @@ impl SmsSection {
         Duration::from_secs(self.keep_seconds)
     }
 
-    /// Whether a provider is asked to tell what became of messages.
+    /// Whether a provider is asked to tell at an address of ours what became of messages.
     pub fn wants_receipts(&self) -> bool {
         let mut routes = self.routes.values();
         routes.any(|route| route.provider.wants_receipts())
@@ -216,10 +220,12 @@ impl SmsSection {
 }
 
 impl ProviderSection {
-    /// Whether the provider is asked to tell what became of messages.
+    /// Whether the provider is asked to tell at an address of ours what became of messages.
     pub fn wants_receipts(&self) -> bool {
         match self {
             ProviderSection::Inbox(_) | ProviderSection::Unknown(_) => false,
+            // It tells over its own line.
+            ProviderSection::Smpp(_) => false,
             ProviderSection::Webhook(webhook) => webhook.receipts,
             ProviderSection::Http(http) => http.receipt.is_some(),
             // Where there is an address for them: its token has another use, too.
@@ -238,7 +244,9 @@ impl RouteSection {
                 ProviderSection::Inbox(_) | ProviderSection::Webhook(_) => true,
                 ProviderSection::Unknown(_) => false,
                 ProviderSection::Http(http) => http.tells_repeats,
-                ProviderSection::Twilio(_) | ProviderSection::Vonage(_) => false,
+                ProviderSection::Twilio(_)
+                | ProviderSection::Vonage(_)
+                | ProviderSection::Smpp(_) => false,
             },
         }
     }

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use jsonwebtoken::Algorithm;
 use ringback_core::number::NumberKind;
+use ringback_sms::{Bind, HexIds, LongMessages, SmppSettings};
 use secrecy::ExposeSecret;
 
 use super::*;
@@ -14,6 +15,7 @@ mod kinds;
 mod names;
 mod providers;
 mod shown;
+mod smpp;
 mod texts;
 mod wrong;
 

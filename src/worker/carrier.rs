@@ -83,6 +83,8 @@ impl Carrier {
         } = self.route.provider.send(&sms, at).await;
         self.planner.note(name, verdict, &reason, now());
         count(name, &message, verdict.code());
+        let receipt = sms.callback.is_some()
+            || (reference.is_some() && self.route.provider.tells_by_reference());
         trail.add(Attempt {
             n: attempt,
             route: name.to_owned(),
@@ -93,7 +95,6 @@ impl Carrier {
             reason: reason.clone(),
             reference,
         });
-        let receipt = sms.callback.is_some();
         let outcome = self.planner.plan(&message, &trail, receipt, now());
         tell(&message, name, attempt, &outcome, &reason);
         settle(message, trail, outcome)

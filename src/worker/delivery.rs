@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::callbacks::Callbacks;
 use super::carrier::{Carrier, NO_ROUTE, skipped, tell};
+use super::hearing::Hearing;
 use super::lane::Lane;
 use super::planner::Planner;
 
@@ -109,6 +110,11 @@ impl Delivery {
         let mut running = JoinSet::new();
         for lane in &self.lanes {
             running.spawn(lane.clone().run(shutdown.clone()));
+            let route = &lane.carrier.route;
+            if let Some(events) = route.provider.events() {
+                let hearing = Hearing::new(self.store.clone(), route.name.clone());
+                running.spawn(hearing.run(events, shutdown.clone()));
+            }
         }
         running.spawn(self.keep_tidy(shutdown));
         while running.join_next().await.is_some() {}

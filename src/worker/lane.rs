@@ -45,7 +45,7 @@ impl Lane {
     }
 
     /// Works until told to stop (`true`, or the sender is gone); then claims nothing more, finishes what is
-    /// under way, settles it and returns.
+    /// under way, settles it, ends what the route keeps open and returns.
     pub(super) async fn run(self, mut shutdown: watch::Receiver<bool>) {
         let route = &*self.carrier.route.name;
         let mut work = self.work();
@@ -67,6 +67,7 @@ impl Lane {
                         "stopped before it could be noted that messages were sent: they may be sent again"
                     );
                 }
+                self.carrier.route.provider.close().await;
                 return;
             }
             let room = self.room(&mut work, turn);

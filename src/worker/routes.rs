@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use ringback_sms::{
-    Http, Inbox, Provider, Route, Senders, Twilio, Vonage, Webhook, WebhookSettings,
+    Http, Inbox, Provider, Route, Senders, Smpp, Twilio, Vonage, Webhook, WebhookSettings,
 };
 use secrecy::ExposeSecret;
 
-use crate::config::{
-    Config, ProviderSection, RouteCommon, RouteSection, WebhookSection, web_address,
-};
+use crate::config::{Config, ProviderSection, RouteSection, WebhookSection, web_address};
 
 /// Seconds that one attempt may take, unless a route says otherwise.
 const TIMEOUT_SECONDS: u64 = 5;
@@ -26,17 +24,22 @@ pub fn routes(config: &Config) -> anyhow::Result<(Vec<Route>, Option<Inbox>)> {
     for (name, section) in &config.sms.routes {
         let provider = provider(section, &mut inbox);
         let provider = provider.with_context(|| format!("sms.routes.{name}"))?;
-        routes.push(route(name, &section.common, provider));
+        routes.push(route(name, section, provider));
     }
     Ok((routes, inbox))
 }
 
-fn route(name: &str, common: &RouteCommon, provider: Provider) -> Route {
-    let in_flight = match provider {
-        Provider::Inbox(_) => INBOX_IN_FLIGHT,
-        Provider::Webhook(_) | Provider::Http(_) | Provider::Twilio(_) | Provider::Vonage(_) => {
-            IN_FLIGHT
-        }
+fn route(name: &str, section: &RouteSection, provider: Provider) -> Route {
+    let common = &section.common;
+    let in_flight = match &section.provider {
+        ProviderSection::Inbox(_) => INBOX_IN_FLIGHT,
+        // What there is no place for in a window waits where another process can take it.
+        ProviderSection::Smpp(smpp) => smpp.binds * smpp.window,
+        ProviderSection::Webhook(_)
+        | ProviderSection::Http(_)
+        | ProviderSection::Twilio(_)
+        | ProviderSection::Vonage(_)
+        | ProviderSection::Unknown(_) => IN_FLIGHT,
     };
     let by_country = common.sender_by_country.iter();
     Route {
@@ -64,6 +67,7 @@ fn provider(section: &RouteSection, inbox: &mut Option<Inbox>) -> anyhow::Result
         ProviderSection::Http(settings) => Provider::Http(Http::new(settings, timeout)?),
         ProviderSection::Twilio(settings) => Provider::Twilio(Twilio::new(settings, timeout)?),
         ProviderSection::Vonage(settings) => Provider::Vonage(Vonage::new(settings, timeout)?),
+        ProviderSection::Smpp(settings) => Provider::Smpp(Smpp::new(settings, timeout)?),
         ProviderSection::Unknown(kind) => anyhow::bail!("type: there is no {kind:?}"),
     })
 }

@@ -1,7 +1,7 @@
 //! What must hold of `[sms]`.
 
 use ringback_core::number::is_region;
-use ringback_sms::RouteError;
+use ringback_sms::{RouteError, SmppSettings};
 use secrecy::ExposeSecret;
 
 use crate::config::address::web_address;
@@ -38,6 +38,10 @@ impl Config {
                 ProviderSection::Http(http) => judge_settings(&place, http.check(), error),
                 ProviderSection::Twilio(twilio) => judge_settings(&place, twilio.check(), error),
                 ProviderSection::Vonage(vonage) => judge_settings(&place, vonage.check(), error),
+                ProviderSection::Smpp(smpp) => {
+                    judge_settings(&place, smpp.check(), error);
+                    judge_smpp_senders(&place, &route.common, error);
+                }
                 ProviderSection::Unknown(kind) if kind.is_empty() => {
                     error.add(
                         format!("{place}.type"),
@@ -178,6 +182,17 @@ fn judge_settings(place: &str, checked: Result<(), RouteError>, error: &mut Conf
         Ok(()) => {}
         Err(RouteError::Setting { key, says }) => error.add(format!("{place}.{key}"), says),
         Err(other) => error.add(place, other.to_string()),
+    }
+}
+
+fn judge_smpp_senders(place: &str, common: &RouteCommon, error: &mut ConfigError) {
+    let by_country = common.sender_by_country.iter();
+    let by_country =
+        by_country.map(|(country, sender)| (format!("sender_by_country.{country}"), sender));
+    for (key, sender) in by_country.chain([("sender".to_owned(), &common.sender)]) {
+        if let Some(says) = SmppSettings::sender_fault(sender) {
+            error.add(format!("{place}.{key}"), says);
+        }
     }
 }
 
