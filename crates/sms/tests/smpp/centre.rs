@@ -16,7 +16,7 @@ const SOON: Duration = Duration::from_secs(20);
 /// Where the packages are.
 fn packages() -> PathBuf {
     std::env::var_os("RINGBACK_TEST_SMSC")
-        .expect("RINGBACK_TEST_SMSC is not set: run the tests with scripts/smsc or scripts/test")
+        .expect("RINGBACK_TEST_SMSC is not set: run scripts/providers smpp")
         .into()
 }
 
