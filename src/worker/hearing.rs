@@ -83,7 +83,8 @@ impl Hearing {
     }
 
     async fn receipt(&mut self, reference: &str, receipt: &Receipt) -> Result<(), Refusal> {
-        if self.note(reference, receipt).await? {
+        // Where nothing is kept there is nothing to be found.
+        if !self.store.keeps_messages() || self.note(reference, receipt).await? {
             return Ok(());
         }
         if self.early.len() == MOST_EARLY {
@@ -109,25 +110,31 @@ impl Hearing {
         Ok(true)
     }
 
+    /// Stops where the database is away: nothing can be known then.
     async fn look_again(&mut self, now: Instant) {
         for _ in 0..self.early.len() {
             let Some(mut early) = self.early.pop_front() else {
                 return;
             };
-            if early.next <= now {
-                match self.note(&early.reference, &early.receipt).await {
-                    Ok(true) => continue,
-                    Ok(false) if early.looks == MOST_LOOKS => {
-                        count_receipt(&self.route, "unknown");
-                        continue;
-                    }
-                    Ok(false) => early.looks += 1,
-                    // While the database is away nothing can be known.
-                    Err(_) => {}
-                }
-                early.next = now + FIRST_PAUSE * 2_u32.pow(early.looks - 1);
+            if early.next > now {
+                self.early.push_back(early);
+                continue;
             }
+            let known = self.note(&early.reference, &early.receipt).await;
+            match known {
+                Ok(true) => continue,
+                Ok(false) if early.looks == MOST_LOOKS => {
+                    count_receipt(&self.route, "unknown");
+                    continue;
+                }
+                Ok(false) => early.looks += 1,
+                Err(_) => {}
+            }
+            early.next = now + FIRST_PAUSE * 2_u32.pow(early.looks - 1);
             self.early.push_back(early);
+            if known.is_err() {
+                return;
+            }
         }
     }
 

@@ -196,6 +196,11 @@ impl Store {
         (self.shared.source.now)()
     }
 
+    /// Whether it is kept for a while what became of messages.
+    pub fn keeps_messages(&self) -> bool {
+        !self.shared.keep.is_zero()
+    }
+
     /// A new user id: 32 hexadecimal digits that cannot be guessed.
     pub fn fresh_id(&self) -> String {
         let seed = (self.shared.source.seed)();

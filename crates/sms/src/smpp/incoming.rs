@@ -116,7 +116,8 @@ impl Told<'_> {
         // From here on it is the message's text.
         let lower = text.to_ascii_lowercase();
         let end = lower.find("text:").unwrap_or(text.len());
-        for word in text[..end].split([' ', '\t', '\r', '\n', ';']) {
+        let between = |c: char| c.is_whitespace() || c.is_control() || c == ';';
+        for word in text[..end].split(between) {
             let Some((key, value)) = word.split_once([':', '=']) else {
                 continue;
             };

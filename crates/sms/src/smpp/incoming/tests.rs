@@ -86,6 +86,7 @@ fn receipts_that_others_write_differently_are_read() {
     assert_eq!(by_text("id:7 stat:DELIVRD"), delivered("7"), "nothing else");
     assert_eq!(by_text("stat:DELIVRD id:0"), delivered("0"));
     assert_eq!(by_text("id:7 stat:DELIVRD Text:"), delivered("7"));
+    assert_eq!(by_text("id:7\0 stat:DELIVRD\0"), delivered("7"));
     for nothing in [
         "",
         "id: stat:DELIVRD",
