@@ -104,11 +104,8 @@ impl Receipts {
 
     pub(super) fn read(&self, request: &ReceiptRequest<'_>) -> Result<Receipt, ReceiptError> {
         self.proof.check(request)?;
-        let status = match self.status.find(request)? {
-            Some(status) => status,
-            // Null, for example: it says that there is nothing to say yet.
-            None => String::new(),
-        };
+        // Empty where there is nothing to say yet, such as null.
+        let status = self.status.find(request)?.unwrap_or_default();
         let code = match &self.error {
             Some(place) => place.find(request).unwrap_or_default(),
             None => None,
