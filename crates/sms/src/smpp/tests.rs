@@ -18,7 +18,8 @@ fn refused(settings: &SmppSettings) -> String {
 
 #[test]
 fn settings_that_cannot_work_are_refused_by_their_key() {
-    let rows: [(fn(&mut SmppSettings), &str); 19] = [
+    type Break = fn(&mut SmppSettings);
+    let rows: [(Break, &str); 19] = [
         (|s| s.host = String::new(), "host is missing"),
         (|s| s.host = "smsc.example.com:2775".into(), "host must be"),
         (
