@@ -11,6 +11,7 @@ pub mod config;
 pub mod dev;
 pub mod http;
 pub mod proto;
+pub mod receipts;
 pub mod story;
 pub mod telemetry;
 pub mod tls;

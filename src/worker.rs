@@ -8,10 +8,8 @@ mod hearing;
 mod lane;
 mod pace;
 mod planner;
-mod receipts;
 mod routes;
 
 pub use callbacks::Callbacks;
 pub use delivery::{Delivery, DeliverySettings};
-pub use receipts::{count_receipt, note_receipt};
 pub use routes::routes;

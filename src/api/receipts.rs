@@ -16,7 +16,8 @@ use tracing::warn;
 use crate::config::Config;
 use crate::http::contract::Paths;
 use crate::http::{Installed, Unread, read_body};
-use crate::worker::{Callbacks, count_receipt, note_receipt};
+use crate::receipts::{count_receipt, note_receipt};
+use crate::worker::Callbacks;
 
 /// The largest receipt, in bytes.
 const LIMIT: usize = 64 * 1024;

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::info;
 
-use super::receipts::{count_receipt, note_receipt};
+use crate::receipts::{count_receipt, note_receipt};
 
 /// A receipt may come before it was noted what the route calls its message: it is looked for again, after twice
 /// the pause each time.
