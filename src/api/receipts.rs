@@ -112,6 +112,8 @@ async fn receive(
             return away();
         }
     }
+    // Not before: what could not be written down comes again.
+    route.provider.noted(&receipt);
     count(name, result);
     (StatusCode::OK, "").into_response()
 }

@@ -279,6 +279,13 @@ impl Provider {
             Provider::Vonage(vonage) => vonage.read_receipt(request, now),
         }
     }
+
+    /// What a receipt says was written down: a repeat of it is refused from now on.
+    pub fn noted(&self, receipt: &Receipt) {
+        if let (Provider::Vonage(vonage), Some(id)) = (self, &receipt.once) {
+            vonage.noted(id);
+        }
+    }
 }
 
 /// RFC 3339 in UTC, such as `2026-01-31T09:30:00.25Z`.
