@@ -34,7 +34,7 @@ pub use cors::CorsSection;
 pub use error::{ConfigError, Problem};
 use layers::{Layers, Sources};
 pub use network::Network;
-pub use organizations::{OrganizationSection, OwnNumbers};
+pub use organizations::{OrganizationSection, OwnNumbers, OwnSms};
 pub use sections::{
     DatabaseSection, LogFormat, LogSection, MetricsSection, ReachFiveSection, SecretsSection,
     ServerSection, TlsSection, VendorClient, VendorSection,
@@ -200,7 +200,7 @@ impl Config {
         let own = self.organizations.iter();
         Policies {
             by_organization: own
-                .map(|(id, section)| (id.clone(), section.over(&default)))
+                .map(|(id, section)| (id.clone(), section.over(&default, &self.sms)))
                 .collect(),
             default,
         }

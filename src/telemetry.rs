@@ -157,6 +157,14 @@ fn describe() {
         "ringback_receipts_total",
         "Receipts of routes, by what they said"
     );
+    describe_counter!(
+        "ringback_message_cost_total",
+        "What messages cost that routes took, in millionths of the operator's currency"
+    );
+    describe_counter!(
+        "ringback_opt_outs_total",
+        "Words of numbers' owners to a route: stop, start, or what the provider said of them"
+    );
 }
 
 fn builder() -> Result<PrometheusBuilder, TelemetryError> {

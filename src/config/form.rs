@@ -42,6 +42,9 @@ const EXAMPLES: &str = r#"
     [organizations."*".numbers]
     default_region = "CH"
     kinds = ["mobile"]
+    [organizations."*".sms.order]
+    default = ["relay"]
+    "*" = ["relay"]
     [organizations."*".messages]
     service_name = "Acme"
     domain = "acme.example"
@@ -76,6 +79,7 @@ const EXAMPLES: &str = r#"
     timeout_seconds = 5
     max_in_flight = 64
     per_second = 30
+    cost_per_segment = "0.0075"
     url = "https://sms.example.com/send"
     secrets = ["whsec_..."]
     allow_insecure = false

@@ -56,6 +56,8 @@ pub struct RouteCommon {
     /// Messages that may go out in a second.
     #[serde(deserialize_with = "whole")]
     pub per_second: Option<i64>,
+    /// What each text message costs, as a decimal in the operator's currency; empty where nobody counts.
+    pub cost_per_segment: String,
 }
 
 /// What the type of a route has.
@@ -95,7 +97,7 @@ pub struct WebhookSection {
 }
 
 /// The keys of [`RouteCommon`].
-const COMMON: [&str; 7] = [
+const COMMON: [&str; 8] = [
     "countries",
     "kinds",
     "sender",
@@ -103,6 +105,7 @@ const COMMON: [&str; 7] = [
     "timeout_seconds",
     "max_in_flight",
     "per_second",
+    "cost_per_segment",
 ];
 
 /// Every type.

@@ -209,9 +209,8 @@ impl Delivery {
         tell(&message, &route, attempt, &outcome, reason);
         trail.add(skipped(attempt, &route, now, reason));
         Settlement {
-            message: message.id,
+            message,
             attempt,
-            number: message.number,
             trail,
             outcome,
         }

@@ -8,9 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::event::MessageKind;
 use crate::moment::Time;
 
+mod cost;
+mod give_back;
 mod receipt;
 mod trail;
 
+pub use cost::{read_cost, write_cost};
+pub use give_back::{give_back, gives_back};
 pub use receipt::{Arrival, Heard, Lost, heard};
 pub use trail::{Attempt, Trail};
 
@@ -40,7 +44,7 @@ pub enum Verdict {
         /// Why.
         fault: RouteFault,
     },
-    /// Nobody can bring a message to this number.
+    /// Nobody can bring a message to this number; of a number that has opted out this route cannot.
     Never {
         /// Why.
         fault: NumberFault,
@@ -144,7 +148,9 @@ impl NumberFault {
         match self {
             NumberFault::Invalid => "the provider says that there is no such number",
             NumberFault::Landline => "the number takes no texts",
-            NumberFault::OptedOut => "the number's owner has asked the sender to stop",
+            NumberFault::OptedOut => {
+                "opted out: the number's owner has asked the sender to stop, and can text START to it"
+            }
         }
     }
 }
@@ -246,6 +252,21 @@ impl Routes {
         !self.by_country.is_empty() || self.rules.values().any(|rules| !rules.countries.is_empty())
     }
 
+    /// Whether messages of this kind go to numbers of this country, and a number that has opted out of these routes
+    /// can be reached by none of them.
+    pub fn all_stopped(
+        &self,
+        country: Option<&str>,
+        kind: MessageKind,
+        opted_out: &BTreeSet<String>,
+    ) -> bool {
+        if opted_out.is_empty() {
+            return false;
+        }
+        let order = self.order(country, kind, 0);
+        !order.is_empty() && order.iter().all(|route| opted_out.contains(*route))
+    }
+
     /// The routes for a message, best first: each further round begins with the next one.
     pub fn order(&self, country: Option<&str>, kind: MessageKind, round: u32) -> Vec<&str> {
         let own = country.and_then(|country| self.by_country.get(country));
@@ -307,8 +328,13 @@ pub struct Waiting<'a> {
 /// repeated message; else when nothing else is left, once, and not for a notice. Whoever only said "not now" is
 /// asked again after a pause, for as long as the message is of use.
 pub fn next<'a>(waiting: Waiting<'a>, ready: impl Fn(&str) -> Time, now: Time) -> Step<'a> {
+    let mut none_left = State::Failed;
     match waiting.trail.last().map(|attempt| attempt.verdict) {
         Some(Verdict::Taken) => return Step::Await,
+        // Who asked one sender to stop may be reached by another.
+        Some(Verdict::Never {
+            fault: NumberFault::OptedOut,
+        }) => none_left = State::Refused,
         Some(Verdict::Never { .. }) => return Step::End(State::Refused),
         Some(
             Verdict::NotNow { .. } | Verdict::Unable { .. } | Verdict::Unknown | Verdict::Skipped,
@@ -325,7 +351,7 @@ pub fn next<'a>(waiting: Waiting<'a>, ready: impl Fn(&str) -> Time, now: Time) -
         candidates.partition(|((_, at, _), _)| *at < waiting.expires_at);
     match in_time.into_iter().min() {
         Some(((_, at, _), route)) => Step::Try { route, at },
-        None if late.is_empty() => Step::End(State::Failed),
+        None if late.is_empty() => Step::End(none_left),
         None => Step::End(State::Expired),
     }
 }

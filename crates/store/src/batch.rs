@@ -167,10 +167,7 @@ pub(crate) fn decide_all(
     } = world;
     let mut budgets: Budgets = loaded
         .iter()
-        .map(|(pseudonym, budget)| {
-            let budget = budget.as_ref().map(|(budget, _)| budget.clone());
-            (pseudonym.clone(), budget.unwrap_or_default())
-        })
+        .map(|(pseudonym, (budget, _))| (pseudonym.clone(), budget.clone()))
         .collect();
     let mut changes = Changes::default();
     let mut last = Time::default();
@@ -215,8 +212,9 @@ pub(crate) fn decide_all(
         note_account(shared, held, &mut changes)?;
     }
     for (pseudonym, budget) in &budgets {
-        let before = loaded.get(pseudonym).and_then(Option::as_ref);
-        note_budget(pseudonym, before, (budget, last), &mut changes)?;
+        if let Some(before) = loaded.get(pseudonym) {
+            note_budget(pseudonym, before, (budget, last), &mut changes)?;
+        }
     }
     Ok(Decided { outcomes, changes })
 }
@@ -239,7 +237,11 @@ fn note_deleted(shared: &Shared, key: &Key, held: &Held, changes: &mut Changes) 
     }
 }
 
-fn note_account(shared: &Shared, held: Held, changes: &mut Changes) -> Result<(), Fault> {
+pub(crate) fn note_account(
+    shared: &Shared,
+    held: Held,
+    changes: &mut Changes,
+) -> Result<(), Fault> {
     let keys = &shared.rules.keys;
     let Held { before, slot, .. } = held;
     let now = slot.account;
@@ -293,19 +295,18 @@ fn note_account(shared: &Shared, held: Held, changes: &mut Changes) -> Result<()
     Ok(())
 }
 
-fn note_budget(
+pub(crate) fn note_budget(
     pseudonym: &str,
-    before: Option<&(Budget, i64)>,
+    (before, version): &(Budget, Option<i64>),
     (now, at): (&Budget, Time),
     changes: &mut Changes,
 ) -> Result<(), Fault> {
-    match before {
-        Some((before, _)) if before == now => {}
-        Some((_, version)) => {
+    match version {
+        _ if before == now => {}
+        Some(version) => {
             let row = rows::budget_row(pseudonym, now, version + 1)?;
             changes.budgets.changed.push(row);
         }
-        None if *now == Budget::default() => {}
         // A row that was purged and made again counts from another time.
         None => changes
             .budgets

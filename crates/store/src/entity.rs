@@ -6,6 +6,7 @@ pub(crate) mod budgets;
 pub(crate) mod deleted_accounts;
 pub(crate) mod events;
 pub(crate) mod messages;
+pub(crate) mod opt_outs;
 pub(crate) mod phone_numbers;
 
 #[cfg(test)]
@@ -84,6 +85,7 @@ mod tests {
             ),
             ("events", expected::<super::events::Entity>(backend)),
             ("messages", expected::<super::messages::Entity>(backend)),
+            ("opt_outs", expected::<super::opt_outs::Entity>(backend)),
             (
                 "phone_numbers",
                 expected::<super::phone_numbers::Entity>(backend),

@@ -11,7 +11,7 @@
 //! | whether all this works | `readiness` |
 //! | statements | `sql`, `writes`, `table`, `rows`, `entity` |
 //! | one account, lists | `lookup`, `lists`, `turns`, `matching`, `fold` |
-//! | messages | `messages`, `settle`, `history`, `receipts`, `wakeups` |
+//! | messages | `messages`, `settle`, `give_back`, `history`, `receipts`, `opt_outs`, `wakeups` |
 //! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint`, `reserve` |
 
 mod address;
@@ -25,6 +25,7 @@ mod entity;
 mod fault;
 mod files;
 mod fold;
+mod give_back;
 mod health;
 mod history;
 mod inspect;
@@ -36,6 +37,7 @@ mod lookup;
 mod matching;
 mod messages;
 mod migration;
+mod opt_outs;
 mod pooler;
 mod query;
 #[cfg(test)]

@@ -75,7 +75,8 @@ pub fn sent() -> Vec<Refusal> {
         Limit::Guesses,
     ];
     let kind = Refusal::NumberKindNotServed(NumberKind::PremiumRate);
-    limits.map(limited).into_iter().chain([kind]).collect()
+    let number = [kind, Refusal::NumberOptedOut];
+    limits.map(limited).into_iter().chain(number).collect()
 }
 
 /// A code is submitted.

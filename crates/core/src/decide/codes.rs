@@ -69,7 +69,7 @@ impl Decider<'_> {
         }
         if delivery == Delivery::Send {
             let phone = phone_or_refuse(account, phone)?;
-            waits.extend(self.send_waits(account, &phone.number)?);
+            waits.extend(self.send_waits(account, &phone.number, purpose)?);
         }
         Ok(waits)
     }
@@ -99,11 +99,7 @@ impl Decider<'_> {
             }
             Delivery::Send => {
                 self.take_send(account, &number)?;
-                let id = challenge.id;
-                let kind = match purpose {
-                    Purpose::Verify => MessageKind::Code { challenge: id },
-                    Purpose::Remove => MessageKind::RemovalCode { challenge: id },
-                };
+                let kind = MessageKind::of(purpose, challenge.id);
                 let (round, now) = (challenge.sends, self.at.now);
                 self.enqueue(account, &number, kind, round, now, challenge.expires_at);
                 self.record(account, EventKind::CodeSent, Some(&number));
@@ -111,7 +107,7 @@ impl Decider<'_> {
         }
         outcome.times = Some(CodeTimes {
             expires_at: challenge.expires_at,
-            resend_after: self.resend_after(account, &number),
+            resend_after: self.resend_after(account, &number, purpose),
         });
         Ok(outcome)
     }
@@ -161,18 +157,20 @@ impl Decider<'_> {
 
     /// How long until the next message to the number may be asked for. A reply that returned its code has
     /// not read what others have sent to the number, and speaks of the account alone.
-    fn resend_after(&self, account: &Account, number: &Number) -> Duration {
+    fn resend_after(&self, account: &Account, number: &Number, purpose: Purpose) -> Duration {
         let (now, limits) = (self.at.now, &self.policy.limits);
-        let waits = self.send_waits(account, number).unwrap_or_else(|_| {
-            let pseudonym = self.at.keys.pseudonym(number);
-            let cool_down = account.limits.of_number(&pseudonym).cool_down.wait(now);
-            let of_account = account.limits.sent.wait(&limits.sends_per_account, now);
-            let waits = [
-                cool_down.map(|wait| (Limit::CoolDown, wait)),
-                of_account.map(|wait| (Limit::AccountSends, wait)),
-            ];
-            waits.into_iter().flatten().collect()
-        });
+        let waits = self
+            .send_waits(account, number, purpose)
+            .unwrap_or_else(|_| {
+                let pseudonym = self.at.keys.pseudonym(number);
+                let cool_down = account.limits.of_number(&pseudonym).cool_down.wait(now);
+                let of_account = account.limits.sent.wait(&limits.sends_per_account, now);
+                let waits = [
+                    cool_down.map(|wait| (Limit::CoolDown, wait)),
+                    of_account.map(|wait| (Limit::AccountSends, wait)),
+                ];
+                waits.into_iter().flatten().collect()
+            });
         let waits = waits.into_iter().map(|(_, wait)| wait);
         waits.max().unwrap_or_default()
     }

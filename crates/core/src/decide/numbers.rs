@@ -35,7 +35,9 @@ impl Decider<'_> {
                 let (id, purpose) = (phone.id, Purpose::Verify);
                 waits.extend(self.issue_waits(account, capacity, id, purpose, delivery)?);
             }
-            (None, Some(SENT)) => waits.extend(self.send_waits(account, &number)?),
+            (None, Some(SENT)) => {
+                waits.extend(self.send_waits(account, &number, Purpose::Verify)?)
+            }
             (Some(_), Some(Verification::Trusted) | None) | (None, _) => {}
         }
         no_wait(waits)?;
@@ -142,7 +144,7 @@ impl Decider<'_> {
                 if pending == Pending::Joins {
                     self.has_room(account, &number)?;
                 }
-                let mut waits = self.send_waits(account, &number)?;
+                let mut waits = self.send_waits(account, &number, Purpose::Verify)?;
                 waits.extend(self.set_wait(account, capacity));
                 no_wait(waits)?;
                 self.take_set(account, capacity);

@@ -92,7 +92,7 @@ impl Decider<'_> {
         }
         let mut waits = Vec::new();
         if set.verification == Verification::Code(Delivery::Send) {
-            waits.extend(self.send_waits(account, &number)?);
+            waits.extend(self.send_waits(account, &number, Purpose::Verify)?);
         }
         waits.extend(self.set_wait(account, capacity));
         no_wait(waits)

@@ -1,16 +1,12 @@
 //! What a decision leaves behind: events, codes and notices to be sent.
 
-use std::time::Duration;
-
 use super::Decider;
 use crate::Number;
 use crate::account::{Account, Phone};
-use crate::event::{Event, EventKind, MaskedNumber, Message, MessageKind};
+use crate::event::{Event, EventKind, MaskedNumber, Message, MessageKind, NOTICE_LIFE};
+use crate::limit::Budget;
 use crate::moment::Time;
 use crate::refusal::CodeFailure;
-
-/// How long a notice to an old number is worth sending.
-const NOTICE_LIFE: Duration = Duration::from_secs(86_400);
 
 impl Decider<'_> {
     /// Tells a verified number what became of it. A notice counts like a code: it goes out once there is
@@ -22,6 +18,9 @@ impl Decider<'_> {
         let (now, limits) = (self.at.now, &self.policy.limits);
         let pseudonym = self.at.keys.pseudonym(&phone.number);
         let mut due_at = now;
+        if self.all_stopped(&phone.number, kind) {
+            return;
+        }
         if let Some(budget) = self.budgets.get_mut(&pseudonym) {
             let wait = budget.notice_wait(limits, now);
             if wait >= NOTICE_LIFE {
@@ -45,7 +44,14 @@ impl Decider<'_> {
     ) {
         let routes = &self.policy.routes;
         let country = routes.ask_country().then(|| number.country()).flatten();
-        let route = routes.first(country.as_deref(), kind, round);
+        let order = routes.order(country.as_deref(), kind, round);
+        let pseudonym = self.at.keys.pseudonym(number);
+        let stopped = |route: &&str| {
+            let budget = self.budgets.get(&pseudonym);
+            budget.is_some_and(|budget| budget.opted_out().contains(*route))
+        };
+        let (opted_out, order): (Vec<&str>, Vec<&str>) = order.into_iter().partition(stopped);
+        let route = order.first();
         let languages = [
             &account.profile.preferred_language,
             &self.command.caller.language,
@@ -62,12 +68,25 @@ impl Decider<'_> {
             number: number.clone(),
             kind,
             language: language.join(","),
-            route: route.map(str::to_owned),
+            route: route.map(|route| (*route).to_owned()),
             round,
             created_at: self.at.now,
             due_at,
             expires_at,
+            opted_out: opted_out.into_iter().map(str::to_owned).collect(),
         });
+    }
+
+    /// Whether the number's owner has told every route to stop that carries such messages to it.
+    pub(super) fn all_stopped(&self, number: &Number, kind: MessageKind) -> bool {
+        let pseudonym = self.at.keys.pseudonym(number);
+        let opted_out = self.budgets.get(&pseudonym).map(Budget::opted_out);
+        let Some(opted_out) = opted_out.filter(|routes| !routes.is_empty()) else {
+            return false;
+        };
+        let routes = &self.policy.routes;
+        let country = routes.ask_country().then(|| number.country()).flatten();
+        routes.all_stopped(country.as_deref(), kind, opted_out)
     }
 
     /// Puts a refused guess on record: a wrong one always, one that was not looked at once a minute, and one

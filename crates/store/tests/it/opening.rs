@@ -25,7 +25,7 @@ async fn tables(world: &World) -> Vec<String> {
         .await
 }
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "account_names",
     "accounts",
     "budgets",
@@ -33,6 +33,7 @@ const TABLES: [&str; 10] = [
     "events",
     "liveness",
     "messages",
+    "opt_outs",
     "phone_numbers",
     "schema_version",
     "seaql_migrations",
@@ -62,7 +63,7 @@ async fn several_migrate_at_once(world: &World) {
     assert_eq!(tables(world).await, TABLES);
     assert_eq!(
         world.count("SELECT count(*) FROM seaql_migrations").await,
-        5
+        6
     );
     does(&stores[2], "ann", named("")).await;
 }

@@ -3,6 +3,7 @@
 mod answers;
 mod changes;
 mod kinds;
+mod opt_outs;
 mod removal;
 mod rules;
 
