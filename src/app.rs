@@ -21,6 +21,9 @@ use crate::http::{GRACE, Installed, Readiness, Server, Services, serve};
 use crate::tls::{self, Tls};
 use crate::worker::{Callbacks, Delivery, DeliverySettings, routes};
 
+/// How often it is written down what a process without a worker has counted.
+const TALLY_EVERY: Duration = Duration::from_secs(15);
+
 /// The program's own clock and generator. Nothing else reads either.
 pub fn source() -> Source {
     Source {
@@ -136,9 +139,11 @@ impl App {
     ) {
         let (stop, stopped) = watch::channel(false);
         let store = self.store;
+        let counts = store.clone();
         let delivery = async move {
-            if worker {
-                self.delivery.run(stopped).await;
+            match worker {
+                true => self.delivery.run(stopped).await,
+                false => tally(counts, stopped).await,
             }
         };
         let renewing = tls::renew(self.tls.clone());
@@ -164,6 +169,19 @@ impl App {
             () = renewing => {}
         }
         store.close().await;
+    }
+}
+
+/// Writes down what a process without a worker has counted.
+async fn tally(store: Store, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TALLY_EVERY) => {
+                // What cannot be written down is lost; the store has said why.
+                let _ = store.tally().await;
+            }
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
     }
 }
 

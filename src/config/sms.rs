@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use figment::error::Kind;
 use figment::value::{Dict, Value};
-use ringback_core::delivery::{RouteRules, Routes};
+use ringback_core::delivery::{Prefer, RouteRules, Routes};
 use ringback_sms::{HttpSettings, TwilioSettings, VonageSettings};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -22,6 +22,8 @@ pub struct SmsSection {
     pub routes: BTreeMap<String, RouteSection>,
     /// Names of routes, best first, by country or `default`.
     pub order: BTreeMap<String, Vec<String>>,
+    /// What says which route comes first.
+    pub prefer: Prefer,
     /// Seconds for which it is kept what became of a message; 0 for not at all.
     pub keep_seconds: u64,
 }
@@ -197,6 +199,7 @@ impl SmsSection {
                 .filter(|(country, _)| *country != DEFAULT_ORDER)
                 .map(|(country, names)| (country.to_ascii_uppercase(), names.clone()))
                 .collect(),
+            prefer: self.prefer,
         }
     }
 

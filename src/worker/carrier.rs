@@ -160,7 +160,7 @@ impl Carrier {
 const LOST: &str = "whoever sent it ended before noting what came of it: it may have been sent";
 
 /// The trail, with the attempt that was claimed last time and never told of.
-fn note_lost(claimed: &Claimed) -> Trail {
+pub(super) fn note_lost(claimed: &Claimed) -> Trail {
     let mut trail = claimed.trail.clone();
     let told = trail.last().map_or(0, |last| last.n);
     let lost = claimed.attempt.saturating_sub(1);

@@ -6,13 +6,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::event::MessageKind;
-use crate::moment::Time;
+use crate::moment::{Id, Time};
 
+mod conversion;
 mod cost;
 mod give_back;
 mod receipt;
 mod trail;
 
+pub use conversion::{Conversion, HourOf, Tally, has_fallen, hour_of};
 pub use cost::{read_cost, write_cost};
 pub use give_back::{give_back, gives_back};
 pub use receipt::{Arrival, Heard, Lost, heard};
@@ -22,6 +24,8 @@ pub use trail::{Attempt, Trail};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause of our own; a route may ask for a longer one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// What statistics call the country of a number that belongs to none.
+pub const NO_COUNTRY: &str = "none";
 /// How often a route that tells no repeats may leave open whether it took one message.
 const UNKNOWNS: u32 = 2;
 
@@ -235,6 +239,17 @@ impl RouteRules {
     }
 }
 
+/// What says which route comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prefer {
+    /// The order that is listed.
+    #[default]
+    Listed,
+    /// The same, but that routes whose codes are seldom handed in come last.
+    Conversion,
+}
+
 /// The routes that there are, and which comes first where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Routes {
@@ -244,12 +259,16 @@ pub struct Routes {
     pub default: Vec<String>,
     /// The order for a country (ISO 3166-1 alpha-2).
     pub by_country: BTreeMap<String, Vec<String>>,
+    /// What says which comes first.
+    pub prefer: Prefer,
 }
 
 impl Routes {
     /// Whether it depends on a number's country which routes serve it.
     pub fn ask_country(&self) -> bool {
-        !self.by_country.is_empty() || self.rules.values().any(|rules| !rules.countries.is_empty())
+        self.prefer == Prefer::Conversion
+            || !self.by_country.is_empty()
+            || self.rules.values().any(|rules| !rules.countries.is_empty())
     }
 
     /// Whether messages of this kind go to numbers of this country, and a number that has opted out of these routes
@@ -276,6 +295,28 @@ impl Routes {
             rules.is_some_and(|rules| rules.serves(country, kind))
         };
         let mut order: Vec<&str> = names.filter(serves).map(String::as_str).collect();
+        if !order.is_empty() {
+            let turns = round as usize % order.len();
+            order.rotate_left(turns);
+        }
+        order
+    }
+
+    /// The same for a new message, by how routes have done lately where that counts.
+    pub fn order_now(
+        &self,
+        conversion: Option<&Conversion>,
+        country: Option<&str>,
+        message: (Id, MessageKind),
+        round: u32,
+    ) -> Vec<&str> {
+        let (id, kind) = message;
+        let known = conversion.filter(|_| self.prefer == Prefer::Conversion);
+        let (Some(known), MessageKind::Code { .. }) = (known, kind) else {
+            return self.order(country, kind, round);
+        };
+        let listed = self.order(country, kind, 0);
+        let mut order = known.rank(listed, country.unwrap_or(NO_COUNTRY), id);
         if !order.is_empty() {
             let turns = round as usize % order.len();
             order.rotate_left(turns);

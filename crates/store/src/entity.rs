@@ -3,6 +3,7 @@
 pub(crate) mod account_names;
 pub(crate) mod accounts;
 pub(crate) mod budgets;
+pub(crate) mod conversion;
 pub(crate) mod deleted_accounts;
 pub(crate) mod events;
 pub(crate) mod messages;
@@ -79,6 +80,7 @@ mod tests {
             ),
             ("accounts", expected::<super::accounts::Entity>(backend)),
             ("budgets", expected::<super::budgets::Entity>(backend)),
+            ("conversion", expected::<super::conversion::Entity>(backend)),
             (
                 "deleted_accounts",
                 expected::<super::deleted_accounts::Entity>(backend),

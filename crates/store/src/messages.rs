@@ -234,6 +234,7 @@ impl Store {
             sql.purge_opt_outs(now.0, PURGE),
             sql.purge_messages(&oldest.to_string(), PURGE),
             sql.erase_numbers(now.0, PURGE),
+            self.old_tallies(now),
         ] {
             let health = &self.shared.dialer.health;
             let rows = self.change(statement, &[]).await;

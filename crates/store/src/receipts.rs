@@ -137,6 +137,12 @@ impl Store {
             };
             let state = change.state;
             if self.change_message(&row, change, &routes).await? {
+                let told = trail.attempts().iter().find(|told| told.n == attempt);
+                if let (Some(number), Some(told)) = (&row.number, told) {
+                    let number = Number::from_stored(number.clone());
+                    let conversions = &self.shared.conversions;
+                    conversions.heard(&told.route, &number, state, now);
+                }
                 return Ok(Some(state));
             }
         }

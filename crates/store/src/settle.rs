@@ -117,6 +117,7 @@ impl Store {
         let shared = &self.shared;
         let now = self.now();
         self.note_refused_by_stop(settlements).await?;
+        shared.conversions.settled(settlements, now);
         // In one order, so that two workers with the same messages cannot wait for each other.
         let mut settlements: Vec<&Settlement> = settlements.iter().collect();
         settlements.sort_by_key(|settlement| settlement.message.id);

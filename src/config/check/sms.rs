@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ringback_core::delivery::read_cost;
+use ringback_core::delivery::{Prefer, read_cost};
 use ringback_core::number::is_region;
 use ringback_sms::RouteError;
 use secrecy::ExposeSecret;
@@ -55,6 +55,12 @@ impl Config {
         }
         self.judge_order(error);
         self.judge_receipts(error);
+        if sms.prefer == Prefer::Conversion && sms.keep_seconds < 3_600 {
+            error.add(
+                "sms.keep_seconds",
+                "must be at least 3600 with sms.prefer = \"conversion\": what became of a message says how its route does",
+            );
+        }
         if sms.keep_seconds > 366 * 86_400 {
             error.add(
                 "sms.keep_seconds",

@@ -26,6 +26,7 @@ fn planner() -> Arc<Planner> {
         rules: names.map(|name| (name.to_owned(), rules.clone())).into(),
         default: names.map(str::to_owned).into(),
         by_country: BTreeMap::new(),
+        ..Routes::default()
     };
     let policies = Policies::from(Policy {
         routes,

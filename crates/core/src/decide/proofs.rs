@@ -71,6 +71,9 @@ impl Decider<'_> {
         let asked = phone.zip(guessing);
         match self.check_code(account, asked, pseudonym.as_deref(), purpose, guess) {
             Ok(challenge) => {
+                if purpose == Purpose::Verify {
+                    self.proven = number.map(|number| (challenge, number));
+                }
                 account.challenges.retain(|other| other.id != challenge);
                 if let Some(pseudonym) = &pseudonym {
                     account.limits.numbers.remove(pseudonym);

@@ -44,7 +44,8 @@ impl Decider<'_> {
     ) {
         let routes = &self.policy.routes;
         let country = routes.ask_country().then(|| number.country()).flatten();
-        let order = routes.order(country.as_deref(), kind, round);
+        let (id, known) = (self.ids.id(), self.at.conversion);
+        let order = routes.order_now(known, country.as_deref(), (id, kind), round);
         let pseudonym = self.at.keys.pseudonym(number);
         let stopped = |route: &&str| {
             let budget = self.budgets.get(&pseudonym);
@@ -62,7 +63,7 @@ impl Decider<'_> {
             .filter(|text| !text.is_empty())
             .collect();
         self.messages.push(Message {
-            id: self.ids.id(),
+            id,
             account: account.id.clone(),
             organization: account.organization.clone(),
             number: number.clone(),

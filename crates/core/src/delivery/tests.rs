@@ -21,6 +21,7 @@ fn routes(names: &str, tells: &str) -> Routes {
         rules: names().map(|name| (name.into(), rules(name))).collect(),
         default: names().map(String::from).collect(),
         by_country: BTreeMap::new(),
+        ..Routes::default()
     }
 }
 

@@ -72,8 +72,8 @@ async fn what_no_route_took_costs_nothing(world: &World) {
     for keep in [3_600, 0] {
         let mut settings = world.settings.clone();
         settings.keep_messages = Duration::from_secs(keep);
-        world.run_sql("DELETE FROM messages").await;
         let store = world.store_with_routes_and(&["a"], settings).await;
+        world.run_sql("DELETE FROM messages").await;
         let user = format!("user {keep}");
         does(&store, &user, named("")).await;
         let number = number(u32::try_from(keep).expect("small"));
@@ -127,7 +127,10 @@ async fn who_lost_the_claim_gives_nothing_back(world: &World) {
     store.settle(&[failed]).await.expect("must settle");
     assert_eq!(limited(&store).await, Some(Limit::CoolDown));
     // Nobody told of the first attempt: it may have been sent.
-    let failed = settlement(&fast, world.now(), UNABLE, State::Failed);
+    let failed = Settlement {
+        trail: fast.trail.clone(),
+        ..settlement(&fast, world.now(), UNABLE, State::Failed)
+    };
     store.settle(&[failed]).await.expect("must settle");
     assert_eq!(limited(&store).await, Some(Limit::CoolDown));
     let failed = "SELECT count(*) FROM messages WHERE state = 'failed'";

@@ -23,6 +23,7 @@ macro_rules! on_both {
 
 mod accounts;
 mod away;
+mod conversion;
 mod fairness;
 mod faults;
 mod files;

@@ -25,10 +25,11 @@ async fn tables(world: &World) -> Vec<String> {
         .await
 }
 
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "account_names",
     "accounts",
     "budgets",
+    "conversion",
     "deleted_accounts",
     "events",
     "liveness",
@@ -63,7 +64,7 @@ async fn several_migrate_at_once(world: &World) {
     assert_eq!(tables(world).await, TABLES);
     assert_eq!(
         world.count("SELECT count(*) FROM seaql_migrations").await,
-        6
+        7
     );
     does(&stores[2], "ann", named("")).await;
 }

@@ -151,6 +151,7 @@ impl World {
                 .collect(),
             default: names.iter().map(|name| (*name).to_owned()).collect(),
             by_country: BTreeMap::new(),
+            ..Routes::default()
         };
         let mut rules = self.rules.clone();
         rules.policies.default.routes = routes;

@@ -13,6 +13,7 @@ fn world(number: &str, stopped: &[&str]) -> World {
             .into(),
         default: vec!["a".into(), "b".into()],
         by_country: BTreeMap::new(),
+        ..Routes::default()
     };
     stop(&mut world, number, stopped);
     world
