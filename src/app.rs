@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use rand::Rng;
-use ringback_core::Time;
+use ringback_core::{Number, Time};
 use ringback_sms::{Inbox, Route};
 use ringback_store::{Rules, Settings, Source, Store};
 use secrecy::ExposeSecret;
@@ -96,6 +96,7 @@ impl App {
         trial_token: Option<String>,
     ) -> anyhow::Result<App> {
         config.check()?;
+        tell_test_numbers(config);
         let tls = Tls::open(&config.tls)?;
         // Off the path of the first request; it takes tens of milliseconds.
         let clock = source.now.clone();
@@ -182,6 +183,15 @@ async fn tally(store: Store, mut stopped: watch::Receiver<bool>) {
             }
             _ = stopped.wait_for(|stop| *stop) => return,
         }
+    }
+}
+
+/// Says that there are numbers for tests: nobody shall forget them.
+fn tell_test_numbers(config: &Config) {
+    for (number, section) in &config.test_numbers {
+        let number = Number::from_stored(number.clone()).masked();
+        let until = &section.until;
+        tracing::warn!(number, until, "a number for tests is on: its code is fixed");
     }
 }
 

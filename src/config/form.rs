@@ -39,6 +39,9 @@ const EXAMPLES: &str = r#"
     audience_required = false
     [numbers]
     default_region = "CH"
+    [test_numbers."*"]
+    code = "123456"
+    until = "2027-01-01T00:00:00Z"
     [organizations."*".numbers]
     default_region = "CH"
     kinds = ["mobile"]

@@ -306,6 +306,7 @@ mod tests {
             Refusal::NumberInvalid(NumberError::NotInternational),
             Refusal::NumberInvalid(NumberError::Length),
             Refusal::NumberInvalid(NumberError::Nonexistent),
+            Refusal::NumberInvalid(NumberError::TestOver),
             Refusal::NumberKindNotServed(NumberKind::PremiumRate),
             Refusal::NumberOptedOut,
             Refusal::CodeAbsent,

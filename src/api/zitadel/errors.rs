@@ -116,7 +116,8 @@ pub(super) fn status_of(refusal: &Refusal, missing: Missing) -> Status {
             | NumberError::Malformed
             | NumberError::NotInternational
             | NumberError::Length
-            | NumberError::Nonexistent),
+            | NumberError::Nonexistent
+            | NumberError::TestOver),
         ) => zitadels(
             Code::InvalidArgument,
             "PHONE-so0wa",

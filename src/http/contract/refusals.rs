@@ -51,6 +51,7 @@ pub fn number() -> Vec<Refusal> {
         NumberError::NotInternational,
         NumberError::Length,
         NumberError::Nonexistent,
+        NumberError::TestOver,
     ];
     errors.map(Refusal::NumberInvalid).into()
 }

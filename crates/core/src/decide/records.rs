@@ -12,7 +12,8 @@ impl Decider<'_> {
     /// Tells a verified number what became of it. A notice counts like a code: it goes out once there is
     /// room for it, and not at all where that would be too late.
     pub(super) fn notify(&mut self, account: &Account, phone: &Phone, kind: MessageKind) {
-        if !phone.verified() || !self.policy.notify.old_number {
+        let for_tests = self.policy.test_numbers.of(&phone.number).is_some();
+        if !phone.verified() || !self.policy.notify.old_number || for_tests {
             return;
         }
         let (now, limits) = (self.at.now, &self.policy.limits);

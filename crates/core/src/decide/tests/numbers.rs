@@ -6,6 +6,7 @@ mod kinds;
 mod opt_outs;
 mod removal;
 mod rules;
+mod test_numbers;
 
 use super::*;
 use crate::Id;
