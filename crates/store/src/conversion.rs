@@ -47,7 +47,7 @@ struct Counted {
 struct HandedIn {
     account: Key,
     challenge: Id,
-    country: String,
+    number: Number,
     hour: i64,
 }
 
@@ -69,7 +69,7 @@ impl Conversions {
             counted.handed_in.push(HandedIn {
                 account,
                 challenge,
-                country: country(&number),
+                number,
                 hour: hour_of(now),
             });
         }
@@ -195,7 +195,7 @@ impl Store {
         }
         let found = handed_in.into_iter().filter_map(|one| {
             let (_, route) = routes.get(&one.challenge.to_string())?;
-            Some(((one.hour, route.clone(), one.country), each as u64))
+            Some(((one.hour, route.clone(), country(&one.number)), each as u64))
         });
         Ok(found.collect())
     }

@@ -1,5 +1,7 @@
 //! What a decision leaves behind: events, codes and notices to be sent.
 
+use std::collections::BTreeSet;
+
 use super::Decider;
 use crate::Number;
 use crate::account::{Account, Phone};
@@ -47,11 +49,8 @@ impl Decider<'_> {
         let country = routes.ask_country().then(|| number.country()).flatten();
         let (id, known) = (self.ids.id(), self.at.conversion);
         let order = routes.order_now(known, country.as_deref(), (id, kind), round);
-        let pseudonym = self.at.keys.pseudonym(number);
-        let stopped = |route: &&str| {
-            let budget = self.budgets.get(&pseudonym);
-            budget.is_some_and(|budget| budget.opted_out().contains(*route))
-        };
+        let stopped = self.opted_out(number);
+        let stopped = |route: &&str| stopped.is_some_and(|stopped| stopped.contains(*route));
         let (opted_out, order): (Vec<&str>, Vec<&str>) = order.into_iter().partition(stopped);
         let route = order.first();
         let languages = [
@@ -79,11 +78,19 @@ impl Decider<'_> {
         });
     }
 
+    /// The routes that the number's owner has told to stop, if any: of hardly any number.
+    fn opted_out(&self, number: &Number) -> Option<&BTreeSet<String>> {
+        let none = |budget: &Budget| budget.opted_out().is_empty();
+        if self.budgets.values().all(none) {
+            return None;
+        }
+        let budget = self.budgets.get(&self.at.keys.pseudonym(number))?;
+        Some(budget.opted_out()).filter(|routes| !routes.is_empty())
+    }
+
     /// Whether the number's owner has told every route to stop that carries such messages to it.
     pub(super) fn all_stopped(&self, number: &Number, kind: MessageKind) -> bool {
-        let pseudonym = self.at.keys.pseudonym(number);
-        let opted_out = self.budgets.get(&pseudonym).map(Budget::opted_out);
-        let Some(opted_out) = opted_out.filter(|routes| !routes.is_empty()) else {
+        let Some(opted_out) = self.opted_out(number) else {
             return false;
         };
         let routes = &self.policy.routes;
