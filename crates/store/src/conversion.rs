@@ -28,6 +28,10 @@ const WEEK: i64 = 7 * 24;
 /// The hours that are held against the week.
 const LATELY: i64 = 3;
 
+/// A time (an hour, or a minute, since 1970), a route and a country.
+type Place = (i64, String, String);
+type Tallies = HashMap<Place, Tally>;
+
 /// What this process has counted, and what all of them have written down.
 #[derive(Default)]
 pub(crate) struct Conversions {
@@ -38,8 +42,8 @@ pub(crate) struct Conversions {
 #[derive(Default)]
 struct Counted {
     /// By the minute in which a route took them.
-    sent: HashMap<(i64, String, String), u64>,
-    tallies: HashMap<(i64, String, String), Tally>,
+    sent: HashMap<Place, u64>,
+    tallies: Tallies,
     handed_in: Vec<HandedIn>,
 }
 
@@ -141,7 +145,7 @@ impl Store {
     }
 
     /// What is ripe of what was counted.
-    fn take_counted(&self, now: Time) -> (HashMap<(i64, String, String), Tally>, Vec<HandedIn>) {
+    fn take_counted(&self, now: Time) -> (Tallies, Vec<HandedIn>) {
         let ripe = (now - LATER).0.div_euclid(60_000_000);
         let mut counted = self.shared.conversions.counted();
         let sent = std::mem::take(&mut counted.sent);
@@ -162,7 +166,7 @@ impl Store {
         &self,
         handed_in: Vec<HandedIn>,
         each: usize,
-    ) -> Result<Vec<((i64, String, String), u64)>, Refusal> {
+    ) -> Result<Vec<(Place, u64)>, Refusal> {
         use messages::Column;
         if handed_in.is_empty() || self.shared.keep.is_zero() {
             return Ok(Vec::new());
@@ -200,7 +204,7 @@ impl Store {
         Ok(found.collect())
     }
 
-    fn add_tallies(&self, tallies: HashMap<(i64, String, String), Tally>) -> Statement {
+    fn add_tallies(&self, tallies: Tallies) -> Statement {
         use conversion::Column;
         let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let mut rows: Vec<_> = tallies

@@ -28,13 +28,27 @@ impl Settlement {
 }
 
 impl Store {
-    /// Settles messages that give back what they had taken. Whoever was faster may have claimed one of them, or
-    /// changes an account all the time: then nothing is written, and they are settled without.
-    pub(crate) async fn settle_giving_back(
+    /// Settles messages that give back what they had taken, together or else one by one, and says which are still
+    /// to be settled: somebody else has claimed them, or changes their account all the time.
+    pub(crate) async fn settle_giving_back<'a>(
         &self,
-        settlements: &[&Settlement],
+        settlements: Vec<&'a Settlement>,
         now: Time,
-    ) -> Result<bool, Fault> {
+    ) -> Result<Vec<&'a Settlement>, Fault> {
+        if self.try_giving_back(&settlements, now).await? {
+            return Ok(Vec::new());
+        }
+        let mut left = Vec::new();
+        let alone = settlements.len() == 1;
+        for settlement in settlements {
+            if alone || !self.try_giving_back(&[settlement], now).await? {
+                left.push(settlement);
+            }
+        }
+        Ok(left)
+    }
+
+    async fn try_giving_back(&self, settlements: &[&Settlement], now: Time) -> Result<bool, Fault> {
         for _ in 0..TRIES {
             let written = match self.shared.sql.backend {
                 DbBackend::Postgres => self.at_once(settlements, now).await,

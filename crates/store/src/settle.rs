@@ -107,9 +107,10 @@ impl Store {
     /// Writes down what became of claimed messages.
     pub async fn settle(&self, settlements: &[Settlement]) -> Result<(), Refusal> {
         let health = &self.shared.dialer.health;
-        self.settle_or_fault(settlements)
-            .await
-            .map_err(|fault| health.report(&fault, "settling messages"))
+        let settled = self.settle_or_fault(settlements).await;
+        settled.map_err(|fault| health.report(&fault, "settling messages"))?;
+        self.shared.conversions.settled(settlements, self.now());
+        Ok(())
     }
 
     /// What is kept, and what is not, by a statement of its own: none depends on another.
@@ -117,14 +118,13 @@ impl Store {
         let shared = &self.shared;
         let now = self.now();
         self.note_refused_by_stop(settlements).await?;
-        shared.conversions.settled(settlements, now);
-        // In one order, so that two workers with the same messages cannot wait for each other.
-        let mut settlements: Vec<&Settlement> = settlements.iter().collect();
-        settlements.sort_by_key(|settlement| settlement.message.id);
-        let (back, other): (Vec<_>, Vec<_>) = settlements.iter().partition(|one| one.gives_back());
-        if !back.is_empty() && self.settle_giving_back(&back, now).await? {
-            settlements = other;
+        let (back, mut settlements): (Vec<_>, Vec<_>) =
+            settlements.iter().partition(|one| one.gives_back());
+        if !back.is_empty() {
+            settlements.extend(self.settle_giving_back(back, now).await?);
         }
+        // In one order, so that two workers with the same messages cannot wait for each other.
+        settlements.sort_by_key(|settlement| settlement.message.id);
         let (mut gone, mut kept, mut routes) = (Vec::new(), Vec::new(), Vec::new());
         for settlement in settlements {
             match &settlement.outcome {

@@ -14,6 +14,7 @@ on_both!(
     what_no_route_took_costs_nothing,
     what_may_have_come_out_stays_counted,
     who_lost_the_claim_gives_nothing_back,
+    one_lost_claim_takes_nothing_from_the_others,
     what_was_too_late_comes_back_when_it_is_claimed,
     it_happens_beside_changes_of_the_same_account,
 );
@@ -165,4 +166,29 @@ async fn it_happens_beside_changes_of_the_same_account(world: &World) {
     assert_eq!(world.count(ended).await, 1);
     world.pass(1);
     assert_eq!(limited(&store).await, None);
+}
+
+async fn one_lost_claim_takes_nothing_from_the_others(world: &World) {
+    let store = world.store_with_routes(&["a"]).await;
+    for user in ["ann", "bob", "eve"] {
+        does(&store, user, named("")).await;
+    }
+    does(&store, "bob", set(&number(2), SEND)).await;
+    let lost = claimed(&store).await;
+    world.pass(31);
+    let _ = claimed(&store).await;
+    does(&store, "ann", set(&number(1), SEND)).await;
+    does(&store, "eve", set(&number(3), SEND)).await;
+    let mut all = store.claim("a", 10, LEASE).await.expect("must claim");
+    all.push(lost);
+    let failed = all
+        .iter()
+        .map(|one| settlement(one, world.now(), UNABLE, State::Failed));
+    let failed: Vec<_> = failed.collect();
+    store.settle(&failed).await.expect("must settle");
+    world.pass(1);
+    for (user, waits) in [("ann", false), ("bob", true), ("eve", false)] {
+        let again = act(&store, &own(user), user, resend()).await;
+        assert_eq!(again.is_err(), waits, "{user}");
+    }
 }
