@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use rand::Rng;
-use ringback_core::Time;
+use ringback_core::{Number, Time};
 use ringback_sms::{Inbox, Route};
 use ringback_store::{Rules, Settings, Source, Store};
 use secrecy::ExposeSecret;
@@ -20,6 +20,9 @@ use crate::config::{Api, Config, ServerSection};
 use crate::http::{GRACE, Installed, Readiness, Server, Services, serve};
 use crate::tls::{self, Tls};
 use crate::worker::{Callbacks, Delivery, DeliverySettings, routes};
+
+/// How often it is written down what a process without a worker has counted.
+const TALLY_EVERY: Duration = Duration::from_secs(15);
 
 /// The program's own clock and generator. Nothing else reads either.
 pub fn source() -> Source {
@@ -93,6 +96,7 @@ impl App {
         trial_token: Option<String>,
     ) -> anyhow::Result<App> {
         config.check()?;
+        tell_test_numbers(config);
         let tls = Tls::open(&config.tls)?;
         // Off the path of the first request; it takes tens of milliseconds.
         let clock = source.now.clone();
@@ -136,9 +140,11 @@ impl App {
     ) {
         let (stop, stopped) = watch::channel(false);
         let store = self.store;
+        let counts = store.clone();
         let delivery = async move {
-            if worker {
-                self.delivery.run(stopped).await;
+            match worker {
+                true => self.delivery.run(stopped).await,
+                false => tally(counts, stopped).await,
             }
         };
         let renewing = tls::renew(self.tls.clone());
@@ -164,6 +170,28 @@ impl App {
             () = renewing => {}
         }
         store.close().await;
+    }
+}
+
+/// Writes down what a process without a worker has counted.
+async fn tally(store: Store, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TALLY_EVERY) => {
+                // What cannot be written down is lost; the store has said why.
+                let _ = store.tally().await;
+            }
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+/// Says that there are numbers for tests: nobody shall forget them.
+fn tell_test_numbers(config: &Config) {
+    for (number, section) in &config.test_numbers {
+        let number = Number::from_stored(number.clone()).masked();
+        let until = &section.until;
+        tracing::warn!(number, until, "a number for tests is on: its code is fixed");
     }
 }
 

@@ -14,6 +14,7 @@ mod organizations;
 mod sections;
 mod show;
 mod sms;
+mod test_numbers;
 mod texts;
 mod variables;
 mod words;
@@ -34,7 +35,7 @@ pub use cors::CorsSection;
 pub use error::{ConfigError, Problem};
 use layers::{Layers, Sources};
 pub use network::Network;
-pub use organizations::{OrganizationSection, OwnNumbers};
+pub use organizations::{OrganizationSection, OwnNumbers, OwnSms};
 pub use sections::{
     DatabaseSection, LogFormat, LogSection, MetricsSection, ReachFiveSection, SecretsSection,
     ServerSection, TlsSection, VendorClient, VendorSection,
@@ -42,6 +43,7 @@ pub use sections::{
 pub use sms::{
     InboxSection, ProviderSection, RouteCommon, RouteSection, SmsSection, WebhookSection,
 };
+pub use test_numbers::TestNumberSection;
 
 /// The reference of all keys, and the first layer.
 pub const DEFAULTS: &str = include_str!("../ringback.default.toml");
@@ -79,6 +81,8 @@ pub struct Config {
     pub self_service: SelfServiceRules,
     /// What one organisation has of its own, by its id.
     pub organizations: BTreeMap<String, OrganizationSection>,
+    /// Numbers that no message goes to, with a code that is fixed.
+    pub test_numbers: BTreeMap<String, TestNumberSection>,
     /// What the ReachFive API asks for and tells.
     pub reachfive: ReachFiveSection,
     /// What messages say.
@@ -191,6 +195,7 @@ impl Config {
             notify: self.notify.clone(),
             self_service: self.self_service.clone(),
             routes: self.sms.routes(),
+            test_numbers: self.test_numbers(),
         }
     }
 
@@ -200,7 +205,7 @@ impl Config {
         let own = self.organizations.iter();
         Policies {
             by_organization: own
-                .map(|(id, section)| (id.clone(), section.over(&default)))
+                .map(|(id, section)| (id.clone(), section.over(&default, &self.sms)))
                 .collect(),
             default,
         }

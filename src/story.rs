@@ -55,7 +55,7 @@ pub async fn blocked(
                     "No code goes out to this user for another {seconds} seconds: {refusal}."
                 )));
             }
-            Err(refusal @ Refusal::NumberKindNotServed(_)) => {
+            Err(refusal @ (Refusal::NumberKindNotServed(_) | Refusal::NumberOptedOut)) => {
                 return Ok(Some(format!("No code goes out to this number: {refusal}.")));
             }
             // The user has it already: whether another code may go out to it is asked next.
@@ -75,7 +75,7 @@ pub fn story(message: &MessageRecord, now: Time) -> String {
         State::Queued if message.under_way_until(now).is_some() => {
             format!("The route {route} is being asked.{why}")
         }
-        State::Queued => match (message.due_at, last) {
+        State::Queued => match (message.due_at, last.filter(|last| last.n > 0)) {
             (Some(due), _) if message.expires_at <= now => format!(
                 "It is too late for it: it waited since {} seconds for the route {route} and nobody took it up. \
                  Is a worker running?{why}",

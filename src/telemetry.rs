@@ -1,5 +1,7 @@
 //! What the outside sees of a running process: its log and its metrics.
 
+mod described;
+
 use std::net::SocketAddr;
 use std::panic::PanicHookInfo;
 use std::time::Duration;
@@ -108,57 +110,9 @@ pub async fn metrics(
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder)
         .map_err(|error| TelemetryError::Twice(error.to_string()))?;
-    describe();
+    described::describe();
     tracing::info!(metrics = %address, "metrics and probes are shown");
     Ok(Some(show(address, listener, probes, handle)))
-}
-
-/// Says what each metric means.
-fn describe() {
-    use metrics::{describe_counter, describe_gauge, describe_histogram};
-    describe_counter!(
-        "ringback_commands_total",
-        "Commands that were decided, by what was asked for and what came of it"
-    );
-    describe_histogram!(
-        "ringback_request_duration_seconds",
-        metrics::Unit::Seconds,
-        "Time from a request's head to its answer, by API, method and status"
-    );
-    describe_histogram!("ringback_batch_commands", "Commands in one commit");
-    describe_counter!(
-        "ringback_batch_conflicts_total",
-        "Batches that another process was faster than, and that were decided again"
-    );
-    describe_counter!(
-        "ringback_messages_total",
-        "Attempts to hand a message to a route, by route, country of the number and outcome; with route none, messages that \
-         ended without hand-over"
-    );
-    describe_counter!(
-        "ringback_messages_dropped_total",
-        "Messages that ended before an attempt, because they were too late or their code was no longer of use"
-    );
-    describe_gauge!(
-        "ringback_messages_waiting",
-        "Messages that wait for a route or for their next attempt, by route"
-    );
-    describe_gauge!(
-        "ringback_messages_oldest_seconds",
-        "Age of the oldest message that waits, by route"
-    );
-    describe_gauge!(
-        "ringback_route_state",
-        "Whether a route is asked: 0 it is, 1 one message tries it, 2 it is left alone"
-    );
-    describe_counter!(
-        "ringback_route_opened_total",
-        "Times that a route failed so often that it was left alone"
-    );
-    describe_counter!(
-        "ringback_receipts_total",
-        "Receipts of routes, by what they said"
-    );
 }
 
 fn builder() -> Result<PrometheusBuilder, TelemetryError> {

@@ -90,7 +90,11 @@ async fn receive(
         }
     };
     match note_receipt(&api.store, name, (message, attempt), &receipt).await {
-        Ok(()) => (StatusCode::OK, "").into_response(),
+        Ok(()) => {
+            // Not before: what could not be written down comes again.
+            route.provider.noted(&receipt);
+            (StatusCode::OK, "").into_response()
+        }
         Err(_) => away(),
     }
 }

@@ -17,6 +17,12 @@ pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
     let config = load(file)?;
     config.check()?;
     println!("configuration: ok");
+    for (number, section) in &config.test_numbers {
+        println!(
+            "test number {number}: its code is fixed, until {}",
+            section.until
+        );
+    }
     let mut wrong = Vec::new();
     for line in config.texts()?.describe() {
         println!("{line}");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use ringback_core::delivery::State;
+use ringback_core::delivery::{State, write_cost};
 use ringback_core::rights::{Rights, Scope};
 use ringback_core::{Caller, Id, Number, Time};
 use ringback_store::{MessageQuery, MessageRecord, Store};
@@ -131,8 +131,12 @@ async fn list(
 }
 
 fn print_head(record: &MessageRecord, now: Time) {
+    let cost = match record.trail.cost() {
+        0 => String::new(),
+        cost => format!(", cost {}", write_cost(cost)),
+    };
     println!(
-        "{} {} {} {} to {}, user {} of {}\n    {}",
+        "{} {} {} {} to {}, user {} of {}{cost}\n    {}",
         time(record.created_at),
         record.id,
         record.state.code(),
@@ -157,8 +161,12 @@ fn print_one(record: &MessageRecord, now: Time) {
             0 | 1 => String::new(),
             times => format!(", {times} times"),
         };
+        let cost = match attempt.cost {
+            0 => String::new(),
+            cost => format!(", {} segments for {}", attempt.segments, write_cost(cost)),
+        };
         println!(
-            "    {} attempt {} {} {}{fault}{times} after {} ms {}",
+            "    {} attempt {} {} {}{fault}{times} after {} ms{cost} {}",
             time(attempt.at),
             attempt.n,
             attempt.route,

@@ -196,6 +196,7 @@ impl Config {
     }
 
     fn judge_policy(&self, error: &mut ConfigError) {
+        self.judge_test_numbers(error);
         let policies = self.policies();
         if let Err(policy) = policies.default.check() {
             error.add(policy.key, policy.reason);

@@ -39,9 +39,15 @@ const EXAMPLES: &str = r#"
     audience_required = false
     [numbers]
     default_region = "CH"
+    [test_numbers."*"]
+    code = "123456"
+    until = "2027-01-01T00:00:00Z"
     [organizations."*".numbers]
     default_region = "CH"
     kinds = ["mobile"]
+    [organizations."*".sms.order]
+    default = ["relay"]
+    "*" = ["relay"]
     [organizations."*".messages]
     service_name = "Acme"
     domain = "acme.example"
@@ -76,6 +82,7 @@ const EXAMPLES: &str = r#"
     timeout_seconds = 5
     max_in_flight = 64
     per_second = 30
+    cost_per_segment = "0.0075"
     url = "https://sms.example.com/send"
     secrets = ["whsec_..."]
     allow_insecure = false

@@ -1,9 +1,13 @@
 //! Rules that one organisation has of its own. Each key that it leaves out is everybody's.
 
+use std::collections::BTreeMap;
+
 use ringback_core::Policy;
 use ringback_core::number::NumberKind;
 use ringback_sms::texts::OwnTextRules;
 use serde::Deserialize;
+
+use super::sms::SmsSection;
 
 /// `[organizations.ID]`
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -13,6 +17,16 @@ pub struct OrganizationSection {
     pub numbers: OwnNumbers,
     /// What messages to its users say.
     pub messages: OwnTextRules,
+    /// What carries messages to its users.
+    pub sms: OwnSms,
+}
+
+/// `[organizations.ID.sms]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OwnSms {
+    /// As `sms.order`, laid over it.
+    pub order: BTreeMap<String, Vec<String>>,
 }
 
 /// `[organizations.ID.numbers]`
@@ -26,8 +40,8 @@ pub struct OwnNumbers {
 }
 
 impl OrganizationSection {
-    /// These rules over everybody's.
-    pub fn over(&self, everybodys: &Policy) -> Policy {
+    /// These rules over everybody's, of routes that are everybody's.
+    pub fn over(&self, everybodys: &Policy, sms: &SmsSection) -> Policy {
         let OwnNumbers {
             default_region,
             kinds,
@@ -36,6 +50,18 @@ impl OrganizationSection {
         let numbers = &mut policy.numbers;
         numbers.default_region = default_region.unwrap_or_else(|| numbers.default_region.clone());
         numbers.kinds = kinds.unwrap_or_else(|| numbers.kinds.clone());
+        if !self.sms.order.is_empty() {
+            let own = |name: &String| {
+                self.sms
+                    .order
+                    .keys()
+                    .any(|key| key.eq_ignore_ascii_case(name))
+            };
+            let mut order = sms.order.clone();
+            order.retain(|name, _| !own(name));
+            order.extend(self.sms.order.clone());
+            policy.routes = sms.routes_in(&order);
+        }
         policy
     }
 }

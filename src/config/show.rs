@@ -74,6 +74,7 @@ fn hidden(path: &[String], value: &Value) -> Value {
         (
             ["secrets", "code_keys", _]
             | ["secrets", "pseudonym_key"]
+            | ["test_numbers", _, "code"]
             | ["auth", "issuers", _, "secret"]
             | ["vendor", "clients", _, "secret"],
             Value::String(_, text),

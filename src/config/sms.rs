@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use figment::error::Kind;
 use figment::value::{Dict, Value};
-use ringback_core::delivery::{RouteRules, Routes};
+use ringback_core::delivery::{Prefer, RouteRules, Routes};
 use ringback_sms::{HttpSettings, SmppSettings, TwilioSettings, VonageSettings};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -22,6 +22,8 @@ pub struct SmsSection {
     pub routes: BTreeMap<String, RouteSection>,
     /// Names of routes, best first, by country or `default`.
     pub order: BTreeMap<String, Vec<String>>,
+    /// What says which route comes first.
+    pub prefer: Prefer,
     /// Seconds for which it is kept what became of a message; 0 for not at all.
     pub keep_seconds: u64,
 }
@@ -56,6 +58,8 @@ pub struct RouteCommon {
     /// Messages that may go out in a second.
     #[serde(deserialize_with = "whole")]
     pub per_second: Option<i64>,
+    /// What each text message costs, as a decimal in the operator's currency; empty where nobody counts.
+    pub cost_per_segment: String,
 }
 
 /// What the type of a route has.
@@ -97,7 +101,7 @@ pub struct WebhookSection {
 }
 
 /// The keys of [`RouteCommon`].
-const COMMON: [&str; 7] = [
+const COMMON: [&str; 8] = [
     "countries",
     "kinds",
     "sender",
@@ -105,6 +109,7 @@ const COMMON: [&str; 7] = [
     "timeout_seconds",
     "max_in_flight",
     "per_second",
+    "cost_per_segment",
 ];
 
 /// Every type.
@@ -198,6 +203,7 @@ impl SmsSection {
                 .filter(|(country, _)| *country != DEFAULT_ORDER)
                 .map(|(country, names)| (country.to_ascii_uppercase(), names.clone()))
                 .collect(),
+            prefer: self.prefer,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use jsonwebtoken::Algorithm;
+use ringback_core::MessageKind;
 use ringback_core::number::NumberKind;
 use ringback_sms::{Bind, HexIds, LongMessages, SmppSettings};
 use secrecy::ExposeSecret;
@@ -168,6 +169,35 @@ fn an_organisation_s_rules_come_over_everybody_s() {
     assert_eq!(numbers("Other").default_region, "");
     assert_eq!(numbers("Other").kinds, [NumberKind::Mobile]);
     assert_eq!(policies.of("third"), &policies.default);
+}
+
+#[test]
+fn an_organisation_s_order_comes_over_everybody_s() {
+    let routes = "[sms.routes.a]\ntype = \"inbox\"\n[sms.routes.b]\ntype = \"inbox\"\n";
+    let file = file(&format!(
+        "{routes}[sms.order]\ndefault = [\"a\"]\nch = [\"a\"]\nFR = [\"a\"]\n\
+         [organizations.acme.sms.order]\nCH = [\"b\", \"a\"]\n\
+         [organizations.other.sms.order]\ndefault = [\"b\"]\n"
+    ));
+    let policies = Config::load(Some(file.path()), []).unwrap().policies();
+    let order = |organization: &str, country: &str| {
+        let routes = &policies.of(organization).routes;
+        routes
+            .order(Some(country), MessageKind::Removed, 0)
+            .join(" ")
+    };
+    assert_eq!(
+        ["CH", "FR", "DE"].map(|country| order("acme", country)),
+        ["b a", "a", "a"]
+    );
+    assert_eq!(
+        ["CH", "FR", "DE"].map(|country| order("other", country)),
+        ["a", "a", "b"]
+    );
+    assert_eq!(
+        ["CH", "FR", "DE"].map(|country| order("third", country)),
+        ["a", "a", "a"]
+    );
 }
 
 #[test]

@@ -35,7 +35,8 @@ pub(super) fn is_others(name: &str, value: &str) -> bool {
     let Some(rest) = name.strip_prefix(PREFIX) else {
         return true;
     };
-    rest == "LOG" || rest.starts_with("TEST_") || is_of_a_service(rest, value)
+    let of_tests = rest.starts_with("TEST_") && !rest.starts_with("TEST_NUMBERS");
+    rest == "LOG" || of_tests || is_of_a_service(rest, value)
 }
 
 /// Whether a variable, without our prefix, is a cluster's.

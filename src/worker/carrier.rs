@@ -6,6 +6,7 @@ use std::time::Duration;
 use metrics::counter;
 use ringback_core::delivery::{Attempt, State, Trail, Verdict};
 use ringback_core::{Id, Keys, Message, MessageKind, Time};
+use ringback_sms::segments::Segments;
 use ringback_sms::texts::{Content, Texts, Written};
 use ringback_sms::{Report, Route, Sms};
 use ringback_store::{Claimed, Settled, Settlement};
@@ -41,9 +42,8 @@ impl Carrier {
         } = claimed;
         let name = &*self.route.name;
         let settle = |message: Message, trail, outcome| Settlement {
-            message: message.id,
+            message,
             attempt,
-            number: message.number,
             trail,
             outcome,
         };
@@ -85,6 +85,10 @@ impl Carrier {
         count(name, &message, verdict.code());
         let receipt = sms.callback.is_some()
             || (reference.is_some() && self.route.provider.tells_by_reference());
+        let (segments, cost) = match verdict {
+            Verdict::Taken => self.cost(&message, &sms.text),
+            _ => (0, 0),
+        };
         trail.add(Attempt {
             n: attempt,
             route: name.to_owned(),
@@ -94,10 +98,29 @@ impl Carrier {
             verdict,
             reason: reason.clone(),
             reference,
+            handed: false,
+            segments,
+            cost,
         });
         let outcome = self.planner.plan(&message, &trail, receipt, now());
         tell(&message, name, attempt, &outcome, &reason);
         settle(message, trail, outcome)
+    }
+
+    /// As how many text messages a text goes out, and what they cost; nothing where nobody counts.
+    fn cost(&self, message: &Message, text: &str) -> (u32, u64) {
+        if self.route.cost_per_segment == 0 {
+            return (0, 0);
+        }
+        let segments = u32::try_from(Segments::of(text).count).unwrap_or(u32::MAX);
+        let cost = self.route.cost_per_segment.saturating_mul(segments.into());
+        counter!(
+            "ringback_message_cost_total",
+            "route" => self.route.name.to_string(),
+            "country" => country(message)
+        )
+        .increment(cost);
+        (segments, cost)
     }
 
     fn callback(&self, message: Id, attempt: u32) -> Option<String> {
@@ -138,7 +161,7 @@ impl Carrier {
 const LOST: &str = "whoever sent it ended before noting what came of it: it may have been sent";
 
 /// The trail, with the attempt that was claimed last time and never told of.
-fn note_lost(claimed: &Claimed) -> Trail {
+pub(super) fn note_lost(claimed: &Claimed) -> Trail {
     let mut trail = claimed.trail.clone();
     let told = trail.last().map_or(0, |last| last.n);
     let lost = claimed.attempt.saturating_sub(1);
@@ -154,6 +177,9 @@ fn note_lost(claimed: &Claimed) -> Trail {
             verdict: Verdict::Unknown,
             reason: LOST.into(),
             reference: None,
+            handed: false,
+            segments: 0,
+            cost: 0,
         });
     }
     trail
@@ -170,6 +196,9 @@ pub(super) fn skipped(attempt: u32, route: &str, now: Time, reason: &str) -> Att
         verdict: Verdict::Skipped,
         reason: reason.to_owned(),
         reference: None,
+        handed: false,
+        segments: 0,
+        cost: 0,
     }
 }
 
@@ -192,14 +221,18 @@ pub(super) fn tell(message: &Message, route: &str, attempt: u32, outcome: &Settl
 }
 
 fn count(route: &str, message: &Message, result: &'static str) {
-    let country = message.number.country();
     counter!(
         "ringback_messages_total",
         "route" => route.to_owned(),
-        "country" => country.unwrap_or_else(|| NO_COUNTRY.to_owned()),
+        "country" => country(message),
         "result" => result
     )
     .increment(1);
+}
+
+fn country(message: &Message) -> String {
+    let country = message.number.country();
+    country.unwrap_or_else(|| NO_COUNTRY.to_owned())
 }
 
 /// Whole minutes, to the nearest, and never none.

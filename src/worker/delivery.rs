@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::callbacks::Callbacks;
-use super::carrier::{Carrier, NO_ROUTE, skipped, tell};
+use super::carrier::{Carrier, NO_ROUTE, note_lost, skipped, tell};
 use super::hearing::Hearing;
 use super::lane::Lane;
 use super::planner::Planner;
@@ -129,6 +129,7 @@ impl Delivery {
             if now >= next_sweep {
                 // What cannot be done now is done next time; the store has said why.
                 let _ = self.replan_all().await;
+                let _ = self.store.tally().await;
                 next_sweep = now + SWEEP_EVERY;
             }
             if now >= next_purge {
@@ -195,11 +196,9 @@ impl Delivery {
     }
 
     fn replan(&self, claimed: Claimed) -> Settlement {
+        let mut trail = note_lost(&claimed);
         let Claimed {
-            message,
-            attempt,
-            mut trail,
-            ..
+            message, attempt, ..
         } = claimed;
         let now = self.store.now();
         let route = message.route.clone().unwrap_or_default();
@@ -215,9 +214,8 @@ impl Delivery {
         tell(&message, &route, attempt, &outcome, reason);
         trail.add(skipped(attempt, &route, now, reason));
         Settlement {
-            message: message.id,
+            message,
             attempt,
-            number: message.number,
             trail,
             outcome,
         }

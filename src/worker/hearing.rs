@@ -138,11 +138,14 @@ impl Hearing {
         }
     }
 
-    /// The owner of a number asks to be left alone by this route, or no longer to be. This is THE ONE PLACE where it
-    /// is handed on: whoever keeps opt-outs does it here. An error has the provider tell it again.
+    /// The owner of a number asks to be left alone by this route, or no longer to be.
     async fn wish(&self, number: &Number, takes_messages: bool) -> Result<(), Refusal> {
         let route = &*self.route;
         let word = if takes_messages { "start" } else { "stop" };
+        match takes_messages {
+            true => self.store.opted_in(number, route).await?,
+            false => self.store.opted_out(number, route).await?,
+        }
         info!(route, word, from = number.masked(), "a number's owner asks");
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use ringback_core::delivery::read_cost;
 use ringback_sms::{
     Http, Inbox, Provider, Route, Senders, Smpp, Twilio, Vonage, Webhook, WebhookSettings,
 };
@@ -53,6 +54,7 @@ fn route(name: &str, section: &RouteSection, provider: Provider) -> Route {
         },
         max_in_flight: count(common.max_in_flight).unwrap_or(in_flight),
         per_second: count(common.per_second),
+        cost_per_segment: read_cost(&common.cost_per_segment).unwrap_or(0),
     }
 }
 

@@ -15,9 +15,9 @@ use ringback::app::App;
 use ringback::config::{Api, Config, IssuerSection, Permission};
 use ringback::http::serve;
 use ringback::worker::Delivery;
-use ringback_core::Time;
+use ringback_core::{Number, Time};
 use ringback_sms::Inbox;
-use ringback_store::Source;
+use ringback_store::{Source, Store};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -49,6 +49,7 @@ pub struct TestApp {
     pub http: reqwest::Client,
     pub database: Database,
     inbox: Inbox,
+    store: Store,
     delivery: Delivery,
     clock: Arc<AtomicI64>,
     numbers: AtomicU32,
@@ -97,11 +98,24 @@ impl TestApp {
                 .expect("a client"),
             database,
             inbox: app.inbox.expect("the inbox route is on"),
+            store: app.store,
             delivery: app.delivery,
             clock,
             numbers: AtomicU32::new(0),
             stop: Some(stop),
         }
+    }
+
+    /// The owner of a number has told a route to stop.
+    pub async fn opted_out(&self, number: &str, route: &str) {
+        let number = Number::from_stored(number);
+        self.store.opted_out(&number, route).await.expect("noted");
+    }
+
+    /// And takes messages over it again.
+    pub async fn opted_in(&self, number: &str, route: &str) {
+        let number = Number::from_stored(number);
+        self.store.opted_in(&number, route).await.expect("noted");
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -115,7 +115,9 @@ fn every_refusal_has_a_snapshot() {
         number(NumberError::NotInternational),
         number(NumberError::Length),
         number(NumberError::Nonexistent),
+        number(NumberError::TestOver),
         Refusal::NumberKindNotServed(NumberKind::PremiumRate),
+        Refusal::NumberOptedOut,
         Refusal::CodeAbsent,
         Refusal::CodeRefused(CodeFailure::Wrong),
         limited(Limit::CoolDown),
@@ -146,7 +148,7 @@ fn every_refusal_has_a_snapshot() {
         let text = std::fs::read_to_string(&file).expect(name);
         harmless(name, &text);
     }
-    assert_eq!(kinds.len(), 32);
+    assert_eq!(kinds.len(), 34);
 }
 
 /// Which row meets a refusal; a new one does not compile until it has one.
@@ -174,7 +176,10 @@ fn row_of(refusal: &Refusal) -> Option<&'static str> {
         Refusal::NumberInvalid(NumberError::NotInternational) => "number_not_international",
         Refusal::NumberInvalid(NumberError::Length) => "number_length",
         Refusal::NumberInvalid(NumberError::Nonexistent) => "number_nonexistent",
+        // Its text is that of the others with another reason.
+        Refusal::NumberInvalid(NumberError::TestOver) => return None,
         Refusal::NumberKindNotServed(_) => "number_kind_not_served",
+        Refusal::NumberOptedOut => "number_opted_out",
         Refusal::CodeAbsent => "code_absent",
         Refusal::CodeRefused(_) => "code_refused",
         Refusal::Limited {
@@ -367,6 +372,14 @@ async fn which_number(database: Database) {
         })
         .await;
     }
+    row("number_opted_out", async |wire, user| {
+        let number = app.number();
+        app.opted_out(&number, "inbox").await;
+        let set = json!({"userId": user, "phone": number});
+        wire.refused(app, "SetPhone", &app.user(user, "acme"), set)
+            .await
+    })
+    .await;
     for proven in [json!({}), json!({"isVerified": true})] {
         row("phone_unchanged", async |wire, user| {
             let user = format!("{user}-{}", proven["isVerified"]);

@@ -91,6 +91,11 @@ impl Code {
         Code(String::from_utf8_lossy(&text).into_owned())
     }
 
+    /// A code that somebody else has chosen; `None` when it is not of this shape.
+    pub(crate) fn chosen(text: &str, shape: Shape) -> Option<Code> {
+        shape.normalise(text).map(Code)
+    }
+
     /// Compares in constant time with a guess that [`Shape::normalise`] made.
     pub(crate) fn matches(&self, guess: &str) -> bool {
         self.0.as_bytes().ct_eq(guess.as_bytes()).into()

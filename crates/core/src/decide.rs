@@ -4,7 +4,8 @@ use crate::account::{Account, AccountLimits, Deleted, Profile, Slot};
 use crate::command::{Action, Change, Command, Reply, SetPhone};
 use crate::event::{Event, EventKind, Message};
 use crate::limit::Budgets;
-use crate::moment::{Moment, SeededIds};
+use crate::moment::{Id, Moment, SeededIds};
+use crate::number::Number;
 use crate::plan::Plan;
 use crate::policy::{Policy, Registration};
 use crate::refusal::Refusal;
@@ -32,6 +33,8 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// What is sent.
     pub messages: Vec<Message>,
+    /// The challenge whose code proved a number, and the number.
+    pub proven: Option<(Id, Number)>,
 }
 
 /// Decides a command on what is kept of the account that [`Command::target`] means. `budgets` must hold an
@@ -49,6 +52,7 @@ pub fn decide(
         result,
         events: decider.events,
         messages: decider.messages,
+        proven: decider.proven,
     }
 }
 
@@ -62,6 +66,7 @@ struct Decider<'a> {
     ids: SeededIds,
     events: Vec<Event>,
     messages: Vec<Message>,
+    proven: Option<(Id, Number)>,
 }
 
 impl<'a> Decider<'a> {
@@ -80,6 +85,7 @@ impl<'a> Decider<'a> {
             ids: SeededIds::new(at),
             events: Vec::new(),
             messages: Vec::new(),
+            proven: None,
         }
     }
 

@@ -1,6 +1,5 @@
 //! Delivery: over which route a message goes, and what becomes of it after each attempt.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,10 +7,18 @@ use serde::{Deserialize, Serialize};
 use crate::event::MessageKind;
 use crate::moment::Time;
 
+mod conversion;
+mod cost;
+mod give_back;
 mod receipt;
+mod routes;
 mod trail;
 
+pub use conversion::{Conversion, HourOf, Tally, has_fallen, hour_of};
+pub use cost::{read_cost, write_cost};
+pub use give_back::{give_back, gives_back};
 pub use receipt::{Arrival, Heard, Lost, heard};
+pub use routes::{NO_COUNTRY, Prefer, RouteRules, Routes};
 pub use trail::{Attempt, Trail};
 
 /// The pause after a route's first "not now"; it doubles with each one.
@@ -40,7 +47,7 @@ pub enum Verdict {
         /// Why.
         fault: RouteFault,
     },
-    /// Nobody can bring a message to this number.
+    /// Nobody can bring a message to this number; of a number that has opted out this route cannot.
     Never {
         /// Why.
         fault: NumberFault,
@@ -144,7 +151,9 @@ impl NumberFault {
         match self {
             NumberFault::Invalid => "the provider says that there is no such number",
             NumberFault::Landline => "the number takes no texts",
-            NumberFault::OptedOut => "the number's owner has asked the sender to stop",
+            NumberFault::OptedOut => {
+                "opted out: the number's owner has asked the sender to stop, and can text START to it"
+            }
         }
     }
 }
@@ -209,65 +218,6 @@ impl State {
     }
 }
 
-/// What is known of a route before it is asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RouteRules {
-    /// The countries (ISO 3166-1 alpha-2) that it serves; empty for all.
-    pub countries: BTreeSet<String>,
-    /// The kinds of messages ([`MessageKind::code`]) that it carries; empty for all.
-    pub kinds: BTreeSet<String>,
-    /// Whether it tells a repeated message by its id, and brings it out once.
-    pub tells_repeats: bool,
-}
-
-impl RouteRules {
-    fn serves(&self, country: Option<&str>, kind: MessageKind) -> bool {
-        let any = |set: &BTreeSet<String>, wanted: Option<&str>| {
-            set.is_empty() || wanted.is_some_and(|wanted| set.contains(wanted))
-        };
-        any(&self.countries, country) && any(&self.kinds, Some(kind.code()))
-    }
-}
-
-/// The routes that there are, and which comes first where.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Routes {
-    /// By name.
-    pub rules: BTreeMap<String, RouteRules>,
-    /// The order where a country has none of its own.
-    pub default: Vec<String>,
-    /// The order for a country (ISO 3166-1 alpha-2).
-    pub by_country: BTreeMap<String, Vec<String>>,
-}
-
-impl Routes {
-    /// Whether it depends on a number's country which routes serve it.
-    pub fn ask_country(&self) -> bool {
-        !self.by_country.is_empty() || self.rules.values().any(|rules| !rules.countries.is_empty())
-    }
-
-    /// The routes for a message, best first: each further round begins with the next one.
-    pub fn order(&self, country: Option<&str>, kind: MessageKind, round: u32) -> Vec<&str> {
-        let own = country.and_then(|country| self.by_country.get(country));
-        let names = own.unwrap_or(&self.default).iter();
-        let serves = |name: &&String| {
-            let rules = self.rules.get(*name);
-            rules.is_some_and(|rules| rules.serves(country, kind))
-        };
-        let mut order: Vec<&str> = names.filter(serves).map(String::as_str).collect();
-        if !order.is_empty() {
-            let turns = round as usize % order.len();
-            order.rotate_left(turns);
-        }
-        order
-    }
-
-    /// The route that a new message waits for; `None` when none serves it.
-    pub fn first(&self, country: Option<&str>, kind: MessageKind, round: u32) -> Option<&str> {
-        self.order(country, kind, round).first().copied()
-    }
-}
-
 /// What becomes of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
@@ -307,8 +257,13 @@ pub struct Waiting<'a> {
 /// repeated message; else when nothing else is left, once, and not for a notice. Whoever only said "not now" is
 /// asked again after a pause, for as long as the message is of use.
 pub fn next<'a>(waiting: Waiting<'a>, ready: impl Fn(&str) -> Time, now: Time) -> Step<'a> {
+    let mut none_left = State::Failed;
     match waiting.trail.last().map(|attempt| attempt.verdict) {
         Some(Verdict::Taken) => return Step::Await,
+        // Who asked one sender to stop may be reached by another.
+        Some(Verdict::Never {
+            fault: NumberFault::OptedOut,
+        }) => none_left = State::Refused,
         Some(Verdict::Never { .. }) => return Step::End(State::Refused),
         Some(
             Verdict::NotNow { .. } | Verdict::Unable { .. } | Verdict::Unknown | Verdict::Skipped,
@@ -325,7 +280,7 @@ pub fn next<'a>(waiting: Waiting<'a>, ready: impl Fn(&str) -> Time, now: Time) -
         candidates.partition(|((_, at, _), _)| *at < waiting.expires_at);
     match in_time.into_iter().min() {
         Some(((_, at, _), route)) => Step::Try { route, at },
-        None if late.is_empty() => Step::End(State::Failed),
+        None if late.is_empty() => Step::End(none_left),
         None => Step::End(State::Expired),
     }
 }

@@ -1,5 +1,8 @@
 //! What a decision leaves behind: events for the record, messages for the outbox.
 
+use std::time::Duration;
+
+use crate::challenge::Purpose;
 use crate::moment::{Id, Time};
 use crate::refusal::CodeFailure;
 use crate::{Keys, Number};
@@ -116,6 +119,9 @@ impl EventKind {
     }
 }
 
+/// How long a notice to an old number is worth sending.
+pub(crate) const NOTICE_LIFE: Duration = Duration::from_secs(86_400);
+
 /// A text message that shall go out. It holds no code: delivery derives it from the challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -141,6 +147,8 @@ pub struct Message {
     pub due_at: Time,
     /// From this time on it is dropped instead of sent.
     pub expires_at: Time,
+    /// The routes that serve its number and that the number's owner has told to stop.
+    pub opted_out: Vec<String>,
 }
 
 /// What a message says.
@@ -163,6 +171,14 @@ pub enum MessageKind {
 }
 
 impl MessageKind {
+    /// The message that carries the code of a challenge.
+    pub(crate) fn of(purpose: Purpose, challenge: Id) -> MessageKind {
+        match purpose {
+            Purpose::Verify => MessageKind::Code { challenge },
+            Purpose::Remove => MessageKind::RemovalCode { challenge },
+        }
+    }
+
     /// The stable name.
     pub fn code(self) -> &'static str {
         match self {

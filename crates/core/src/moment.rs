@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::delivery::Conversion;
 use crate::{Keys, Policies};
 
 /// A point in time: whole microseconds since 1970-01-01T00:00:00Z.
@@ -93,6 +94,8 @@ pub struct Moment<'a> {
     pub policies: &'a Policies,
     /// The secrets that codes and pseudonyms are derived with.
     pub keys: &'a Keys,
+    /// How routes have done lately, where that says which comes first.
+    pub conversion: Option<&'a Conversion>,
 }
 
 /// Fresh bytes, stretched from a moment's seed: block n is SHA-256(seed ‖ n).
@@ -151,6 +154,7 @@ mod tests {
             seed: [7; 32],
             policies: &policies,
             keys: &keys,
+            conversion: None,
         };
         let (mut a, mut b) = (SeededIds::new(&at), SeededIds::new(&at));
         let first = a.id();

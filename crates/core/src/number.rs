@@ -80,6 +80,9 @@ pub enum NumberError {
     /// Right length, but no such number exists.
     #[error("no phone number of this form exists; check the digits")]
     Nonexistent,
+    /// A number for tests, whose time is over.
+    #[error("the phone number was for tests, and its time is over")]
+    TestOver,
 }
 
 /// 15 digits of E.164, the longest prefix for calls abroad, and some.
@@ -95,6 +98,7 @@ impl NumberError {
             NumberError::NotInternational => "number_not_international",
             NumberError::Length => "number_length",
             NumberError::Nonexistent => "number_nonexistent",
+            NumberError::TestOver => "number_test_over",
         }
     }
 }

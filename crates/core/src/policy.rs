@@ -10,6 +10,10 @@ use crate::delivery::Routes;
 use crate::limit::{LimitRules, Window};
 use crate::number::{NumberRules, is_region};
 
+mod test_numbers;
+
+pub use test_numbers::{TestNumber, TestNumbers};
+
 /// The rules of every organisation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policies {
@@ -54,6 +58,8 @@ pub struct Policy {
     pub self_service: SelfServiceRules,
     /// Which routes carry messages.
     pub routes: Routes,
+    /// Numbers for tests.
+    pub test_numbers: TestNumbers,
 }
 
 /// When a user that we have not seen gets an account.

@@ -69,6 +69,12 @@ pub enum Refusal {
     /// A code would have to be sent to a number of a kind that `numbers.kinds` does not list.
     #[error("no codes are sent to {0} numbers; use a number of another kind")]
     NumberKindNotServed(NumberKind),
+    /// A code would have to be sent to a number whose owner has told every route that serves it to stop.
+    #[error(
+        "the owner of the phone number has opted out of messages; have them text START to the sender, or use \
+         another number"
+    )]
+    NumberOptedOut,
     /// There is no challenge whose code could be sent again.
     #[error("no code to send again")]
     CodeAbsent,
@@ -175,6 +181,7 @@ impl Refusal {
             Refusal::TooManyNumbers => "too_many_numbers",
             Refusal::NumberInvalid(error) => error.code(),
             Refusal::NumberKindNotServed(_) => "number_kind_not_served",
+            Refusal::NumberOptedOut => "number_opted_out",
             Refusal::CodeAbsent => "code_absent",
             Refusal::CodeRefused(_) => "code_refused",
             Refusal::Limited { .. } => "limited",

@@ -125,6 +125,7 @@ impl Class {
         Receipt {
             arrival: Arrival::Undelivered(lost),
             reason,
+            once: None,
         }
     }
 

@@ -171,6 +171,8 @@ pub struct Route {
     pub max_in_flight: usize,
     /// How many may go out in a second; `None` for any number.
     pub per_second: Option<u32>,
+    /// What each text message costs, in millionths of the operator's currency; 0 where nobody counts.
+    pub cost_per_segment: u64,
 }
 
 /// Who messages come from: a number, or a name where countries allow one.

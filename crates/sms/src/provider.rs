@@ -137,4 +137,11 @@ impl Provider {
             Provider::Smpp(smpp) => Some(smpp),
         }
     }
+
+    /// What a receipt says was written down: a repeat of it is refused from now on.
+    pub fn noted(&self, receipt: &Receipt) {
+        if let (Provider::Vonage(vonage), Some(id)) = (self, &receipt.once) {
+            vonage.noted(id);
+        }
+    }
 }

@@ -26,6 +26,8 @@ pub struct Receipt {
     pub arrival: Arrival,
     /// Why, in plain words; may be empty. Never holds a number or a text.
     pub reason: String,
+    /// What tells it from another one, where the provider says; a repeat is refused once it was noted.
+    pub once: Option<String>,
 }
 
 /// Why a receipt was not taken.

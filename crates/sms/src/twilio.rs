@@ -185,6 +185,7 @@ impl Twilio {
             Some("delivered" | "read") => Ok(Receipt {
                 arrival: Arrival::Delivered,
                 reason: String::new(),
+                once: None,
             }),
             Some("undelivered" | "failed" | "canceled") => {
                 let says =
@@ -196,6 +197,7 @@ impl Twilio {
             Some(_) => Ok(Receipt {
                 arrival: Arrival::OnTheWay,
                 reason: String::new(),
+                once: None,
             }),
             None => Err(ReceiptError::Malformed("it has no MessageStatus")),
         }

@@ -153,6 +153,13 @@ impl Vonage {
         self.line.timeout()
     }
 
+    /// A receipt of this id was noted.
+    pub(crate) fn noted(&self, id: &str) {
+        if let Some(receipts) = &self.receipts {
+            receipts.noted(id.to_owned());
+        }
+    }
+
     pub(crate) fn sends_receipts(&self) -> bool {
         self.receipts.is_some()
     }

@@ -214,6 +214,7 @@ impl Webhook {
         Ok(Receipt {
             arrival,
             reason: arrival_reason(arrival).to_owned(),
+            once: None,
         })
     }
 

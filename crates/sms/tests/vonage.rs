@@ -225,7 +225,32 @@ fn receives(
         body: body.as_bytes(),
     };
     let receipt = provider.read_receipt(&request, now);
-    receipt.map(|receipt| (receipt.arrival, receipt.reason))
+    receipt.map(|receipt| {
+        provider.noted(&receipt);
+        (receipt.arrival, receipt.reason)
+    })
+}
+
+#[test]
+fn a_receipt_that_was_not_written_down_is_taken_again() {
+    let provider = vonage("", TIMEOUT);
+    let body = r#"{"status":"delivered"}"#;
+    let authorization = token(SECRET, &hs256(), &claims("1", body));
+    let headers = headers(&[("authorization", authorization.as_str())]);
+    let request = ReceiptRequest {
+        method: "POST",
+        url: CALLBACK,
+        query: "",
+        headers: &headers,
+        body: body.as_bytes(),
+    };
+    let read = || provider.read_receipt(&request, NOW);
+    for _ in 0..3 {
+        // The database was away.
+        assert!(read().is_ok());
+    }
+    provider.noted(&read().expect("from Vonage"));
+    assert_eq!(read(), Err(ReceiptError::Signature("it came before")));
 }
 
 #[test]

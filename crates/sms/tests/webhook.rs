@@ -74,6 +74,7 @@ fn code() -> Code {
         seed: [7; 32],
         policies: &policies,
         keys: &keys,
+        conversion: None,
     };
     decide(
         &mut Slot::empty("acme"),

@@ -3,7 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use ringback_core::{Budget, Budgets, Command, Decision, Moment, Refusal, Reply, Time, decide};
+use ringback_core::{
+    Budget, Budgets, Command, Decision, Id, Moment, Number, Refusal, Reply, Time, decide,
+};
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::Shared;
@@ -20,6 +22,8 @@ pub(crate) type Outcome = Result<Reply, Refusal>;
 /// What commands came to, and what is to be written for them.
 pub(crate) struct Decided {
     pub(crate) outcomes: Vec<Outcome>,
+    /// Codes that proved numbers, when.
+    proven: Vec<(Key, (Id, Number), Time)>,
     changes: Changes,
 }
 
@@ -63,7 +67,11 @@ async fn optimistic(
             break loaded?;
         }
     };
-    let Decided { outcomes, changes } = decide_all(shared, commands, world)?;
+    let Decided {
+        outcomes,
+        proven,
+        changes,
+    } = decide_all(shared, commands, world)?;
     if changes.is_empty() {
         return Ok(outcomes);
     }
@@ -74,6 +82,7 @@ async fn optimistic(
     let (epoch, written) = (taken.epoch, taken.within(writing).await);
     line.done(taken, written)?;
     shared.wrote(epoch, 0, &tells);
+    note_proven(shared, proven);
     Ok(outcomes)
 }
 
@@ -89,9 +98,9 @@ async fn exclusive(
     let transaction = async {
         begin(session).await?;
         match decide_and_write(shared, session, commands).await {
-            Ok((outcomes, 0, _)) => {
+            Ok((decided, 0)) => {
                 end(session, "ROLLBACK").await?;
-                Ok((outcomes, 0, Vec::new()))
+                Ok((decided, 0))
             }
             Ok(done) => {
                 end(session, "COMMIT").await?;
@@ -107,11 +116,12 @@ async fn exclusive(
     if let Err(fault) = &done {
         shared.failed(fault);
     }
-    let (outcomes, touched, tells) = line.done(taken, done)?;
+    let (decided, touched) = line.done(taken, done)?;
     if touched > 0 {
-        shared.wrote(epoch, touched, &tells);
+        shared.wrote(epoch, touched, &decided.changes.routes());
+        note_proven(shared, decided.proven);
     }
-    Ok(outcomes)
+    Ok(decided.outcomes)
 }
 
 /// Begins a transaction. That one is open already can only be a fault of ours; it ends with the connection.
@@ -133,17 +143,16 @@ pub(crate) async fn end(session: &Session, how: &str) -> Result<(), Fault> {
     }
 }
 
-/// What the commands came to, how many rows were touched, and the routes that messages among them wait for.
+/// What the commands came to, and how many rows were touched.
 async fn decide_and_write(
     shared: &Shared,
     session: &Session,
     commands: &[&Command],
-) -> Result<(Vec<Outcome>, u64, Vec<String>), Fault> {
+) -> Result<(Decided, u64), Fault> {
     let world = World::load(shared, session, commands).await?;
-    let Decided { outcomes, changes } = decide_all(shared, commands, world)?;
-    let tells = changes.routes();
+    let decided = decide_all(shared, commands, world)?;
     let mut touched = 0;
-    for write in changes.writes()? {
+    for write in decided.changes.writes()? {
         let rows = write.rows;
         let written = session.execute_raw(shared.sql.writes.one(write)).await?;
         if written.rows_affected() != rows {
@@ -151,7 +160,7 @@ async fn decide_and_write(
         }
         touched += rows;
     }
-    Ok((outcomes, touched, tells))
+    Ok((decided, touched))
 }
 
 /// Decides the commands in turn, each on what those before it left.
@@ -167,14 +176,12 @@ pub(crate) fn decide_all(
     } = world;
     let mut budgets: Budgets = loaded
         .iter()
-        .map(|(pseudonym, budget)| {
-            let budget = budget.as_ref().map(|(budget, _)| budget.clone());
-            (pseudonym.clone(), budget.unwrap_or_default())
-        })
+        .map(|(pseudonym, (budget, _))| (pseudonym.clone(), budget.clone()))
         .collect();
     let mut changes = Changes::default();
     let mut last = Time::default();
-    let mut outcomes = Vec::with_capacity(commands.len());
+    let (mut outcomes, mut all_proven) = (Vec::with_capacity(commands.len()), Vec::new());
+    let known = shared.prefers.then(|| shared.conversions.known());
     for (command, key) in commands.iter().zip(meant) {
         let key = match key {
             Ok(key) => key,
@@ -192,6 +199,7 @@ pub(crate) fn decide_all(
                 seed: (shared.source.seed)(),
                 policies: &shared.rules.policies,
                 keys: &shared.rules.keys,
+                conversion: known.as_deref(),
             };
             last = at.now;
             decide(&mut held.slot, &mut budgets, command, &at)
@@ -201,6 +209,7 @@ pub(crate) fn decide_all(
             result,
             events,
             messages,
+            proven,
         } = decided.map_err(|_| Fault::Failed("a decision panicked".into()))?;
         changes
             .events
@@ -209,16 +218,28 @@ pub(crate) fn decide_all(
         let messages = messages.iter().map(rows::message_row);
         changes.messages.added.extend(messages);
         outcomes.push(result);
+        all_proven.extend(proven.map(|proven| (key, proven, last)));
     }
     for (key, held) in accounts {
         note_deleted(shared, &key, &held, &mut changes);
         note_account(shared, held, &mut changes)?;
     }
     for (pseudonym, budget) in &budgets {
-        let before = loaded.get(pseudonym).and_then(Option::as_ref);
-        note_budget(pseudonym, before, (budget, last), &mut changes)?;
+        if let Some(before) = loaded.get(pseudonym) {
+            note_budget(pseudonym, before, (budget, last), &mut changes)?;
+        }
     }
-    Ok(Decided { outcomes, changes })
+    Ok(Decided {
+        outcomes,
+        proven: all_proven,
+        changes,
+    })
+}
+
+fn note_proven(shared: &Shared, proven: Vec<(Key, (Id, Number), Time)>) {
+    for (key, proven, at) in proven {
+        shared.conversions.proven(key, proven, at);
+    }
 }
 
 fn note_deleted(shared: &Shared, key: &Key, held: &Held, changes: &mut Changes) {
@@ -239,7 +260,11 @@ fn note_deleted(shared: &Shared, key: &Key, held: &Held, changes: &mut Changes) 
     }
 }
 
-fn note_account(shared: &Shared, held: Held, changes: &mut Changes) -> Result<(), Fault> {
+pub(crate) fn note_account(
+    shared: &Shared,
+    held: Held,
+    changes: &mut Changes,
+) -> Result<(), Fault> {
     let keys = &shared.rules.keys;
     let Held { before, slot, .. } = held;
     let now = slot.account;
@@ -293,19 +318,18 @@ fn note_account(shared: &Shared, held: Held, changes: &mut Changes) -> Result<()
     Ok(())
 }
 
-fn note_budget(
+pub(crate) fn note_budget(
     pseudonym: &str,
-    before: Option<&(Budget, i64)>,
+    (before, version): &(Budget, Option<i64>),
     (now, at): (&Budget, Time),
     changes: &mut Changes,
 ) -> Result<(), Fault> {
-    match before {
-        Some((before, _)) if before == now => {}
-        Some((_, version)) => {
+    match version {
+        _ if before == now => {}
+        Some(version) => {
             let row = rows::budget_row(pseudonym, now, version + 1)?;
             changes.budgets.changed.push(row);
         }
-        None if *now == Budget::default() => {}
         // A row that was purged and made again counts from another time.
         None => changes
             .budgets

@@ -77,11 +77,12 @@ pub(crate) struct NewMessage {
     pub(crate) expires_at: i64,
     pub(crate) route: String,
     pub(crate) due_at: i64,
+    pub(crate) trail: String,
 }
 
 impl NewMessage {
     /// The columns of `messages` that this holds; the others have defaults.
-    pub(crate) const COLUMNS: [&'static str; 12] = [
+    pub(crate) const COLUMNS: [&'static str; 13] = [
         "id",
         "user_id",
         "organization_id",
@@ -94,6 +95,7 @@ impl NewMessage {
         "expires_at",
         "route",
         "due_at",
+        "trail",
     ];
 }
 

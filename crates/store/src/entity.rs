@@ -3,9 +3,11 @@
 pub(crate) mod account_names;
 pub(crate) mod accounts;
 pub(crate) mod budgets;
+pub(crate) mod conversion;
 pub(crate) mod deleted_accounts;
 pub(crate) mod events;
 pub(crate) mod messages;
+pub(crate) mod opt_outs;
 pub(crate) mod phone_numbers;
 
 #[cfg(test)]
@@ -78,12 +80,14 @@ mod tests {
             ),
             ("accounts", expected::<super::accounts::Entity>(backend)),
             ("budgets", expected::<super::budgets::Entity>(backend)),
+            ("conversion", expected::<super::conversion::Entity>(backend)),
             (
                 "deleted_accounts",
                 expected::<super::deleted_accounts::Entity>(backend),
             ),
             ("events", expected::<super::events::Entity>(backend)),
             ("messages", expected::<super::messages::Entity>(backend)),
+            ("opt_outs", expected::<super::opt_outs::Entity>(backend)),
             (
                 "phone_numbers",
                 expected::<super::phone_numbers::Entity>(backend),

@@ -11,7 +11,7 @@
 //! | whether all this works | `readiness` |
 //! | statements | `sql`, `writes`, `table`, `rows`, `entity` |
 //! | one account, lists | `lookup`, `lists`, `turns`, `matching`, `fold` |
-//! | messages | `messages`, `settle`, `history`, `receipts`, `wakeups` |
+//! | messages | `messages`, `settle`, `give_back`, `history`, `receipts`, `opt_outs`, `conversion`, `wakeups` |
 //! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint`, `reserve` |
 
 mod address;
@@ -20,11 +20,13 @@ mod backup;
 mod batch;
 mod changes;
 mod checkpoint;
+mod conversion;
 mod dial;
 mod entity;
 mod fault;
 mod files;
 mod fold;
+mod give_back;
 mod health;
 mod history;
 mod inspect;
@@ -36,6 +38,7 @@ mod lookup;
 mod matching;
 mod messages;
 mod migration;
+mod opt_outs;
 mod pooler;
 mod query;
 #[cfg(test)]
@@ -176,6 +179,9 @@ pub(crate) struct Shared {
     source: Source,
     batch: usize,
     wakeups: wakeups::Wakeups,
+    conversions: conversion::Conversions,
+    /// Whether some organisation's routes are ordered by how they do.
+    prefers: bool,
     /// How long what became of a message is kept.
     keep: Duration,
     /// SQLite's; PostgreSQL sees to its own.

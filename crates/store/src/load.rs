@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ringback_core::{Account, Action, Budget, Command, Deleted, Number, Refusal, Slot};
 use sea_orm::ConnectionTrait;
 
-use crate::entity::{accounts, budgets, deleted_accounts, phone_numbers};
+use crate::entity::{accounts, budgets, deleted_accounts, opt_outs, phone_numbers};
 use crate::fault::Fault;
+use crate::opt_outs::believed;
 use crate::rows;
 use crate::session::Session;
 use crate::sql::Wanted;
@@ -46,10 +47,53 @@ pub(crate) struct World {
     /// For each command in turn: the account that it means, or why there is none.
     pub(crate) meant: Vec<Result<Key, Refusal>>,
     /// By pseudonym: one for each budget that a command may touch, with its version when it has a row.
-    pub(crate) budgets: BTreeMap<String, Option<(Budget, i64)>>,
+    pub(crate) budgets: BTreeMap<String, (Budget, Option<i64>)>,
 }
 
 impl World {
+    /// Reads some accounts and budgets.
+    pub(crate) async fn about(
+        shared: &Shared,
+        session: &Session,
+        keys: &BTreeSet<Key>,
+        pseudonyms: &BTreeSet<String>,
+    ) -> Result<World, Fault> {
+        let pairs = keys.iter();
+        let wanted = Wanted {
+            exact: pairs
+                .map(|key| (key.organization.as_str(), key.id.as_str()))
+                .collect(),
+            ..Wanted::default()
+        };
+        let named = pseudonyms.iter().map(String::as_str);
+        let statement = shared
+            .sql
+            .what_decides(&wanted, named, std::iter::empty())?;
+        let (found, budgets, _, _): (
+            Vec<Found>,
+            Vec<budgets::Model>,
+            Vec<deleted_accounts::Model>,
+            Vec<opt_outs::Model>,
+        ) = one_text(session, statement).await?;
+        let meant: Vec<_> = keys.iter().cloned().map(Ok).collect();
+        let accounts = hold(shared, &meant, &found, &[])?;
+        let budgets = budgets.into_iter().filter_map(|row| {
+            let known = pseudonyms.contains(&row.pseudonym);
+            let read = |row: budgets::Model| {
+                Ok((
+                    row.pseudonym.clone(),
+                    (rows::budget(&row)?, Some(row.version)),
+                ))
+            };
+            known.then(|| read(row))
+        });
+        Ok(World {
+            budgets: budgets.collect::<Result<_, Fault>>()?,
+            accounts,
+            meant,
+        })
+    }
+
     /// Reads what the commands need.
     pub(crate) async fn load(
         shared: &Shared,
@@ -65,10 +109,11 @@ impl World {
                 named.iter().map(String::as_str),
                 deletions.iter().map(String::as_str),
             )?;
-            let (found, budgets, deleted): (
+            let (found, budgets, deleted, opted_out): (
                 Vec<Found>,
                 Vec<budgets::Model>,
                 Vec<deleted_accounts::Model>,
+                Vec<opt_outs::Model>,
             ) = one_text(session, statement).await?;
             let meant = meant(commands, &found);
             let read: BTreeSet<&str> = found
@@ -94,10 +139,15 @@ impl World {
                 .into_iter()
                 .map(|row| (row.pseudonym.clone(), row))
                 .collect();
+            let mut opted_out = believed(opted_out, || (shared.source.now)());
             let budgets = wanted.into_iter().map(|pseudonym| {
                 let row = budgets.remove(&pseudonym);
-                let budget = row.map(|row| Ok::<_, Fault>((rows::budget(&row)?, row.version)));
-                Ok((pseudonym, budget.transpose()?))
+                let budget = row.as_ref().map(rows::budget).transpose()?;
+                let mut budget = budget.unwrap_or_default();
+                if let Some(routes) = opted_out.remove(&pseudonym) {
+                    budget = budget.with_opted_out(routes);
+                }
+                Ok((pseudonym, (budget, row.map(|row| row.version))))
             });
             return Ok(World {
                 budgets: budgets.collect::<Result<_, Fault>>()?,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ringback_core::delivery::{State, Trail};
 use ringback_core::event::{Message, MessageKind};
-use ringback_core::{Challenge, Code, Id, Number, Refusal, Time};
+use ringback_core::{Challenge, Code, Id, Refusal, Time};
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
 
 use crate::entity::messages;
@@ -118,12 +118,10 @@ impl Store {
             let attempt = u32::try_from(row.attempts).unwrap_or(u32::MAX);
             let trail: Trail = serde_json::from_str(&row.trail).unwrap_or_default();
             if row.expires_at <= now.0 {
-                let (id, number) = (Id::parse(&row.id), row.number);
-                if let (Some(message), Some(number)) = (id, number) {
+                if let Ok(message) = rows::message_of_any_kind(row).inspect_err(noted) {
                     ended.push(Settlement {
                         message,
                         attempt,
-                        number: Number::from_stored(number),
                         trail,
                         outcome: Settled::Ended(State::Expired),
                     });
@@ -142,9 +140,8 @@ impl Store {
                     trail,
                 }),
                 Carried::Dead => ended.push(Settlement {
-                    message: message.id,
+                    message,
                     attempt,
-                    number: message.number,
                     trail,
                     outcome: Settled::Ended(State::Superseded),
                 }),
@@ -225,7 +222,7 @@ impl Store {
             .map_err(|fault| health.report(&fault, "looking for messages"))
     }
 
-    /// Deletes some of the budgets, of the deletions and of the messages that say nothing any more, erases the
+    /// Deletes some of the budgets, of the deletions, of the opt-outs and of the messages that say nothing any more, erases the
     /// numbers of some messages of which nothing will be heard any more, and says how many rows it touched.
     pub async fn purge(&self) -> Result<u64, Refusal> {
         let (sql, now) = (&self.shared.sql, self.now());
@@ -234,8 +231,10 @@ impl Store {
         for statement in [
             sql.purge_budgets(now.0, PURGE),
             sql.purge_deleted(now.0, PURGE),
+            sql.purge_opt_outs(now.0, PURGE),
             sql.purge_messages(&oldest.to_string(), PURGE),
             sql.erase_numbers(now.0, PURGE),
+            self.old_tallies(now),
         ] {
             let health = &self.shared.dialer.health;
             let rows = self.change(statement, &[]).await;

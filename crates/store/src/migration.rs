@@ -5,6 +5,8 @@ mod m0002_versions;
 mod m0003_event_counts;
 mod m0004_organizations;
 mod m0005_messages;
+mod m0006_opt_outs;
+mod m0007_conversion;
 
 use std::sync::OnceLock;
 
@@ -58,6 +60,8 @@ pub(crate) fn steps() -> Vec<Box<dyn Step>> {
         Box::new(m0003_event_counts::EventCounts),
         Box::new(m0004_organizations::Organizations),
         Box::new(m0005_messages::Messages),
+        Box::new(m0006_opt_outs::OptOuts),
+        Box::new(m0007_conversion::Conversion),
     ];
     for later in LATER.get().copied().unwrap_or_default() {
         steps.push(Box::new(*later));

@@ -1,6 +1,8 @@
 //! Messages that are tried again, and what is heard of them later.
 
-use ringback_core::delivery::{Arrival, Attempt, Heard, State, Trail, Waiting, heard};
+use ringback_core::delivery::{
+    Arrival, Attempt, Heard, Lost, NumberFault, State, Trail, Waiting, heard,
+};
 use ringback_core::rights::Scope;
 use ringback_core::{Id, Message, Number, Refusal, Time};
 use sea_orm::sea_query::Expr;
@@ -27,6 +29,9 @@ pub enum NotRetried {
     /// The account has the number no longer.
     #[error("the user no longer has the number that the message went to")]
     NumberGone,
+    /// The number's owner has told every route that serves it to stop.
+    #[error("the number's owner has opted out of messages and must text START to the sender first")]
+    OptedOut,
     /// No route may be asked for it again.
     #[error("no route serves the number; see [sms.order] and the countries of [sms.routes]")]
     NoRoute,
@@ -83,8 +88,9 @@ impl Store {
             };
             let message = rows::message(waits).map_err(failed)?;
             // Whoever asks for it knows of an end to what was in the way, so what it said counts no more.
-            let Some(route) = self.first_route(&message) else {
-                return Ok(Err(NotRetried::NoRoute));
+            let route = match self.first_route(&message).await? {
+                Ok(route) => route,
+                Err(none) => return Ok(Err(none)),
             };
             let change = Change {
                 number: Some(message.number.as_str().to_owned()),
@@ -150,12 +156,27 @@ impl Store {
                 return Ok(None);
             };
             let now = self.now();
+            if let (Arrival::Undelivered(Lost::Number(NumberFault::OptedOut)), Some(number)) =
+                (arrival, &row.number)
+                && let Some(told) = trail.attempts().iter().find(|told| told.n == attempt)
+            {
+                let number = Number::from_stored(number.clone());
+                let noted = self.told_opted_out(&number, &told.route).await;
+                let health = &self.shared.dialer.health;
+                noted.map_err(|fault| health.report(&fault, "noting an opt-out"))?;
+            }
             let (change, routes) = match self.heard(&row, state, &trail, (attempt, arrival), now) {
                 None => return Ok(None),
                 Some(change) => change,
             };
             let state = change.state;
             if self.change_message(&row, change, &routes).await? {
+                let told = trail.attempts().iter().find(|told| told.n == attempt);
+                if let (Some(number), Some(told)) = (&row.number, told) {
+                    let number = Number::from_stored(number.clone());
+                    let conversions = &self.shared.conversions;
+                    conversions.heard(&told.route, &number, state, now);
+                }
                 return Ok(Some(state));
             }
         }
@@ -227,12 +248,19 @@ impl Store {
         }
     }
 
-    fn first_route(&self, message: &Message) -> Option<String> {
+    async fn first_route(&self, message: &Message) -> Result<Result<String, NotRetried>, Refusal> {
         let routes = &self.shared.rules.policies.of(&message.organization).routes;
         let country = routes.ask_country().then(|| message.number.country());
         let country = country.flatten();
-        let first = routes.first(country.as_deref(), message.kind, message.round);
-        first.map(str::to_owned)
+        let order = routes.order(country.as_deref(), message.kind, message.round);
+        if order.is_empty() {
+            return Ok(Err(NotRetried::NoRoute));
+        }
+        let opted_out = self.opted_out_of(&message.number).await?;
+        let first = order
+            .into_iter()
+            .find(|route| opted_out.iter().all(|stopped| stopped != route));
+        Ok(first.map(str::to_owned).ok_or(NotRetried::OptedOut))
     }
 
     /// The number of a message that is no longer kept with it, if its account still has it.

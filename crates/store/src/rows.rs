@@ -1,6 +1,7 @@
 //! Core values as rows, and back.
 
 use ringback_core::account::Pending;
+use ringback_core::delivery::Trail;
 use ringback_core::event::{Message, MessageKind};
 use ringback_core::{
     Account, Budget, Deleted, Event, Id, Keys, Number, Phone, PhoneState, Profile, Time,
@@ -201,6 +202,16 @@ pub(crate) fn event_row(event: &Event) -> events::Model {
     }
 }
 
+/// What is known of a message before its first attempt.
+fn known_trail(message: &Message) -> String {
+    if message.opted_out.is_empty() {
+        return "[]".to_owned();
+    }
+    let routes = message.opted_out.iter().map(String::as_str);
+    let trail = Trail::of_opted_out(routes, message.created_at);
+    serde_json::to_string(&trail).unwrap_or_else(|_| "[]".to_owned())
+}
+
 pub(crate) fn message_row(message: &Message) -> NewMessage {
     NewMessage {
         id: message.id.to_string(),
@@ -220,6 +231,7 @@ pub(crate) fn message_row(message: &Message) -> NewMessage {
         expires_at: message.expires_at.0,
         route: message.route.clone().unwrap_or_default(),
         due_at: message.due_at.0,
+        trail: known_trail(message),
     }
 }
 
@@ -235,6 +247,19 @@ pub(crate) fn message_kind(kind: &str, challenge: Option<&str>) -> Result<Messag
         ("removed", None) => Ok(MessageKind::Removed),
         (other, _) => Err(Fault::Failed(format!("no message is of kind {other:?}"))),
     }
+}
+
+/// The same of a message that is not sent any more: of a kind that this version does not know, as a notice.
+pub(crate) fn message_of_any_kind(row: messages::Model) -> Result<Message, Fault> {
+    let known = message_kind(&row.kind, row.challenge_id.as_deref()).is_ok();
+    message(match known {
+        true => row,
+        false => messages::Model {
+            kind: MessageKind::Removed.code().to_owned(),
+            challenge_id: None,
+            ..row
+        },
+    })
 }
 
 pub(crate) fn message(row: messages::Model) -> Result<Message, Fault> {
@@ -254,6 +279,7 @@ pub(crate) fn message(row: messages::Model) -> Result<Message, Fault> {
         created_at: Time(row.created_at),
         due_at: Time(row.due_at.unwrap_or(row.created_at)),
         expires_at: Time(row.expires_at),
+        opted_out: Vec::new(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! What became of claimed messages, written down unless somebody else has claimed them since.
 
 use ringback_core::delivery::{State, Trail};
-use ringback_core::{Id, Keys, Number, Refusal, Time};
+use ringback_core::{Keys, Message, Refusal, Time};
 use serde::Serialize;
 
 use crate::Store;
@@ -10,12 +10,10 @@ use crate::fault::Fault;
 /// What became of a claimed message. It counts only as long as nobody else has claimed the message since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settlement {
-    /// [`ringback_core::Message::id`]
-    pub message: Id,
+    /// Which, as it was claimed.
+    pub message: Message,
     /// [`crate::Claimed::attempt`]
     pub attempt: u32,
-    /// [`ringback_core::Message::number`]
-    pub number: Number,
     /// What was tried, this time included.
     pub trail: Trail,
     /// What became of it.
@@ -40,7 +38,7 @@ pub enum Settled {
 
 /// A message's row as [`Store::settle`] leaves it.
 #[derive(Serialize)]
-struct SettledRow {
+pub(crate) struct SettledRow {
     id: String,
     attempts: u32,
     number: Option<String>,
@@ -55,14 +53,14 @@ struct SettledRow {
 }
 
 impl SettledRow {
-    fn of(settlement: &Settlement, keys: &Keys, now: Time) -> Result<SettledRow, Fault> {
+    pub(crate) fn of(settlement: &Settlement, keys: &Keys, now: Time) -> Result<SettledRow, Fault> {
         let Settlement {
             message,
             attempt,
-            number,
             trail,
             outcome,
         } = settlement;
+        let number = &message.number;
         let last = trail.last();
         let asked = || last.map_or_else(String::new, |attempt| attempt.route.clone());
         let (route, due_at, state) = match outcome {
@@ -73,7 +71,7 @@ impl SettledRow {
         let ended = matches!(outcome, Settled::Ended(_));
         let rests = due_at.is_none();
         Ok(SettledRow {
-            id: message.to_string(),
+            id: message.id.to_string(),
             attempts: *attempt,
             number: (!ended).then(|| number.as_str().to_owned()),
             number_mask: rests.then(|| number.masked()),
@@ -90,35 +88,48 @@ impl SettledRow {
 
 /// What tells a claim of a message.
 #[derive(Serialize)]
-struct ClaimKey {
+pub(crate) struct ClaimKey {
     id: String,
     attempts: u32,
+}
+
+impl Settlement {
+    /// What tells its claim.
+    pub(crate) fn claim(&self) -> ClaimKey {
+        ClaimKey {
+            id: self.message.id.to_string(),
+            attempts: self.attempt,
+        }
+    }
 }
 
 impl Store {
     /// Writes down what became of claimed messages.
     pub async fn settle(&self, settlements: &[Settlement]) -> Result<(), Refusal> {
         let health = &self.shared.dialer.health;
-        self.settle_or_fault(settlements)
-            .await
-            .map_err(|fault| health.report(&fault, "settling messages"))
+        let settled = self.settle_or_fault(settlements).await;
+        settled.map_err(|fault| health.report(&fault, "settling messages"))?;
+        self.shared.conversions.settled(settlements, self.now());
+        Ok(())
     }
 
     /// What is kept, and what is not, by a statement of its own: none depends on another.
     pub(crate) async fn settle_or_fault(&self, settlements: &[Settlement]) -> Result<(), Fault> {
         let shared = &self.shared;
         let now = self.now();
+        self.note_refused_by_stop(settlements).await?;
+        let (back, mut settlements): (Vec<_>, Vec<_>) =
+            settlements.iter().partition(|one| one.gives_back());
+        if !back.is_empty() {
+            settlements.extend(self.settle_giving_back(back, now).await?);
+        }
         // In one order, so that two workers with the same messages cannot wait for each other.
-        let mut settlements: Vec<&Settlement> = settlements.iter().collect();
-        settlements.sort_by_key(|settlement| settlement.message);
+        settlements.sort_by_key(|settlement| settlement.message.id);
         let (mut gone, mut kept, mut routes) = (Vec::new(), Vec::new(), Vec::new());
         for settlement in settlements {
             match &settlement.outcome {
                 Settled::Handed | Settled::Ended(_) if shared.keep.is_zero() => {
-                    gone.push(ClaimKey {
-                        id: settlement.message.to_string(),
-                        attempts: settlement.attempt,
-                    });
+                    gone.push(settlement.claim());
                     continue;
                 }
                 Settled::Waits { route, at } if *at <= now && !routes.contains(route) => {

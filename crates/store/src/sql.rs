@@ -9,10 +9,10 @@ use sea_orm::{DbBackend, Statement, Value};
 
 use about::About;
 pub(crate) use about::Wanted;
-use messages::{remove_messages, settle_messages};
+pub(crate) use messages::{remove_messages, settle_messages};
 
 use crate::fault::Fault;
-use crate::table::{json_array, json_list};
+use crate::table::{Table, json_array, json_list};
 use crate::writes::{Tables, Writes};
 
 /// The statements for one kind of database.
@@ -30,6 +30,7 @@ pub(crate) struct Sql {
     erase_numbers: String,
     purge_budgets: String,
     purge_deleted: String,
+    purge_opt_outs: String,
     pub(crate) writes: Writes,
 }
 
@@ -78,8 +79,8 @@ impl Sql {
                 )),
                 messages.names("")
             ),
-            remove_messages: remove_messages(backend, messages),
-            settle_messages: settle_messages(backend, messages),
+            remove_messages: remove_messages(backend, messages, 1),
+            settle_messages: settle_messages(backend, messages, 1),
             awaited_routes: "SELECT route, count(*), min(created_at) FROM messages WHERE due_at IS NOT NULL GROUP BY route".into(),
             purge_messages: format!(
                 "DELETE FROM messages WHERE id {}",
@@ -106,6 +107,10 @@ impl Sql {
                     "SELECT pseudonym FROM deleted_accounts WHERE until_at <= $1 LIMIT $2{skip}"
                 ))
             ),
+            purge_opt_outs: format!(
+                "DELETE FROM opt_outs WHERE (pseudonym, route) IN \
+                 (SELECT pseudonym, route FROM opt_outs WHERE until_at <= $1 LIMIT $2{skip})"
+            ),
             writes,
         }
     }
@@ -121,9 +126,9 @@ impl Sql {
         Ok(self.statement(text, wanted.values(self.backend)?))
     }
 
-    /// The same beside the budgets of these pseudonyms and of every number that the accounts hold, and what
-    /// is remembered of deleted accounts of these pseudonyms, all as they were at one moment: an array of the
-    /// three lists.
+    /// The same beside the budgets of these pseudonyms and of every number that the accounts hold, what is
+    /// remembered of deleted accounts of these pseudonyms, and the opt-outs of the same numbers as the budgets, all as
+    /// they were at one moment: an array of the four lists.
     pub(crate) fn what_decides<'a>(
         &self,
         wanted: &Wanted<'_>,
@@ -205,6 +210,13 @@ impl Sql {
         )
     }
 
+    pub(crate) fn purge_opt_outs(&self, now: i64, most: u32) -> Statement {
+        self.statement(
+            &self.purge_opt_outs,
+            vec![now.into(), i64::from(most).into()],
+        )
+    }
+
     /// Writes something small that hurts nobody, to know whether writing works. On PostgreSQL a row that
     /// somebody else holds is passed over: a server that takes no writes refuses to ask for it as well.
     pub(crate) fn touch(&self, now: i64) -> Statement {
@@ -258,13 +270,15 @@ fn what_decides(backend: DbBackend, tables: &Tables) -> String {
         of_accounts(backend, "phone_numbers")
     );
     let wanted = match backend {
-        DbBackend::Postgres => format!("pseudonym = ANY($4 || ARRAY({held}))"),
-        _ => format!("pseudonym IN (SELECT value FROM json_each($4) UNION ALL {held})"),
+        DbBackend::Postgres => "pseudonym = ANY($4 || ARRAY(SELECT pseudonym FROM held))",
+        _ => "pseudonym IN (SELECT value FROM json_each($4) UNION ALL SELECT pseudonym FROM held)",
     };
-    let budgets = format!(
-        "(SELECT {} FROM budgets WHERE {wanted})",
-        json_list(backend, &tables.budgets.as_json(backend))
-    );
+    let of_numbers = |table: &Table| {
+        let rows = json_list(backend, &table.as_json(backend));
+        format!("(SELECT {rows} FROM {} WHERE {wanted})", table.name)
+    };
+    let budgets = of_numbers(&tables.budgets);
+    let opted_out = of_numbers(&tables.opt_outs);
     let deleted = format!(
         "(SELECT {} FROM deleted_accounts WHERE {})",
         json_list(backend, &tables.deleted.as_json(backend)),
@@ -272,14 +286,17 @@ fn what_decides(backend: DbBackend, tables: &Tables) -> String {
     );
     let accounts = whole_accounts(backend, tables);
     let all = match backend {
-        DbBackend::Postgres => json_array(backend, &format!("{accounts}, {budgets}, {deleted}")),
+        DbBackend::Postgres => json_array(
+            backend,
+            &format!("{accounts}, {budgets}, {deleted}, {opted_out}"),
+        ),
         // A subquery's text would otherwise be a text within the array.
         _ => json_array(
             backend,
-            &format!("json({accounts}), json({budgets}), json({deleted})"),
+            &format!("json({accounts}), json({budgets}), json({deleted}), json({opted_out})"),
         ),
     };
-    format!("SELECT CAST({all} AS text)")
+    format!(", held AS MATERIALIZED ({held}) SELECT CAST({all} AS text)")
 }
 
 /// Whether a column is one of the keys in parameter `n`.

@@ -8,6 +8,7 @@ use sea_orm::DbBackend;
 use tokio::sync::Mutex;
 
 use crate::admission::Lists;
+use crate::conversion::prefers_conversion;
 use crate::dial::{Dialer, Purpose, SharedDialer, other_encoding};
 use crate::fault::Fault;
 use crate::lane::LaneLine;
@@ -61,6 +62,7 @@ impl Store {
             checkpoint::Log::new(line, jobs.clone(), database)
         });
         let (log, copying) = copied.unzip();
+        let prefers = prefers_conversion(&rules.policies);
         let shared = Arc::new(Shared {
             dialer: dialer.clone(),
             sql: sql::Sql::new(backend),
@@ -68,6 +70,8 @@ impl Store {
             source,
             batch: settings.batch.max(1),
             wakeups: Default::default(),
+            conversions: Default::default(),
+            prefers,
             keep: settings.keep_messages,
             log,
         });

@@ -8,8 +8,9 @@ use sea_orm::{DbBackend, Statement, Value};
 
 use crate::changes::{AccountState, Kind, NewMessage, Target, Write};
 use crate::entity::{
-    account_names, accounts, budgets, deleted_accounts, events, messages, phone_numbers,
+    account_names, accounts, budgets, deleted_accounts, events, messages, opt_outs, phone_numbers,
 };
+use crate::sql::{remove_messages, settle_messages};
 use crate::table::{Table, VERSION};
 
 /// The writes for one kind of database.
@@ -28,6 +29,7 @@ pub(crate) struct Tables {
     pub(crate) budgets: Table,
     pub(crate) deleted: Table,
     pub(crate) messages: Table,
+    pub(crate) opt_outs: Table,
     events: Table,
 }
 
@@ -56,6 +58,7 @@ impl Writes {
                 budgets: Table::of(budgets::Entity),
                 deleted: Table::of(deleted_accounts::Entity),
                 messages: Table::of(messages::Entity),
+                opt_outs: Table::of(opt_outs::Entity),
                 events: Table::of(events::Entity),
             },
             texts: Mutex::default(),
@@ -112,6 +115,9 @@ impl Writes {
             Kind::Add if target == Target::Messages => add(self.backend, table, n, |column| {
                 NewMessage::COLUMNS.contains(&column)
             }),
+            // Messages are guarded by their claims.
+            Kind::Change if target == Target::Messages => settle_messages(self.backend, table, n),
+            Kind::Remove if target == Target::Messages => remove_messages(self.backend, table, n),
             Kind::Add => add(self.backend, table, n, |_| true),
             Kind::Change if target == Target::States => change(self.backend, table, n, |column| {
                 AccountState::COLUMNS.contains(&column)

@@ -158,6 +158,7 @@ pub(super) fn reply(refusal: &Refusal) -> Response {
             let texts = [refusal.to_string()];
             error(StatusCode::BAD_REQUEST, Some(NUMBER_INVALID), texts)
         }
+        Refusal::NumberOptedOut => error(StatusCode::BAD_REQUEST, none, [refusal.to_string()]),
         Refusal::CodeAbsent => {
             let text = ["there is no code to send again; ask for a new one"];
             error(StatusCode::BAD_REQUEST, none, text)
@@ -305,7 +306,9 @@ mod tests {
             Refusal::NumberInvalid(NumberError::NotInternational),
             Refusal::NumberInvalid(NumberError::Length),
             Refusal::NumberInvalid(NumberError::Nonexistent),
+            Refusal::NumberInvalid(NumberError::TestOver),
             Refusal::NumberKindNotServed(NumberKind::PremiumRate),
+            Refusal::NumberOptedOut,
             Refusal::CodeAbsent,
             Refusal::CodeRefused(CodeFailure::Locked),
             Refusal::FieldInvalid {

@@ -319,6 +319,11 @@ fn reply(refusal: &Refusal) -> Problem {
             let detail = Detail::invalid(PHONE_NUMBER, refusal.to_string());
             Problem::request(refusal.to_string(), NUMBER).detailed(vec![detail])
         }
+        Refusal::NumberOptedOut => {
+            let user_msg = "You have stopped messages to this number: text START to their sender";
+            let (status, text) = (StatusCode::BAD_REQUEST, refusal.to_string());
+            Problem::new(status, "invalid_state", text, user_msg)
+        }
         Refusal::CodeAbsent => {
             let text = "no phone number of the user waits to be verified";
             Problem::new(StatusCode::BAD_REQUEST, "invalid_state", text, NUMBER)

@@ -31,6 +31,7 @@ pub(super) fn status(refusal: &Refusal) -> Status {
         | Refusal::PhoneUnverified
         | Refusal::RemovalUnconfirmed
         | Refusal::TooManyNumbers
+        | Refusal::NumberOptedOut
         | Refusal::CodeAbsent
         | Refusal::AccountAmbiguous => (Code::FailedPrecondition, None),
         Refusal::NumberInvalid(_)

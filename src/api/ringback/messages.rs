@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ringback_core::delivery::write_cost;
 use ringback_core::delivery::{Attempt as Tried, State};
 use ringback_core::rights::{Right, Scope};
 use ringback_core::{Id, Keys, Number, Refusal, Time};
@@ -169,6 +170,7 @@ pub(super) fn not_retried(why: NotRetried) -> Status {
         NotRetried::Handed => (Code::FailedPrecondition, "MESSAGE_HANDED"),
         NotRetried::Expired => (Code::FailedPrecondition, "MESSAGE_EXPIRED"),
         NotRetried::NumberGone => (Code::FailedPrecondition, "NUMBER_GONE"),
+        NotRetried::OptedOut => (Code::FailedPrecondition, "NUMBER_OPTED_OUT"),
         NotRetried::NoRoute => (Code::FailedPrecondition, "NO_ROUTE"),
     };
     shared::status(code, why.to_string(), vec![info(reason)])
@@ -224,6 +226,7 @@ fn message(record: MessageRecord, now: Time) -> Message {
         next_attempt_date: record.due_at.filter(|_| waits).map(timestamp),
         end_date: record.ended_at.map(timestamp),
         attempts,
+        cost: cost(record.trail.cost()),
         reference: record.reference.unwrap_or_default(),
     }
 }
@@ -242,6 +245,15 @@ fn attempt(tried: &Tried) -> Attempt {
         result: tried.verdict.code().to_owned(),
         fault: fault(tried.verdict),
         reason: tried.reason.clone(),
+        segments: tried.segments,
+        cost: cost(tried.cost),
+    }
+}
+
+fn cost(cost: u64) -> String {
+    match cost {
+        0 => String::new(),
+        cost => write_cost(cost),
     }
 }
 

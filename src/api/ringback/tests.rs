@@ -248,6 +248,7 @@ fn every_refusal_has_its_code_and_its_stable_name() {
             Refusal::NumberKindNotServed(NumberKind::TollFree),
             Code::InvalidArgument,
         ),
+        (Refusal::NumberOptedOut, Code::FailedPrecondition),
         (Refusal::CodeAbsent, Code::FailedPrecondition),
         (field, Code::InvalidArgument),
         (Refusal::Unsupported { what }, Code::InvalidArgument),

@@ -76,7 +76,7 @@ pub(super) fn status_of(refusal: &Refusal, missing: Missing) -> Status {
         ),
         Refusal::TokenStale => ours(Code::Unauthenticated, &refusal.to_string(), None, None),
         Refusal::ScopeMissing(_) => ours(Code::PermissionDenied, &refusal.to_string(), None, None),
-        Refusal::RemovalUnconfirmed | Refusal::AccountAmbiguous => {
+        Refusal::RemovalUnconfirmed | Refusal::AccountAmbiguous | Refusal::NumberOptedOut => {
             ours(Code::FailedPrecondition, &refusal.to_string(), None, None)
         }
         Refusal::AccountNotFound => {
@@ -116,7 +116,8 @@ pub(super) fn status_of(refusal: &Refusal, missing: Missing) -> Status {
             | NumberError::Malformed
             | NumberError::NotInternational
             | NumberError::Length
-            | NumberError::Nonexistent),
+            | NumberError::Nonexistent
+            | NumberError::TestOver),
         ) => zitadels(
             Code::InvalidArgument,
             "PHONE-so0wa",

@@ -1,5 +1,8 @@
 //! What must hold of `[sms]`.
 
+use std::collections::BTreeMap;
+
+use ringback_core::delivery::{Prefer, read_cost};
 use ringback_core::number::is_region;
 use ringback_sms::{RouteError, SmppSettings};
 use secrecy::ExposeSecret;
@@ -32,6 +35,7 @@ impl Config {
                 );
             }
             judge_common(&place, &route.common, error);
+            judge_cost(&place, &route.common.cost_per_segment, error);
             match &route.provider {
                 ProviderSection::Inbox(_) => {}
                 ProviderSection::Webhook(webhook) => judge_webhook(&place, webhook, error),
@@ -55,6 +59,12 @@ impl Config {
         }
         self.judge_order(error);
         self.judge_receipts(error);
+        if sms.prefer == Prefer::Conversion && sms.keep_seconds < 3_600 {
+            error.add(
+                "sms.keep_seconds",
+                "must be at least 3600 with sms.prefer = \"conversion\": what became of a message says how its route does",
+            );
+        }
         if sms.keep_seconds > 366 * 86_400 {
             error.add(
                 "sms.keep_seconds",
@@ -98,8 +108,21 @@ impl Config {
                 format!("is missing; there are several routes, so say which comes first: default = [{names}]"),
             );
         }
-        for (country, names) in &sms.order {
-            let place = format!("sms.order.{country}");
+        self.judge_one_order("", &sms.order, error);
+        for (id, organization) in &self.organizations {
+            let own = format!("organizations.{id}.");
+            self.judge_one_order(&own, &organization.sms.order, error);
+        }
+    }
+
+    fn judge_one_order(
+        &self,
+        whose: &str,
+        order: &BTreeMap<String, Vec<String>>,
+        error: &mut ConfigError,
+    ) {
+        for (country, names) in order {
+            let place = format!("{whose}sms.order.{country}");
             if country != DEFAULT_ORDER && !is_country(country) {
                 error.add(
                     &*place,
@@ -110,7 +133,7 @@ impl Config {
                 error.add(&*place, format!("must name 1 to {LONGEST_ORDER} routes"));
             }
             for (at, name) in names.iter().enumerate() {
-                if !sms.routes.contains_key(name) {
+                if !self.sms.routes.contains_key(name) {
                     error.add(
                         &*place,
                         format!("names {name:?}, and there is no [sms.routes.{name}]"),
@@ -173,6 +196,15 @@ fn judge_common(place: &str, common: &RouteCommon, error: &mut ConfigError) {
         if count.is_some_and(|count| !(1..=most).contains(&count)) {
             error.add(at(key), format!("must be 1 to {most}"));
         }
+    }
+}
+
+fn judge_cost(place: &str, cost: &str, error: &mut ConfigError) {
+    if !cost.is_empty() && read_cost(cost).is_none() {
+        error.add(
+            format!("{place}.cost_per_segment"),
+            "must be an amount of at most 1000 with at most six decimals, such as \"0.0075\"",
+        );
     }
 }
 

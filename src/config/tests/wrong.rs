@@ -151,6 +151,11 @@ fn what_cannot_work_is_named() {
             "organizations.Acme.messages.texts.de.removed",
         ),
         (
+            "RINGBACK_ORGANIZATIONS__Acme__SMS__ORDER__CH",
+            "gone",
+            "organizations.Acme.sms.order.ch",
+        ),
+        (
             "RINGBACK_SMS__ROUTES__RELAY__URL",
             "http://sms.example.com/",
             "sms.routes.relay.url",
@@ -190,6 +195,11 @@ fn what_cannot_work_is_named() {
             "RINGBACK_SMS__ROUTES__RELAY__PER_SECOND",
             "0",
             "sms.routes.relay.per_second",
+        ),
+        (
+            "RINGBACK_SMS__ROUTES__RELAY__COST_PER_SEGMENT",
+            "0,01",
+            "sms.routes.relay.cost_per_segment",
         ),
         (
             "RINGBACK_SMS__ROUTES__SECOND__TYPE",

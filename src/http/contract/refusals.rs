@@ -51,6 +51,7 @@ pub fn number() -> Vec<Refusal> {
         NumberError::NotInternational,
         NumberError::Length,
         NumberError::Nonexistent,
+        NumberError::TestOver,
     ];
     errors.map(Refusal::NumberInvalid).into()
 }
@@ -75,7 +76,8 @@ pub fn sent() -> Vec<Refusal> {
         Limit::Guesses,
     ];
     let kind = Refusal::NumberKindNotServed(NumberKind::PremiumRate);
-    limits.map(limited).into_iter().chain([kind]).collect()
+    let number = [kind, Refusal::NumberOptedOut];
+    limits.map(limited).into_iter().chain(number).collect()
 }
 
 /// A code is submitted.

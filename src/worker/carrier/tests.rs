@@ -26,6 +26,7 @@ fn planner() -> Arc<Planner> {
         rules: names.map(|name| (name.to_owned(), rules.clone())).into(),
         default: names.map(str::to_owned).into(),
         by_country: BTreeMap::new(),
+        ..Routes::default()
     };
     let policies = Policies::from(Policy {
         routes,
@@ -48,6 +49,7 @@ fn carrier(name: &str, provider: Provider, planner: &Arc<Planner>) -> Carrier {
             senders: Senders::default(),
             max_in_flight: 10,
             per_second: None,
+            cost_per_segment: 7_500,
         },
         texts: texts(),
         planner: planner.clone(),
@@ -69,6 +71,7 @@ fn claimed(attempt: u32) -> Claimed {
             created_at: NOW,
             due_at: NOW,
             expires_at: NOW + Duration::from_secs(100),
+            opted_out: Vec::new(),
         },
         code: None,
         attempt,
@@ -114,11 +117,19 @@ async fn a_route_that_takes_a_message_is_the_last_one_asked() {
     let carrier = carrier("first", Provider::Inbox(inbox.clone()), &planner());
     let settlement = carrier.deliver(claimed(1), || NOW).await;
     assert_eq!(settlement.outcome, Settled::Ended(State::Handed));
-    assert_eq!((settlement.message, settlement.attempt), (id(1), 1));
+    assert_eq!((settlement.message.id, settlement.attempt), (id(1), 1));
     assert!(inbox.messages(None)[0].text.contains("Acme"));
     let attempt = settlement.trail.last().expect("an attempt");
     assert_eq!((attempt.n, &*attempt.route), (1, "first"));
     assert_eq!(attempt.verdict, Verdict::Taken);
+    assert_eq!((attempt.segments, attempt.cost), (1, 7_500));
+}
+
+#[tokio::test]
+async fn what_is_not_taken_costs_nothing() {
+    let (settlement, _) = after(ResponseTemplate::new(503)).await;
+    let attempt = settlement.trail.last().expect("an attempt");
+    assert_eq!((attempt.segments, attempt.cost), (0, 0));
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ pub enum Kind {
     NoUser,
     NoNumber,
     NumberInvalid,
+    OptedOut,
     NumberUnchanged,
     TooManyNumbers,
     CodeRefused,
@@ -111,6 +112,7 @@ fn zitadel(answer: &Answer) -> Option<Kind> {
         (400, "PHONE-so0wa" | "PHONE-Zt0NV" | "RINGBACK-number_kind_not_served") => {
             Kind::NumberInvalid
         }
+        (400, "RINGBACK-number_opted_out") => Kind::OptedOut,
         (400, "COMMAND-Uch5e") => Kind::NumberUnchanged,
         (400, "COMMAND-eis9R") => Kind::CodeRefused,
         (400, "PHONE-5xrra88eq8") => Kind::NothingToSend,
@@ -153,6 +155,7 @@ fn frontegg(answer: &Answer) -> Option<Kind> {
         (400, "ER-000b32220f" | "ER-005a0fec63", _) => Kind::NumberInvalid,
         (409, "", _) => Kind::NumberUnchanged,
         (400, "ER-01011", "Invalid code") => Kind::CodeRefused,
+        (400, "", _) if text.contains("opted out") => Kind::OptedOut,
         (400, "", _) if text.contains("as many phone numbers") => Kind::TooManyNumbers,
         (429, "", _) if text.starts_with("more is waiting") => Kind::Overloaded,
         (429, "", _) => Kind::Limited(limited?.1),
@@ -179,6 +182,7 @@ fn reachfive(answer: &Answer) -> Option<Kind> {
         (400, "invalid_grant") => Kind::CodeRefused,
         (400, "invalid_state") if text.contains("waits to be verified") => Kind::NothingToSend,
         (400, "invalid_state") if text.contains("verified already") => Kind::NumberUnchanged,
+        (400, "invalid_state") if text.contains("opted out") => Kind::OptedOut,
         (400, "invalid_state") if text.contains("as many phone numbers") => Kind::TooManyNumbers,
         (429, "rate_limit_reached") => Kind::Limited(limit(text)?),
         (429, "temporarily_unavailable") => Kind::Overloaded,

@@ -21,6 +21,7 @@ crate::on_both!(
     receipts_move_a_message_forward_only,
     a_message_is_tried_again_when_asked_to,
     a_hanging_route_holds_back_no_other_country,
+    who_has_opted_out_is_told_so_and_what_fails_costs_nothing,
 );
 
 /// Messages in the test of routes that fail.
@@ -513,4 +514,41 @@ async fn a_message_is_tried_again_when_asked_to(database: Database) {
     let plain = end_user(&name(1));
     let denied = server.get(&format!("/v2/messages/{id}"), &plain).await;
     assert_eq!(denied.status, 403, "{denied:?}");
+}
+
+async fn who_has_opted_out_is_told_so_and_what_fails_costs_nothing(database: Database) {
+    let relay = Receiver::answering().await;
+    let setup = Setup::new(&database.url)
+        .without("sms.routes.inbox")
+        .with_route("relay", &relay.url)
+        .with("sms.routes.relay.cost_per_segment", "0.0075");
+    let server = Server::start(&setup).await;
+    let again = async |n: usize| {
+        let path = format!("/v2/users/user%20{n}/phone/resend");
+        server.post(&path, &admin(), json!({})).await
+    };
+
+    send(&server, 1).await;
+    let taken = message(&server, 1, "HANDED").await;
+    assert_eq!(taken["cost"], "0.0075", "{taken}");
+    assert_eq!(taken["attempts"][0]["segments"], 1, "{taken}");
+    assert_eq!(again(1).await.status, 429, "the pause");
+
+    relay.say(&json!({"result": "not_allowed"}));
+    send(&server, 2).await;
+    let failed = message(&server, 2, "FAILED").await;
+    assert_eq!(failed["cost"], Value::Null, "{failed}");
+    assert_eq!(again(2).await.status, 200, "no pause");
+
+    relay.say(&json!({"result": "opted_out"}));
+    send(&server, 3).await;
+    let refused = message(&server, 3, "REFUSED").await;
+    let story = refused["story"].as_str().unwrap_or_default();
+    assert!(story.contains("relay: opted out"), "{story}");
+    let answer = again(3).await;
+    assert_eq!(answer.status, 400, "{answer:?}");
+    let id = &answer.body["details"][0]["id"];
+    assert_eq!(id, "RINGBACK-number_opted_out", "{answer:?}");
+    let why = blocked(&server, json!({"userId": name(3)})).await;
+    assert!(why.contains("text START"), "{why}");
 }

@@ -9,6 +9,7 @@ use super::outcome::Outcome;
 use crate::Number;
 use crate::account::{Account, Phone};
 use crate::challenge::{Challenge, Purpose};
+use crate::code::Code;
 use crate::command::{CodeTimes, Delivery, Which};
 use crate::event::{EventKind, MessageKind};
 use crate::limit::Limit;
@@ -67,9 +68,10 @@ impl Decider<'_> {
                 waits.push((Limit::Guesses, remaining));
             }
         }
+        let phone = phone_or_refuse(account, phone)?;
+        self.policy.test_numbers.check(&phone.number, self.at.now)?;
         if delivery == Delivery::Send {
-            let phone = phone_or_refuse(account, phone)?;
-            waits.extend(self.send_waits(account, &phone.number)?);
+            waits.extend(self.send_waits(account, &phone.number, purpose)?);
         }
         Ok(waits)
     }
@@ -95,15 +97,16 @@ impl Decider<'_> {
         match delivery {
             Delivery::Return => {
                 self.record(account, EventKind::CodeReturned, Some(&number));
-                outcome.code = Some(challenge.code(self.at.keys).ok_or(Refusal::Internal)?);
+                let code = self.code_of(&challenge, &number);
+                outcome.code = Some(code.ok_or(Refusal::Internal)?);
+            }
+            // Nothing goes to a number for tests, and nothing is counted.
+            Delivery::Send if self.policy.test_numbers.of(&number).is_some() => {
+                self.record(account, EventKind::CodeSent, Some(&number));
             }
             Delivery::Send => {
                 self.take_send(account, &number)?;
-                let id = challenge.id;
-                let kind = match purpose {
-                    Purpose::Verify => MessageKind::Code { challenge: id },
-                    Purpose::Remove => MessageKind::RemovalCode { challenge: id },
-                };
+                let kind = MessageKind::of(purpose, challenge.id);
                 let (round, now) = (challenge.sends, self.at.now);
                 self.enqueue(account, &number, kind, round, now, challenge.expires_at);
                 self.record(account, EventKind::CodeSent, Some(&number));
@@ -111,9 +114,17 @@ impl Decider<'_> {
         }
         outcome.times = Some(CodeTimes {
             expires_at: challenge.expires_at,
-            resend_after: self.resend_after(account, &number),
+            resend_after: self.resend_after(account, &number, purpose),
         });
         Ok(outcome)
+    }
+
+    /// The code that answers a challenge about a number; a number for tests has one of its own.
+    pub(super) fn code_of(&self, challenge: &Challenge, number: &Number) -> Option<Code> {
+        match self.policy.test_numbers.of(number) {
+            Some(test) => test.code(self.at.now).cloned(),
+            None => challenge.code(self.at.keys),
+        }
     }
 
     /// The challenge that stands or a new one, now the account's last, as it was before its code is `sent`.
@@ -161,18 +172,20 @@ impl Decider<'_> {
 
     /// How long until the next message to the number may be asked for. A reply that returned its code has
     /// not read what others have sent to the number, and speaks of the account alone.
-    fn resend_after(&self, account: &Account, number: &Number) -> Duration {
+    fn resend_after(&self, account: &Account, number: &Number, purpose: Purpose) -> Duration {
         let (now, limits) = (self.at.now, &self.policy.limits);
-        let waits = self.send_waits(account, number).unwrap_or_else(|_| {
-            let pseudonym = self.at.keys.pseudonym(number);
-            let cool_down = account.limits.of_number(&pseudonym).cool_down.wait(now);
-            let of_account = account.limits.sent.wait(&limits.sends_per_account, now);
-            let waits = [
-                cool_down.map(|wait| (Limit::CoolDown, wait)),
-                of_account.map(|wait| (Limit::AccountSends, wait)),
-            ];
-            waits.into_iter().flatten().collect()
-        });
+        let waits = self
+            .send_waits(account, number, purpose)
+            .unwrap_or_else(|_| {
+                let pseudonym = self.at.keys.pseudonym(number);
+                let cool_down = account.limits.of_number(&pseudonym).cool_down.wait(now);
+                let of_account = account.limits.sent.wait(&limits.sends_per_account, now);
+                let waits = [
+                    cool_down.map(|wait| (Limit::CoolDown, wait)),
+                    of_account.map(|wait| (Limit::AccountSends, wait)),
+                ];
+                waits.into_iter().flatten().collect()
+            });
         let waits = waits.into_iter().map(|(_, wait)| wait);
         waits.max().unwrap_or_default()
     }

@@ -6,24 +6,34 @@ use super::Decider;
 use super::outcome::Outcome;
 use crate::Number;
 use crate::account::Account;
+use crate::challenge::Purpose;
 use crate::command::Change;
-use crate::event::EventKind;
+use crate::event::{EventKind, MessageKind};
 use crate::keys::AccountTag;
 use crate::limit::{Budget, Limit, Sender};
+use crate::moment::Id;
 use crate::refusal::Refusal;
 use crate::rights::Capacity;
 
 impl Decider<'_> {
-    /// What a code sent to the number has to wait for. Refuses a kind of number that is not served. Spends
-    /// nothing.
+    /// What a code sent to the number has to wait for. Refuses a kind of number that is not served, and one whose
+    /// owner has told every route to stop. Spends nothing.
     pub(super) fn send_waits(
         &self,
         account: &Account,
         number: &Number,
+        purpose: Purpose,
     ) -> Result<Vec<(Limit, Duration)>, Refusal> {
+        self.policy.test_numbers.check(number, self.at.now)?;
+        if self.policy.test_numbers.of(number).is_some() {
+            return Ok(Vec::new());
+        }
         let kind = number.kind();
         if !self.policy.numbers.kinds.contains(&kind) {
             return Err(Refusal::NumberKindNotServed(kind));
+        }
+        if self.all_stopped(number, MessageKind::of(purpose, Id::from_bytes([0; 16]))) {
+            return Err(Refusal::NumberOptedOut);
         }
         let (now, limits) = (self.at.now, &self.policy.limits);
         let pseudonym = self.at.keys.pseudonym(number);

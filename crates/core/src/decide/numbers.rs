@@ -35,7 +35,9 @@ impl Decider<'_> {
                 let (id, purpose) = (phone.id, Purpose::Verify);
                 waits.extend(self.issue_waits(account, capacity, id, purpose, delivery)?);
             }
-            (None, Some(SENT)) => waits.extend(self.send_waits(account, &number)?),
+            (None, Some(SENT)) => {
+                waits.extend(self.send_waits(account, &number, Purpose::Verify)?)
+            }
             (Some(_), Some(Verification::Trusted) | None) | (None, _) => {}
         }
         no_wait(waits)?;
@@ -142,7 +144,7 @@ impl Decider<'_> {
                 if pending == Pending::Joins {
                     self.has_room(account, &number)?;
                 }
-                let mut waits = self.send_waits(account, &number)?;
+                let mut waits = self.send_waits(account, &number, Purpose::Verify)?;
                 waits.extend(self.set_wait(account, capacity));
                 no_wait(waits)?;
                 self.take_set(account, capacity);
@@ -285,7 +287,17 @@ impl Decider<'_> {
 
     /// A number as the rules of the account's organisation read it.
     pub(super) fn read(&self, text: &NumberText) -> Result<Number, Refusal> {
-        Ok(Number::parse(&text.0, &self.policy.numbers)?)
+        let number = self.spelt(text)?;
+        self.policy.test_numbers.check(&number, self.at.now)?;
+        Ok(number)
+    }
+
+    /// The same, of a number that the account may hold already.
+    pub(super) fn spelt(&self, text: &NumberText) -> Result<Number, Refusal> {
+        Ok(self
+            .policy
+            .test_numbers
+            .read(&text.0, &self.policy.numbers)?)
     }
 
     /// Which of the account's numbers is meant. By its text only one is found that `fits`.
@@ -307,7 +319,7 @@ impl Decider<'_> {
             }
             Which::Phone(id) => account.phone(*id).map(|phone| phone.id),
             Which::Number(text) => {
-                let number = self.read(text)?;
+                let number = self.spelt(text)?;
                 let phone = account.phone_of(&number).filter(|phone| fits(phone));
                 phone.map(|phone| phone.id)
             }

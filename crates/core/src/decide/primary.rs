@@ -74,7 +74,7 @@ impl Decider<'_> {
 
     /// The primary number, when it is the one that shall be set.
     fn unchanged<'a>(&self, account: &'a Account, set: &SetPhone) -> Option<&'a Phone> {
-        let number = self.read(&set.number).ok()?;
+        let number = self.spelt(&set.number).ok()?;
         let primary = account.primary_phone();
         primary.filter(|phone| phone.number == number)
     }
@@ -92,7 +92,7 @@ impl Decider<'_> {
         }
         let mut waits = Vec::new();
         if set.verification == Verification::Code(Delivery::Send) {
-            waits.extend(self.send_waits(account, &number)?);
+            waits.extend(self.send_waits(account, &number, Purpose::Verify)?);
         }
         waits.extend(self.set_wait(account, capacity));
         no_wait(waits)

@@ -3,6 +3,7 @@
 use super::Decider;
 use super::numbers::phone_or_refuse;
 use super::outcome::{Outcome, reply_about};
+use crate::Number;
 use crate::account::{Account, NEXT};
 use crate::challenge::Purpose;
 use crate::command::{Guess, Which};
@@ -69,8 +70,17 @@ impl Decider<'_> {
             failures.guessing(&self.policy.limits, self.at.now)
         });
         let asked = phone.zip(guessing);
-        match self.check_code(account, asked, pseudonym.as_deref(), purpose, guess) {
+        match self.check_code(
+            account,
+            asked,
+            number.as_ref().zip(pseudonym.as_deref()),
+            purpose,
+            guess,
+        ) {
             Ok(challenge) => {
+                if purpose == Purpose::Verify {
+                    self.proven = number.clone().map(|number| (challenge, number));
+                }
                 account.challenges.retain(|other| other.id != challenge);
                 if let Some(pseudonym) = &pseudonym {
                     account.limits.numbers.remove(pseudonym);
@@ -102,12 +112,13 @@ impl Decider<'_> {
         &self,
         account: &mut Account,
         asked: Option<(Id, Guessing)>,
-        pseudonym: Option<&str>,
+        number: Option<(&Number, &str)>,
         purpose: Purpose,
         guess: &Guess,
     ) -> Result<Id, CodeFailure> {
         let (now, limits) = (self.at.now, &self.policy.limits);
-        let ((phone, guessing), pseudonym) = asked.zip(pseudonym).ok_or(CodeFailure::Absent)?;
+        let ((phone, guessing), (number, pseudonym)) =
+            asked.zip(number).ok_or(CodeFailure::Absent)?;
         let challenge = account
             .challenge_for(phone, purpose)
             .ok_or(CodeFailure::Absent)?;
@@ -126,7 +137,9 @@ impl Decider<'_> {
             Guessing::Waits(_) => return Err(CodeFailure::Waiting),
             Guessing::Locked => return Err(CodeFailure::Locked),
         }
-        let code = challenge.code(self.at.keys).ok_or(CodeFailure::Expired)?;
+        let code = self
+            .code_of(challenge, number)
+            .ok_or(CodeFailure::Expired)?;
         if code.matches(&guess) {
             return Ok(challenge.id);
         }

@@ -1,27 +1,29 @@
 //! What a decision leaves behind: events, codes and notices to be sent.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use super::Decider;
 use crate::Number;
 use crate::account::{Account, Phone};
-use crate::event::{Event, EventKind, MaskedNumber, Message, MessageKind};
+use crate::event::{Event, EventKind, MaskedNumber, Message, MessageKind, NOTICE_LIFE};
+use crate::limit::Budget;
 use crate::moment::Time;
 use crate::refusal::CodeFailure;
-
-/// How long a notice to an old number is worth sending.
-const NOTICE_LIFE: Duration = Duration::from_secs(86_400);
 
 impl Decider<'_> {
     /// Tells a verified number what became of it. A notice counts like a code: it goes out once there is
     /// room for it, and not at all where that would be too late.
     pub(super) fn notify(&mut self, account: &Account, phone: &Phone, kind: MessageKind) {
-        if !phone.verified() || !self.policy.notify.old_number {
+        let for_tests = self.policy.test_numbers.of(&phone.number).is_some();
+        if !phone.verified() || !self.policy.notify.old_number || for_tests {
             return;
         }
         let (now, limits) = (self.at.now, &self.policy.limits);
         let pseudonym = self.at.keys.pseudonym(&phone.number);
         let mut due_at = now;
+        if self.all_stopped(&phone.number, kind) {
+            return;
+        }
         if let Some(budget) = self.budgets.get_mut(&pseudonym) {
             let wait = budget.notice_wait(limits, now);
             if wait >= NOTICE_LIFE {
@@ -45,7 +47,12 @@ impl Decider<'_> {
     ) {
         let routes = &self.policy.routes;
         let country = routes.ask_country().then(|| number.country()).flatten();
-        let route = routes.first(country.as_deref(), kind, round);
+        let (id, known) = (self.ids.id(), self.at.conversion);
+        let order = routes.order_now(known, country.as_deref(), (id, kind), round);
+        let stopped = self.opted_out(number);
+        let stopped = |route: &&str| stopped.is_some_and(|stopped| stopped.contains(*route));
+        let (opted_out, order): (Vec<&str>, Vec<&str>) = order.into_iter().partition(stopped);
+        let route = order.first();
         let languages = [
             &account.profile.preferred_language,
             &self.command.caller.language,
@@ -56,18 +63,39 @@ impl Decider<'_> {
             .filter(|text| !text.is_empty())
             .collect();
         self.messages.push(Message {
-            id: self.ids.id(),
+            id,
             account: account.id.clone(),
             organization: account.organization.clone(),
             number: number.clone(),
             kind,
             language: language.join(","),
-            route: route.map(str::to_owned),
+            route: route.map(|route| (*route).to_owned()),
             round,
             created_at: self.at.now,
             due_at,
             expires_at,
+            opted_out: opted_out.into_iter().map(str::to_owned).collect(),
         });
+    }
+
+    /// The routes that the number's owner has told to stop, if any: of hardly any number.
+    fn opted_out(&self, number: &Number) -> Option<&BTreeSet<String>> {
+        let none = |budget: &Budget| budget.opted_out().is_empty();
+        if self.budgets.values().all(none) {
+            return None;
+        }
+        let budget = self.budgets.get(&self.at.keys.pseudonym(number))?;
+        Some(budget.opted_out()).filter(|routes| !routes.is_empty())
+    }
+
+    /// Whether the number's owner has told every route to stop that carries such messages to it.
+    pub(super) fn all_stopped(&self, number: &Number, kind: MessageKind) -> bool {
+        let Some(opted_out) = self.opted_out(number) else {
+            return false;
+        };
+        let routes = &self.policy.routes;
+        let country = routes.ask_country().then(|| number.country()).flatten();
+        routes.all_stopped(country.as_deref(), kind, opted_out)
     }
 
     /// Puts a refused guess on record: a wrong one always, one that was not looked at once a minute, and one

@@ -87,6 +87,7 @@ impl World {
                     result: Err(refusal),
                     events: Vec::new(),
                     messages: Vec::new(),
+                    proven: None,
                 };
             }
         };
@@ -115,6 +116,7 @@ impl World {
             seed,
             policies: &policies,
             keys: &self.keys,
+            conversion: None,
         };
         let decision = decide(&mut slot, &mut budgets, &command, &at);
         self.budgets.extend(budgets);

@@ -80,17 +80,20 @@ pub fn heard<'a>(
     if state != State::Handed || !is_last {
         return Heard::Nothing;
     }
-    let fault = match lost {
-        Lost::Number(_) => return Heard::Ends(State::Undelivered),
-        Lost::Route(fault) => fault,
-        Lost::Phone => RouteFault::Down,
+    let verdict = match lost {
+        Lost::Number(fault @ NumberFault::OptedOut) => Verdict::Never { fault },
+        Lost::Number(NumberFault::Invalid | NumberFault::Landline) => {
+            return Heard::Ends(State::Undelivered);
+        }
+        Lost::Route(fault) => Verdict::Unable { fault },
+        Lost::Phone => Verdict::Unable {
+            fault: RouteFault::Down,
+        },
     };
     if waiting.expires_at.since(now) < WORTH_A_TRY {
         return Heard::Ends(State::Undelivered);
     }
-    let trail = waiting
-        .trail
-        .with_receipt(n, Verdict::Unable { fault }, lost.reason());
+    let trail = waiting.trail.with_receipt(n, verdict, lost.reason());
     let again = Waiting {
         trail: &trail,
         ..waiting

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -21,6 +23,7 @@ fn routes(names: &str, tells: &str) -> Routes {
         rules: names().map(|name| (name.into(), rules(name))).collect(),
         default: names().map(String::from).collect(),
         by_country: BTreeMap::new(),
+        ..Routes::default()
     }
 }
 
@@ -34,6 +37,9 @@ fn attempt(n: u32, route: &str, at: i64, verdict: Verdict) -> Attempt {
         verdict,
         reason: "because".into(),
         reference: None,
+        handed: false,
+        segments: 0,
+        cost: 0,
     }
 }
 
@@ -93,6 +99,24 @@ fn a_fault_of_a_route_leads_to_the_next_one_and_a_fault_of_the_number_ends() {
     assert_eq!(after(REFUSED), "b at 10");
     assert_eq!(after(Verdict::Unknown), "b at 10");
     assert_eq!(after(LANDLINE), "refused");
+}
+
+#[test]
+fn a_number_that_has_opted_out_of_one_route_is_reached_by_the_next() {
+    let stop = Verdict::Never {
+        fault: NumberFault::OptedOut,
+    };
+    let ab = routes("ab", "");
+    let mut tried = trail(&[("a", 10, stop)]);
+    assert_eq!(step(&ab, code(), &tried, 10), "b at 10");
+    assert_eq!(tried.newly_opted_out(), Some("a"));
+    tried.add(attempt(2, "b", 11, stop));
+    assert_eq!(step(&ab, code(), &tried, 11), "refused");
+    let known = Trail::of_opted_out(["a"].into_iter(), Time(0));
+    assert_eq!(known.newly_opted_out(), None, "it was known before");
+    assert_eq!(step(&ab, code(), &known, 10), "b at 10");
+    let a = routes("a", "");
+    assert_eq!(step(&a, code(), &known, 10), "refused");
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! What one number has used up over all accounts, and how much of it an account may use.
+//! What one number has used up over all accounts, how much of it an account may use, and which routes it has stopped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,9 @@ pub struct Budget {
     uses: Vec<Use>,
     /// From this time on it says no more than a fresh one.
     idle_at: Time,
+    /// The routes that the number's owner has told to stop; kept in rows of their own.
+    #[serde(skip)]
+    opted_out: BTreeSet<String>,
 }
 
 /// One message to a number.
@@ -43,6 +46,20 @@ pub(crate) struct Sender {
 pub type Budgets = BTreeMap<String, Budget>;
 
 impl Budget {
+    /// The same, of a number whose owner has told these routes to stop.
+    #[must_use]
+    pub fn with_opted_out(self, routes: impl IntoIterator<Item = String>) -> Budget {
+        Budget {
+            opted_out: routes.into_iter().collect(),
+            ..self
+        }
+    }
+
+    /// The routes that the number's owner has told to stop.
+    pub(crate) fn opted_out(&self) -> &BTreeSet<String> {
+        &self.opted_out
+    }
+
     /// When this budget says no more than a fresh one.
     pub fn idle_at(&self) -> Time {
         self.idle_at
@@ -108,6 +125,17 @@ impl Budget {
     /// Notes a notice that goes out at `at`, which is `now` or later.
     pub(crate) fn take_notice(&mut self, rules: &LimitRules, at: Time, now: Time) {
         self.note(rules, Use { at, by: None }, now);
+    }
+
+    /// Forgets a message of this time.
+    pub(crate) fn give_back(&mut self, rules: &LimitRules, by: Option<AccountTag>, at: Time) {
+        let gone = Use { at, by };
+        if let Some(place) = self.uses.iter().position(|used| *used == gone) {
+            self.uses.remove(place);
+            let longest = Window::longest(&rules.sends_per_number);
+            let last = self.uses.last().map(|used| used.at + longest);
+            self.idle_at = last.unwrap_or_default();
+        }
     }
 
     fn note(&mut self, rules: &LimitRules, new: Use, now: Time) {

@@ -32,6 +32,21 @@ impl CoolDown {
         self.forgotten_at <= now
     }
 
+    /// Ends the pause after a message of this time, unless there was another one since.
+    pub(crate) fn give_back(&mut self, taken_at: Time) {
+        if self.forgotten_at != taken_at + QUIET || self.until <= taken_at {
+            return;
+        }
+        *self = match self.sends {
+            0 | 1 => CoolDown::default(),
+            sends => CoolDown {
+                sends: sends - 1,
+                until: taken_at,
+                ..self.clone()
+            },
+        };
+    }
+
     pub(crate) fn take(&mut self, rules: &LimitRules, now: Time) {
         let sends = if self.is_over(now) { 0 } else { self.sends };
         let steps = &rules.cool_down_seconds;

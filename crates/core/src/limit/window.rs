@@ -53,6 +53,13 @@ impl Times {
         self.0.retain(|time| *time + longest > now);
     }
 
+    /// Forgets one time that was noted.
+    pub(crate) fn give_back(&mut self, at: Time) {
+        if let Some(place) = self.0.iter().position(|time| *time == at) {
+            self.0.remove(place);
+        }
+    }
+
     /// When no window counts any of it any longer.
     pub fn over(&self, windows: &[Window]) -> Time {
         let last = self.0.last().copied();

@@ -286,6 +286,7 @@ impl Story {
                 seed,
                 policies: &policies,
                 keys: &keys,
+                conversion: None,
             };
             let (mut slot_after, mut budgets_after) = (slot_before.clone(), budgets_before.clone());
             let decision = decide(&mut slot_after, &mut budgets_after, &command, &at);

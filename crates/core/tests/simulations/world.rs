@@ -84,6 +84,7 @@ impl World {
             seed,
             policies: &policies,
             keys: &keys,
+            conversion: None,
         };
         let decision = decide(&mut slot, &mut budgets, &command, &at);
         self.budgets.extend(budgets);

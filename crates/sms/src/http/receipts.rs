@@ -122,6 +122,7 @@ impl Receipts {
         let arrived = |arrival| Receipt {
             arrival,
             reason: String::new(),
+            once: None,
         };
         let others = self.values.get(OTHERS).filter(|_| !status.is_empty());
         let meaning = self.values.get(&status).or(others);

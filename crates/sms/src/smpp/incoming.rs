@@ -70,6 +70,7 @@ pub(super) fn read(deliver: &DeliverSm, hex_ids: HexIds) -> Option<ProviderEvent
     Some(ProviderEvent::Receipt {
         reference: receipt_reference(reference, hex_ids),
         receipt: Receipt {
+            once: None,
             arrival,
             reason: reason(arrival, state, &told),
         },

@@ -75,14 +75,15 @@ impl Receipts {
         request: &ReceiptRequest<'_>,
         now: Time,
     ) -> Result<Receipt, ReceiptError> {
-        self.check(request, now)?;
+        let once = Some(self.check(request, now)?);
         let body: Value = serde_json::from_slice(request.body)
             .map_err(|_| ReceiptError::Malformed("it is not JSON"))?;
         let arrived = |arrival| Receipt {
             arrival,
             reason: String::new(),
+            once: None,
         };
-        match body["status"].as_str() {
+        let receipt = match body["status"].as_str() {
             Some("delivered" | "read") => Ok(arrived(Arrival::Delivered)),
             Some("rejected" | "undeliverable") => {
                 let code = codes::code_of(&body["error"]);
@@ -92,10 +93,18 @@ impl Receipts {
             }
             Some(_) => Ok(arrived(Arrival::OnTheWay)),
             None => Err(ReceiptError::Malformed("it has no status")),
-        }
+        };
+        receipt.map(|receipt| Receipt { once, ..receipt })
     }
 
-    fn check(&self, request: &ReceiptRequest<'_>, now: Time) -> Result<(), ReceiptError> {
+    /// Remembers a receipt, so that a repeat is refused.
+    pub(super) fn noted(&self, id: String) {
+        let seen = self.seen.lock();
+        seen.unwrap_or_else(PoisonError::into_inner).add(id);
+    }
+
+    /// Who it is from; its id.
+    fn check(&self, request: &ReceiptRequest<'_>, now: Time) -> Result<String, ReceiptError> {
         let wrong = |says| Err(ReceiptError::Signature(says));
         let header = request.headers.get(AUTHORIZATION);
         let header = header.and_then(|value| value.to_str().ok());
@@ -128,23 +137,22 @@ impl Receipts {
         if other(&self.application, application_id) || other(&self.api_key, api_key) {
             return wrong("it is of another application or account");
         }
-        match self
-            .seen
-            .lock()
+        let seen = self.seen.lock();
+        if seen
             .unwrap_or_else(PoisonError::into_inner)
-            .add(jti)
+            .ids
+            .contains(&jti)
         {
-            true => Ok(()),
-            false => wrong("it came before"),
+            return wrong("it came before");
         }
+        Ok(jti)
     }
 }
 
 impl Seen {
-    /// Whether it is a new one.
-    fn add(&mut self, id: String) -> bool {
+    fn add(&mut self, id: String) {
         if !self.ids.insert(id.clone()) {
-            return false;
+            return;
         }
         self.order.push_back(id);
         if self.order.len() > REMEMBERED
@@ -152,6 +160,5 @@ impl Seen {
         {
             self.ids.remove(&oldest);
         }
-        true
     }
 }

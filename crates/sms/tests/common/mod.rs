@@ -63,6 +63,7 @@ pub fn code() -> Code {
         seed: [7; 32],
         policies: &policies,
         keys: &keys,
+        conversion: None,
     };
     let mut slot = Slot::empty("acme");
     let reply = decide(&mut slot, &mut Budgets::default(), &command, &at).result;

@@ -24,7 +24,11 @@ fn receipt(reference: &str, arrival: Arrival, reason: &str) -> ProviderEvent {
     let (reference, reason) = (reference.to_owned(), reason.to_owned());
     ProviderEvent::Receipt {
         reference,
-        receipt: Receipt { arrival, reason },
+        receipt: Receipt {
+            arrival,
+            reason,
+            once: None,
+        },
     }
 }
 

@@ -178,6 +178,7 @@ pub(super) fn message(id: &str) -> NewMessage {
         expires_at: 1,
         route: "r0".into(),
         due_at: 1,
+        trail: "[]".into(),
     }
 }
 

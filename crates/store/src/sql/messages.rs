@@ -20,8 +20,9 @@ pub(super) const SETTLED: [&str; 9] = [
 /// A claim: the message and how often it has been claimed.
 const CLAIM: [&str; 2] = ["id", "attempts"];
 
-pub(super) fn settle_messages(backend: DbBackend, messages: &Table) -> String {
-    let source = messages.source(backend, 1, |name| {
+/// The rows are parameter `n`.
+pub(crate) fn settle_messages(backend: DbBackend, messages: &Table, n: usize) -> String {
+    let source = messages.source(backend, n, |name| {
         CLAIM.contains(&name) || SETTLED.contains(&name)
     });
     let sets = SETTLED.map(|name| format!("{name} = r.{name}"));
@@ -32,8 +33,9 @@ pub(super) fn settle_messages(backend: DbBackend, messages: &Table) -> String {
     )
 }
 
-pub(super) fn remove_messages(backend: DbBackend, messages: &Table) -> String {
-    let source = messages.source(backend, 1, |name| CLAIM.contains(&name));
+/// The rows are parameter `n`.
+pub(crate) fn remove_messages(backend: DbBackend, messages: &Table, n: usize) -> String {
+    let source = messages.source(backend, n, |name| CLAIM.contains(&name));
     match backend {
         DbBackend::Postgres => format!(
             "DELETE FROM messages USING {source} \

@@ -52,6 +52,7 @@ impl Mirror<'_> {
             seed: seed(self.turns),
             policies: &rules.policies,
             keys: &rules.keys,
+            conversion: None,
         };
         self.turns += 1;
         let Decision { result, .. } = decide(&mut self.slot, &mut self.budgets, &command, &at);

@@ -146,9 +146,8 @@ async fn a_failed_commit_of_the_worker_hurts_nobody(world: &World) {
     let lease = std::time::Duration::from_secs(60);
     let claimed = store.claim("", 10, lease).await.expect("must claim");
     let settlement = ringback_store::Settlement {
-        message: claimed[0].message.id,
+        message: claimed[0].message.clone(),
         attempt: claimed[0].attempt,
-        number: claimed[0].message.number.clone(),
         trail: claimed[0].trail.clone(),
         outcome: ringback_store::Settled::Ended(ringback_core::delivery::State::Handed),
     };

@@ -44,6 +44,9 @@ fn attempt(claimed: &Claimed, at: Time, verdict: Verdict) -> Attempt {
         verdict,
         reason: "because".into(),
         reference: Some("ref-1".into()),
+        handed: false,
+        segments: 0,
+        cost: 0,
     }
 }
 
@@ -51,9 +54,8 @@ async fn settle(store: &Store, claimed: &Claimed, verdict: Verdict, outcome: Set
     let mut trail = claimed.trail.clone();
     trail.add(attempt(claimed, store.now(), verdict));
     let settlement = Settlement {
-        message: claimed.message.id,
+        message: claimed.message.clone(),
         attempt: claimed.attempt,
-        number: claimed.message.number.clone(),
         trail,
         outcome,
     };

@@ -23,9 +23,11 @@ macro_rules! on_both {
 
 mod accounts;
 mod away;
+mod conversion;
 mod fairness;
 mod faults;
 mod files;
+mod give_back;
 mod history;
 mod identity;
 mod lanes;
@@ -35,6 +37,7 @@ mod messages;
 mod model;
 mod numbers;
 mod opening;
+mod opt_outs;
 mod pages;
 mod races;
 mod readiness;

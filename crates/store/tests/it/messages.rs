@@ -53,9 +53,8 @@ async fn send(store: &Store, many: u32) {
 
 async fn settle(store: &Store, claimed: &Claimed, outcome: Settled) {
     let settlement = Settlement {
-        message: claimed.message.id,
+        message: claimed.message.clone(),
         attempt: claimed.attempt,
-        number: claimed.message.number.clone(),
         trail: claimed.trail.clone(),
         outcome,
     };
@@ -198,9 +197,8 @@ async fn many_settlements_at_once(world: &World) {
         .iter()
         .enumerate()
         .map(|(n, claimed)| Settlement {
-            message: claimed.message.id,
+            message: claimed.message.clone(),
             attempt: claimed.attempt,
-            number: claimed.message.number.clone(),
             trail: claimed.trail.clone(),
             outcome: if n % 2 == 0 { HANDED } else { again(at) },
         })
@@ -209,7 +207,7 @@ async fn many_settlements_at_once(world: &World) {
     assert_eq!(rows(world).await, 2);
     world.pass(1);
     let left: Vec<Id> = claim(&store).await.iter().map(|c| c.message.id).collect();
-    assert_eq!(left, [settlements[1].message, settlements[3].message]);
+    assert_eq!(left, [settlements[1].message.id, settlements[3].message.id]);
 }
 
 async fn codes_of_dead_challenges_are_dropped(world: &World) {

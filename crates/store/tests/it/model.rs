@@ -71,6 +71,7 @@ impl Model {
             seed: seed(self.decided),
             policies: &world.rules.policies,
             keys: &world.rules.keys,
+            conversion: None,
         };
         self.decided += 1;
         for n in 0..NUMBERS {

@@ -25,14 +25,16 @@ async fn tables(world: &World) -> Vec<String> {
         .await
 }
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 12] = [
     "account_names",
     "accounts",
     "budgets",
+    "conversion",
     "deleted_accounts",
     "events",
     "liveness",
     "messages",
+    "opt_outs",
     "phone_numbers",
     "schema_version",
     "seaql_migrations",
@@ -62,7 +64,7 @@ async fn several_migrate_at_once(world: &World) {
     assert_eq!(tables(world).await, TABLES);
     assert_eq!(
         world.count("SELECT count(*) FROM seaql_migrations").await,
-        5
+        7
     );
     does(&stores[2], "ann", named("")).await;
 }

@@ -135,6 +135,15 @@ impl World {
 
     /// A store that keeps what became of messages for an hour, over these routes in their order.
     pub async fn store_with_routes(&self, names: &[&str]) -> Store {
+        let settings = Settings {
+            keep_messages: Duration::from_secs(3_600),
+            ..self.settings.clone()
+        };
+        self.store_with_routes_and(names, settings).await
+    }
+
+    /// The same with these settings.
+    pub async fn store_with_routes_and(&self, names: &[&str], settings: Settings) -> Store {
         let routes = Routes {
             rules: names
                 .iter()
@@ -142,10 +151,7 @@ impl World {
                 .collect(),
             default: names.iter().map(|name| (*name).to_owned()).collect(),
             by_country: BTreeMap::new(),
-        };
-        let settings = Settings {
-            keep_messages: Duration::from_secs(3_600),
-            ..self.settings.clone()
+            ..Routes::default()
         };
         let mut rules = self.rules.clone();
         rules.policies.default.routes = routes;

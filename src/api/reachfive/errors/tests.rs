@@ -46,6 +46,7 @@ fn every_refusal_has_a_reply() {
         Refusal::TooManyNumbers,
         Refusal::NumberInvalid(NumberError::Length),
         Refusal::NumberKindNotServed(NumberKind::PremiumRate),
+        Refusal::NumberOptedOut,
         Refusal::CodeAbsent,
         Refusal::CodeRefused(CodeFailure::Wrong),
         Refusal::Limited {

@@ -148,6 +148,13 @@ fn every_refusal_has_its_code_text_and_id() {
             "no codes are sent to premium-rate numbers; use a number of another kind",
         ),
         (
+            Refusal::NumberOptedOut,
+            Code::FailedPrecondition,
+            "RINGBACK-number_opted_out",
+            "the owner of the phone number has opted out of messages; have them text START to the sender, or use \
+             another number",
+        ),
+        (
             Refusal::CodeAbsent,
             Code::FailedPrecondition,
             "PHONE-5xrra88eq8",

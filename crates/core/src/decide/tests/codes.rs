@@ -406,6 +406,7 @@ fn each_message_with_the_same_code_begins_with_the_next_route() {
             .into(),
         default: names.map(str::to_owned).into(),
         by_country: BTreeMap::new(),
+        ..Routes::default()
     };
     let mut first = world.act(&own("ann"), "ann", set(ONE)).messages;
     let mut routes = Vec::new();

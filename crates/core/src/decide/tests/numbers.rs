@@ -3,8 +3,10 @@
 mod answers;
 mod changes;
 mod kinds;
+mod opt_outs;
 mod removal;
 mod rules;
+mod test_numbers;
 
 use super::*;
 use crate::Id;
