@@ -41,11 +41,12 @@ impl Carrier {
             ..
         } = claimed;
         let name = &*self.route.name;
-        let settle = |message: Message, trail, outcome| Settlement {
+        let settle = |message: Message, trail, outcome, country| Settlement {
             message,
             attempt,
             trail,
             outcome,
+            country,
         };
         // The lost attempt may mean that it is another route's turn, or nobody's.
         if trail
@@ -58,7 +59,7 @@ impl Carrier {
             if !ours {
                 trail.add(skipped(attempt, name, now(), "it is another route's turn"));
                 tell(&message, name, attempt, &outcome, "");
-                return settle(message, trail, outcome);
+                return settle(message, trail, outcome, None);
             }
         }
         let timeout = self.route.provider.timeout();
@@ -67,7 +68,7 @@ impl Carrier {
             trail.add(skipped(attempt, name, now(), reason));
             let outcome = self.planner.plan(&message, &trail, false, now());
             tell(&message, name, attempt, &outcome, reason);
-            return settle(message, trail, outcome);
+            return settle(message, trail, outcome, None);
         }
         let sms = self.write(&message, code.as_ref().map(|code| code.reveal()), now());
         let sms = Sms {
@@ -82,11 +83,12 @@ impl Carrier {
             reference,
         } = self.route.provider.send(&sms, at).await;
         self.planner.note(name, verdict, &reason, now());
-        count(name, &message, verdict.code());
+        let country = country(&message);
+        count(name, &country, verdict.code());
         let receipt = sms.callback.is_some()
             || (reference.is_some() && self.route.provider.tells_by_reference());
         let (segments, cost) = match verdict {
-            Verdict::Taken => self.cost(&message, &sms.text),
+            Verdict::Taken => self.cost(&country, &sms.text),
             _ => (0, 0),
         };
         trail.add(Attempt {
@@ -104,11 +106,11 @@ impl Carrier {
         });
         let outcome = self.planner.plan(&message, &trail, receipt, now());
         tell(&message, name, attempt, &outcome, &reason);
-        settle(message, trail, outcome)
+        settle(message, trail, outcome, Some(country))
     }
 
     /// As how many text messages a text goes out, and what they cost; nothing where nobody counts.
-    fn cost(&self, message: &Message, text: &str) -> (u32, u64) {
+    fn cost(&self, country: &str, text: &str) -> (u32, u64) {
         if self.route.cost_per_segment == 0 {
             return (0, 0);
         }
@@ -117,7 +119,7 @@ impl Carrier {
         counter!(
             "ringback_message_cost_total",
             "route" => self.route.name.to_string(),
-            "country" => country(message)
+            "country" => country.to_owned()
         )
         .increment(cost);
         (segments, cost)
@@ -213,18 +215,18 @@ pub(super) fn tell(message: &Message, route: &str, attempt: u32, outcome: &Settl
             info!(%id, kind, to, route, attempt, reason, next, "message not handed over yet");
         }
         Settled::Ended(state) => {
-            count(NO_ROUTE, message, state.code());
+            count(NO_ROUTE, &country(message), state.code());
             let state = state.code();
             warn!(%id, kind, to, route, attempt, reason, state, "message given up");
         }
     }
 }
 
-fn count(route: &str, message: &Message, result: &'static str) {
+fn count(route: &str, country: &str, result: &'static str) {
     counter!(
         "ringback_messages_total",
         "route" => route.to_owned(),
-        "country" => country(message),
+        "country" => country.to_owned(),
         "result" => result
     )
     .increment(1);

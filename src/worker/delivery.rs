@@ -218,6 +218,7 @@ impl Delivery {
             attempt,
             trail,
             outcome,
+            country: None,
         }
     }
 }

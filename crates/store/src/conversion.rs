@@ -82,10 +82,13 @@ impl Conversions {
     /// Routes took some of these messages.
     pub(crate) fn settled(&self, settlements: &[Settlement], now: Time) {
         let minute = now.0.div_euclid(60_000_000);
-        for Settlement { message, trail, .. } in settlements {
+        for settlement in settlements {
+            let Settlement { message, trail, .. } = settlement;
             let last = trail.last().filter(|last| last.verdict == Verdict::Taken);
             if let (Some(last), true) = (last, has_code(message)) {
-                let key = (minute, last.route.clone(), country(&message.number));
+                let known = settlement.country.clone();
+                let country = known.unwrap_or_else(|| country(&message.number));
+                let key = (minute, last.route.clone(), country);
                 *self.counted().sent.entry(key).or_default() += 1;
             }
         }

@@ -124,6 +124,7 @@ impl Store {
                         attempt,
                         trail,
                         outcome: Settled::Ended(State::Expired),
+                        country: None,
                     });
                 }
                 continue;
@@ -144,6 +145,7 @@ impl Store {
                     attempt,
                     trail,
                     outcome: Settled::Ended(State::Superseded),
+                    country: None,
                 }),
                 Carried::Unreadable => {}
             }

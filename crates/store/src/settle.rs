@@ -18,6 +18,8 @@ pub struct Settlement {
     pub trail: Trail,
     /// What became of it.
     pub outcome: Settled,
+    /// The country of its number, where that was found out anyway.
+    pub country: Option<String>,
 }
 
 /// What became of a claimed message.
@@ -59,6 +61,7 @@ impl SettledRow {
             attempt,
             trail,
             outcome,
+            country: _,
         } = settlement;
         let number = &message.number;
         let last = trail.last();

@@ -45,6 +45,7 @@ async fn taken(store: &Store, claimed: &Claimed, route: &str) {
         attempt: claimed.attempt,
         trail,
         outcome: Settled::Handed,
+        country: None,
     };
     store.settle(&[settlement]).await.expect("must settle");
 }

@@ -150,6 +150,7 @@ async fn a_failed_commit_of_the_worker_hurts_nobody(world: &World) {
         attempt: claimed[0].attempt,
         trail: claimed[0].trail.clone(),
         outcome: ringback_store::Settled::Ended(ringback_core::delivery::State::Handed),
+        country: None,
     };
     for _ in 0..2 {
         assert!(

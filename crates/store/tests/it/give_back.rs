@@ -57,6 +57,7 @@ fn settlement(claimed: &Claimed, at: Time, verdict: Verdict, state: State) -> Se
         attempt: claimed.attempt,
         trail,
         outcome: Settled::Ended(state),
+        country: None,
     }
 }
 

@@ -58,6 +58,7 @@ async fn settle(store: &Store, claimed: &Claimed, verdict: Verdict, outcome: Set
         attempt: claimed.attempt,
         trail,
         outcome,
+        country: None,
     };
     store.settle(&[settlement]).await.expect("must settle");
 }

@@ -57,6 +57,7 @@ async fn settle(store: &Store, claimed: &Claimed, outcome: Settled) {
         attempt: claimed.attempt,
         trail: claimed.trail.clone(),
         outcome,
+        country: None,
     };
     store.settle(&[settlement]).await.expect("must settle");
 }
@@ -201,6 +202,7 @@ async fn many_settlements_at_once(world: &World) {
             attempt: claimed.attempt,
             trail: claimed.trail.clone(),
             outcome: if n % 2 == 0 { HANDED } else { again(at) },
+            country: None,
         })
         .collect();
     store.settle(&settlements).await.expect("must settle");

@@ -49,6 +49,7 @@ async fn settle(store: &Store, claimed: Claimed, verdict: Verdict, outcome: Sett
         attempt: claimed.attempt,
         trail,
         outcome,
+        country: None,
     };
     store.settle(&[settlement]).await.expect("must settle");
 }
