@@ -5,7 +5,7 @@ use ringback_core::delivery::{Arrival, State};
 use ringback_core::{Id, Refusal};
 use ringback_sms::Receipt;
 use ringback_store::Store;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 /// Notes what a route says of one attempt of a message. What is known already, or is about a message that is not
 /// kept any more, is of no interest.
@@ -26,6 +26,7 @@ pub async fn note_receipt(
         Some(State::Queued) => {
             info!(route, %message, reason, "message not delivered: tried over another route");
         }
+        Some(State::Undelivered) => warn!(route, %message, reason, "message not delivered"),
         Some(state) => {
             let state = state.code();
             debug!(route, %message, state, reason, "receipt noted");

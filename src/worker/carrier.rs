@@ -82,6 +82,9 @@ impl Carrier {
             reason,
             reference,
         } = self.route.provider.send(&sms, at).await;
+        // What a route calls a message is kept longer than its number.
+        let digits = message.number.as_str().trim_start_matches('+');
+        let reference = reference.filter(|reference| !reference.contains(digits));
         self.planner.note(name, verdict, &reason, now());
         let country = country(&message);
         count(name, &country, verdict.code());

@@ -347,6 +347,10 @@ fn check_limits(limits: &LimitRules) -> Checked {
             "must be more than limits.free_failures",
         );
     }
+    // NIST SP 800-63B-4 allows no more before the pair is disabled.
+    if limits.lock_at_failures > 100 {
+        return fail("limits.lock_at_failures", "must be at most 100");
+    }
     if limits.refused_event_seconds > 86_400 {
         return fail("limits.refused_event_seconds", "must be at most 86400");
     }

@@ -219,7 +219,7 @@ impl Store {
         };
         match heard(waiting, state, attempt, arrival, |_| Time(i64::MIN), now) {
             Heard::Nothing => None,
-            Heard::Ends(state) => Some((
+            Heard::Ends { state, trail } => Some((
                 masks(Change {
                     number: None,
                     number_mask: None,
@@ -228,7 +228,7 @@ impl Store {
                     due_at: None,
                     state,
                     ended_at: Some(now.0),
-                    trail: None,
+                    trail: trail.and_then(|trail| serde_json::to_string(&trail).ok()),
                 }),
                 Vec::new(),
             )),

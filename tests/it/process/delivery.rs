@@ -321,6 +321,14 @@ async fn whose_fault_it_was_is_in_the_story(database: Database) {
         let story = told["story"].to_string();
         assert!(story.contains(words), "{result}: {told}");
     }
+    // A route may call a message as it likes; its number stays out of what is kept.
+    for (n, id, kept) in [(7, number(7), ""), (8, "m 8".to_owned(), "m 8")] {
+        relay.say(&json!({"result": "taken", "id": id}));
+        send(&server, n).await;
+        let told = message(&server, n, "HANDED").await;
+        assert_eq!(told["reference"].as_str().unwrap_or_default(), kept);
+        assert!(!told.to_string().contains(&number(n)[1..]), "{told}");
+    }
     for (phone, words) in [
         ("+33612345678", "no answer"),
         ("+4915112345678", "no connection"),
@@ -476,7 +484,9 @@ async fn receipts_move_a_message_forward_only(database: Database) {
     message(&server, 3, "HANDED").await;
     let url = receipts(2);
     assert_eq!(tell(&url, SECRET, "landline").await, 200);
-    message(&server, 3, "UNDELIVERED").await;
+    let told = message(&server, 3, "UNDELIVERED").await;
+    let why = "first: taken, and not delivered: the number takes no texts.";
+    assert!(told["story"].to_string().contains(why), "{told}");
     let kept = "messages WHERE number IS NOT NULL AND state IN ('delivered', 'undelivered')";
     assert_eq!(
         database.count(kept).await,

@@ -47,7 +47,12 @@ pub enum Heard<'a> {
     /// Nothing: it is old, or says what is known.
     Nothing,
     /// The message has come to its end.
-    Ends(State),
+    Ends {
+        /// Which.
+        state: State,
+        /// With the receipt in it, where that tells more than the state.
+        trail: Option<Trail>,
+    },
     /// The message waits for another route; the trail says why.
     Again {
         /// Which.
@@ -72,7 +77,12 @@ pub fn heard<'a>(
     let lost = match arrival {
         Arrival::OnTheWay => return Heard::Nothing,
         Arrival::Delivered if state == State::Delivered => return Heard::Nothing,
-        Arrival::Delivered => return Heard::Ends(State::Delivered),
+        Arrival::Delivered => {
+            return Heard::Ends {
+                state: State::Delivered,
+                trail: None,
+            };
+        }
         Arrival::Undelivered(lost) => lost,
     };
     let last = waiting.trail.last();
@@ -81,31 +91,37 @@ pub fn heard<'a>(
         return Heard::Nothing;
     }
     let verdict = match lost {
-        Lost::Number(fault @ NumberFault::OptedOut) => Verdict::Never { fault },
-        Lost::Number(NumberFault::Invalid | NumberFault::Landline) => {
-            return Heard::Ends(State::Undelivered);
-        }
+        Lost::Number(fault) => Verdict::Never { fault },
         Lost::Route(fault) => Verdict::Unable { fault },
         Lost::Phone => Verdict::Unable {
             fault: RouteFault::Down,
         },
     };
-    if waiting.expires_at.since(now) < WORTH_A_TRY {
-        return Heard::Ends(State::Undelivered);
-    }
     let trail = waiting.trail.with_receipt(n, verdict, lost.reason());
+    let ends = |trail| Heard::Ends {
+        state: State::Undelivered,
+        trail: Some(trail),
+    };
+    let elsewhere = match lost {
+        Lost::Number(NumberFault::Invalid | NumberFault::Landline) => false,
+        Lost::Number(NumberFault::OptedOut) | Lost::Route(_) | Lost::Phone => true,
+    };
+    if !elsewhere || waiting.expires_at.since(now) < WORTH_A_TRY {
+        return ends(trail);
+    }
     let again = Waiting {
         trail: &trail,
         ..waiting
     };
-    match next(again, ready, now) {
+    let route = match next(again, ready, now) {
         Step::Try { route, at } => {
-            let route = waiting.order.iter().find(|name| **name == route).copied();
-            match route {
-                Some(route) => Heard::Again { route, at, trail },
-                None => Heard::Ends(State::Undelivered),
-            }
+            let known = waiting.order.iter().find(|name| **name == route);
+            known.map(|route| (*route, at))
         }
-        Step::Await | Step::End(_) => Heard::Ends(State::Undelivered),
+        Step::Await | Step::End(_) => None,
+    };
+    match route {
+        Some((route, at)) => Heard::Again { route, at, trail },
+        None => ends(trail),
     }
 }
