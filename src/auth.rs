@@ -10,6 +10,7 @@ mod refusals;
 mod token_cache;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,10 @@ pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
 
 /// The header in which callers with rights elsewhere name the organisation that they act in.
 const ORGANIZATION: &str = "x-zitadel-orgid";
+
+/// Where the server says which address a request came from, in a header that it takes away from everybody else;
+/// it says nothing where that tells nobody from another.
+pub const CLIENT_ADDRESS: &str = "ringback-client-address";
 
 /// Longer tokens are not read.
 const TOKEN_BYTES: usize = 16 * 1024;
@@ -146,6 +151,7 @@ impl Auth {
         };
         let caller = Caller {
             language: language(headers),
+            address: address(headers),
             ..Caller::clone(&said)
         };
         caller.acting_in(organization(headers)?)
@@ -227,6 +233,11 @@ fn organization(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
         length if length <= ID_CHARACTERS => Ok(Some(name)),
         _ => Err(Refusal::OrganizationDenied),
     }
+}
+
+/// Where the request came from.
+fn address(headers: &HeaderMap) -> Option<IpAddr> {
+    headers.get(CLIENT_ADDRESS)?.to_str().ok()?.parse().ok()
 }
 
 /// The languages asked for. What is too long loses its least wanted, which come last by custom.

@@ -35,7 +35,7 @@ pub use cors::CorsSection;
 pub use error::{ConfigError, Problem};
 use layers::{Layers, Sources};
 pub use network::Network;
-pub use organizations::{OrganizationSection, OwnNumbers, OwnSms};
+pub use organizations::{OrganizationSection, OwnLimits, OwnNumbers, OwnSms};
 pub use sections::{
     DatabaseSection, LogFormat, LogSection, MetricsSection, ReachFiveSection, SecretsSection,
     ServerSection, TlsSection, VendorClient, VendorSection,

@@ -52,6 +52,9 @@ const SETTINGS: &str = r#"
         "http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*",
         "https://localhost:*", "https://127.0.0.1:*", "https://[::1]:*",
     ]
+    [limits]
+    sends_per_address = []
+    verifications_per_address = []
     [log]
     format = "text"
     [metrics]

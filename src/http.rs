@@ -35,7 +35,6 @@ pub use dispatch::{Peer, Server};
 pub use health::Readiness;
 pub use installed::{Installed, MakePaths, RpcService, Services};
 pub use listener::serve;
-pub use slots::network;
 
 use http::{HeaderMap, HeaderName};
 

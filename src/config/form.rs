@@ -42,6 +42,14 @@ const EXAMPLES: &str = r#"
     [test_numbers."*"]
     code = "123456"
     until = "2027-01-01T00:00:00Z"
+    [limits.sends_per_country_per_day]
+    default = 500
+    "*" = 5000
+    [organizations."*".limits]
+    sends_per_organization_per_day = 2000
+    [organizations."*".limits.sends_per_country_per_day]
+    default = 200
+    "*" = 2000
     [organizations."*".numbers]
     default_region = "CH"
     kinds = ["mobile"]

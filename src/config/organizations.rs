@@ -15,6 +15,8 @@ use super::sms::SmsSection;
 pub struct OrganizationSection {
     /// How its users' numbers are read.
     pub numbers: OwnNumbers,
+    /// How much it may send.
+    pub limits: OwnLimits,
     /// What messages to its users say.
     pub messages: OwnTextRules,
     /// What carries messages to its users.
@@ -39,6 +41,16 @@ pub struct OwnNumbers {
     pub kinds: Option<Vec<NumberKind>>,
 }
 
+/// `[organizations.ID.limits]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OwnLimits {
+    /// As `limits.sends_per_organization_per_day`.
+    pub sends_per_organization_per_day: Option<u64>,
+    /// As `limits.sends_per_country_per_day`, in place of the whole of it.
+    pub sends_per_country_per_day: Option<BTreeMap<String, u64>>,
+}
+
 impl OrganizationSection {
     /// These rules over everybody's, of routes that are everybody's.
     pub fn over(&self, everybodys: &Policy, sms: &SmsSection) -> Policy {
@@ -61,6 +73,16 @@ impl OrganizationSection {
             order.retain(|name, _| !own(name));
             order.extend(self.sms.order.clone());
             policy.routes = sms.routes_in(&order);
+        }
+        let OwnLimits {
+            sends_per_organization_per_day,
+            sends_per_country_per_day,
+        } = self.limits.clone();
+        let limits = &mut policy.limits;
+        limits.sends_per_organization_per_day =
+            sends_per_organization_per_day.unwrap_or(limits.sends_per_organization_per_day);
+        if let Some(countries) = sends_per_country_per_day {
+            limits.sends_per_country_per_day = countries;
         }
         policy
     }

@@ -168,10 +168,7 @@ impl fmt::Display for Shown<'_> {
 impl Inner {
     async fn respond(&self, request: Request) -> Response {
         let (mut head, body) = request.into_parts();
-        if let Some(Peer(peer)) = head.extensions.get::<Peer>() {
-            let client = client::address(peer.ip(), &head.headers, &self.proxies);
-            head.extensions.insert(client);
-        }
+        client::note(&mut head, &self.proxies);
         if let Some(response) = self.cors.preflight(&head) {
             return response;
         }

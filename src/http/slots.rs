@@ -1,8 +1,10 @@
 //! How many connections are open, in all and from each address.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use ringback_core::limit::network;
 
 /// Room for connections. 0 is no bound.
 pub(super) struct Slots {
@@ -77,16 +79,6 @@ impl Drop for Slot {
     }
 }
 
-/// The smallest network that one host is given: an IPv4 address, or a /64 of IPv6.
-pub fn network(from: IpAddr) -> IpAddr {
-    match from.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => {
-            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,13 +102,5 @@ mod tests {
         drop((second, proxy));
         let open = slots.open.lock().unwrap();
         assert_eq!((open.all, open.by_network.len()), (0, 0));
-    }
-
-    #[test]
-    fn a_network_is_one_address() {
-        let network = |text: &str| network(text.parse().unwrap());
-        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2::1"));
-        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
-        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
     }
 }

@@ -124,6 +124,10 @@ fn every_refusal_has_a_snapshot() {
         limited(Limit::NumberSends),
         limited(Limit::AccountSends),
         limited(Limit::AccountSets),
+        limited(Limit::AddressSends),
+        limited(Limit::AddressVerifications),
+        limited(Limit::OrganizationSends),
+        limited(Limit::CountrySends),
         limited(Limit::Guesses),
         Refusal::FieldInvalid {
             field: String::new(),
@@ -214,6 +218,22 @@ fn row_of(refusal: &Refusal) -> Option<&'static str> {
             limit: Limit::WrongCodes,
             ..
         } => "limited_wrong_codes",
+        Refusal::Limited {
+            limit: Limit::AddressSends,
+            ..
+        } => "limited_sends_per_address",
+        Refusal::Limited {
+            limit: Limit::AddressVerifications,
+            ..
+        } => "limited_verifications_per_address",
+        Refusal::Limited {
+            limit: Limit::OrganizationSends,
+            ..
+        } => "limited_sends_per_organization",
+        Refusal::Limited {
+            limit: Limit::CountrySends,
+            ..
+        } => "limited_sends_per_country",
         Refusal::FieldInvalid { .. } => "phone_too_long",
         Refusal::Unsupported { .. } => "unsupported_password",
         Refusal::Overloaded => "overloaded",

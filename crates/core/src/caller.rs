@@ -1,5 +1,6 @@
 //! Who asks, as proven by a token, and what that lets them do to whom.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::Time;
@@ -30,6 +31,8 @@ pub struct Caller {
     pub scopes: Arc<[String]>,
     /// Whether a service speaks for the user, so that there is no token of the user's.
     pub spoken_for: bool,
+    /// Where the request came from, where that tells users apart: not where a service speaks for them.
+    pub address: Option<IpAddr>,
 }
 
 impl Caller {
@@ -47,6 +50,7 @@ impl Caller {
             issued_at: None,
             scopes: Arc::default(),
             spoken_for: false,
+            address: None,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::refusal::Refusal;
 use crate::rights::{Capacity, Own, Right};
 use outcome::Outcome;
 
+mod budgets;
 mod codes;
 mod limits;
 mod numbers;
@@ -63,6 +64,8 @@ struct Decider<'a> {
     policy: &'a Policy,
     at: &'a Moment<'a>,
     budgets: &'a mut Budgets,
+    /// Whether a user acts on the own account, and no service.
+    alone: bool,
     ids: SeededIds,
     events: Vec<Event>,
     messages: Vec<Message>,
@@ -82,6 +85,7 @@ impl<'a> Decider<'a> {
             policy,
             at,
             budgets,
+            alone: false,
             ids: SeededIds::new(at),
             events: Vec::new(),
             messages: Vec::new(),
@@ -160,6 +164,7 @@ impl<'a> Decider<'a> {
         if capacity == Capacity::Own && self.plan.call.rule().own == Own::Denied {
             return Err(Refusal::PermissionDenied);
         }
+        self.alone = capacity == Capacity::Own;
         self.self_service(capacity)?;
         let mut account = self.fresh(&slot.organization, Profile::default());
         self.record(&mut account, EventKind::Registered, None);
@@ -212,6 +217,7 @@ impl<'a> Decider<'a> {
     fn change_account(&mut self, slot: &mut Slot, change: &Change) -> Result<Reply, Refusal> {
         let account = slot.account.as_mut().ok_or(Refusal::AccountNotFound)?;
         let capacity = self.capacity(account)?;
+        self.alone = capacity == Capacity::Own;
         self.self_service(capacity)?;
         self.check_changes(account, capacity, change)?;
         let outcome = self.change_counted(account, capacity, change)?;

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
+use crate::limit::network;
 use crate::{Id, Number};
 
 /// The secrets of an installation. `Debug` shows versions only.
@@ -66,6 +68,27 @@ impl Keys {
     /// A stable name for an account that does not tell it: as of a number.
     pub fn account_pseudonym(&self, organization: &str, account: &str) -> String {
         let parts: [&[u8]; 3] = [b"deleted", organization.as_bytes(), account.as_bytes()];
+        let mac = keyed(&self.pseudonyms, &parts);
+        mac[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// A stable name for a client address that does not tell it: as of a number. One for all that
+    /// [`crate::limit::network`] takes for the same.
+    pub fn address_pseudonym(&self, address: IpAddr) -> String {
+        let mac = match network(address) {
+            IpAddr::V4(address) => keyed(&self.pseudonyms, &[b"address", &address.octets()]),
+            IpAddr::V6(address) => keyed(&self.pseudonyms, &[b"address", &address.octets()]),
+        };
+        mac[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// A stable name for one share of an organisation's budgets: as of a number.
+    pub fn share_pseudonym(&self, organization: &str, share: u32) -> String {
+        let parts: [&[u8]; 3] = [
+            b"organization",
+            organization.as_bytes(),
+            &share.to_be_bytes(),
+        ];
         let mac = keyed(&self.pseudonyms, &parts);
         mac[..16].iter().map(|byte| format!("{byte:02x}")).collect()
     }

@@ -1,16 +1,24 @@
 //! Limits: how much may be sent and changed and how often may be guessed, as values that a row can hold.
 
+mod address;
 mod budget;
 mod cool_down;
 mod failures;
+mod number;
 mod rules;
+mod share;
 mod window;
 
-pub(crate) use budget::Sender;
+pub(crate) use address::AddressUse;
+pub use address::{AddressBudget, network};
 pub use budget::{Budget, Budgets};
 pub use cool_down::CoolDown;
 pub use failures::{Failures, Guessing, RefusedGuesses};
+pub use number::NumberBudget;
+pub(crate) use number::Sender;
 pub use rules::LimitRules;
+pub use share::Share;
+pub(crate) use share::{Pool, Pooled, SHARES};
 pub use window::{Times, Window};
 
 /// Which limit a refusal came from.
@@ -28,6 +36,14 @@ pub enum Limit {
     AccountSets,
     /// Changes of any kind that one account made by self-service.
     AccountChanges,
+    /// Codes sent to users at one client address.
+    AddressSends,
+    /// Codes submitted by users at one client address.
+    AddressVerifications,
+    /// Messages of one organisation.
+    OrganizationSends,
+    /// Messages of one organisation to one country.
+    CountrySends,
     /// The guesses of a challenge are used up, and a new message would not bring new ones.
     Guesses,
     /// The pause after wrong codes of one account for one number.
@@ -36,13 +52,17 @@ pub enum Limit {
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Limit; 8] = [
+    pub const ALL: [Limit; 12] = [
         Limit::CoolDown,
         Limit::NumberSends,
         Limit::Others,
         Limit::AccountSends,
         Limit::AccountSets,
         Limit::AccountChanges,
+        Limit::AddressSends,
+        Limit::AddressVerifications,
+        Limit::OrganizationSends,
+        Limit::CountrySends,
         Limit::Guesses,
         Limit::WrongCodes,
     ];
@@ -56,6 +76,10 @@ impl Limit {
             Limit::AccountSends => "sends_per_account",
             Limit::AccountSets => "sets_per_account",
             Limit::AccountChanges => "changes_per_account",
+            Limit::AddressSends => "sends_per_address",
+            Limit::AddressVerifications => "verifications_per_address",
+            Limit::OrganizationSends => "sends_per_organization",
+            Limit::CountrySends => "sends_per_country",
             Limit::Guesses => "guesses",
             Limit::WrongCodes => "wrong_codes",
         }

@@ -96,6 +96,9 @@ pub struct Moment<'a> {
     pub keys: &'a Keys,
     /// How routes have done lately, where that says which comes first.
     pub conversion: Option<&'a Conversion>,
+    /// Which share of an organisation's budgets is used first: one that others who decide at the same time do not
+    /// use, as far as that can be. Any number will do.
+    pub share: u32,
 }
 
 /// Fresh bytes, stretched from a moment's seed: block n is SHA-256(seed ‖ n).
@@ -155,6 +158,7 @@ mod tests {
             policies: &policies,
             keys: &keys,
             conversion: None,
+            share: 0,
         };
         let (mut a, mut b) = (SeededIds::new(&at), SeededIds::new(&at));
         let first = a.id();

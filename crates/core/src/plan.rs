@@ -1,12 +1,15 @@
 //! What is known of a command before it is decided: its name, the right that it asks for, the number that it
 //! names and the budgets that it may touch.
 
+use std::net::IpAddr;
+
 use crate::command::{
     Action, Change, Command, Delivery, NumberText, PhoneChange, SetPhone, Verification, Which,
 };
+use crate::limit::{AddressUse, LimitRules, SHARES};
 use crate::number::NumberRules;
 use crate::rights::Call;
-use crate::{Keys, Number};
+use crate::{Keys, Number, Policy};
 
 /// A command's one row.
 #[derive(Clone, Copy)]
@@ -177,21 +180,43 @@ impl Command {
         Number::parse(&text.0, rules).ok()
     }
 
-    /// Which budgets the command may touch: pseudonyms of numbers. `known` are the numbers that the account
-    /// may hold when the command is decided: those that it holds now and those that commands decided together
-    /// with this one name.
+    /// Which budgets the command may touch, by their pseudonyms, when the account that it means is of this
+    /// organisation, whose rules these are. `known` are the numbers that the account may hold when the command is
+    /// decided: those that it holds now and those that commands decided together with this one name.
     pub fn budgets<'a>(
         &self,
+        organization: &str,
         known: impl Iterator<Item = &'a Number>,
-        rules: &NumberRules,
+        policy: &Policy,
         keys: &Keys,
     ) -> Vec<String> {
         let plan = self.action.plan();
         let named = plan.number.filter(|_| plan.to_named);
-        let named = named.and_then(|text| Number::parse(&text.0, rules).ok());
+        let named = named.and_then(|text| Number::parse(&text.0, &policy.numbers).ok());
         let named = named.map(|number| keys.pseudonym(&number));
         let known = known.filter(|_| plan.to_held);
         let known = known.map(|number| keys.pseudonym(number));
-        named.into_iter().chain(known).collect()
+        let may_send = plan.to_named || plan.to_held;
+        let shares = match may_send && policy.limits.counts_organizations() {
+            true => 0..SHARES,
+            false => 0..0,
+        };
+        let shares = shares.map(|share| keys.share_pseudonym(organization, share));
+        let address = self.address(&policy.limits);
+        let address = address.map(|address| keys.address_pseudonym(address));
+        let numbers = named.into_iter().chain(known);
+        numbers.chain(address).chain(shares).collect()
+    }
+
+    /// The address whose budget counts the command, where a user acts alone.
+    fn address(&self, rules: &LimitRules) -> Option<IpAddr> {
+        let what = match self.action.plan().call {
+            Call::SendCode => AddressUse::Send,
+            Call::SubmitCode => AddressUse::Verification,
+            _ => return None,
+        };
+        let alone = self.caller.user == self.account && !self.caller.spoken_for;
+        let counted = alone && !what.windows(rules).is_empty();
+        self.caller.address.filter(|_| counted)
     }
 }

@@ -313,6 +313,11 @@ fn check_windows(limits: &LimitRules) -> Checked {
         ("limits.sends_per_account", &limits.sends_per_account),
         ("limits.sets_per_account", &limits.sets_per_account),
         ("limits.changes_per_account", &limits.changes_per_account),
+        ("limits.sends_per_address", &limits.sends_per_address),
+        (
+            "limits.verifications_per_address",
+            &limits.verifications_per_address,
+        ),
     ];
     for (key, windows) in windows {
         let sane = |w: &Window| {
@@ -328,7 +333,35 @@ fn check_windows(limits: &LimitRules) -> Checked {
     Ok(())
 }
 
+/// More in a day than any organisation sends; sums of it are far from where integers end.
+const LARGEST_DAY: u64 = 1_000_000_000;
+
+fn check_days(limits: &LimitRules) -> Checked {
+    if limits.sends_per_organization_per_day > LARGEST_DAY {
+        return fail(
+            "limits.sends_per_organization_per_day",
+            "must be at most 1000000000",
+        );
+    }
+    for (country, most) in &limits.sends_per_country_per_day {
+        if *most > LARGEST_DAY {
+            return fail(
+                "limits.sends_per_country_per_day",
+                "each must be at most 1000000000",
+            );
+        }
+        if country != LimitRules::OTHER_COUNTRIES && !is_region(country) {
+            return fail(
+                "limits.sends_per_country_per_day",
+                "takes countries by their codes, two capital letters such as CH, and \"default\" for all others",
+            );
+        }
+    }
+    Ok(())
+}
+
 fn check_limits(limits: &LimitRules) -> Checked {
+    check_days(limits)?;
     if !(1..=100).contains(&limits.account_share_percent) {
         return fail("limits.account_share_percent", "must be 1 to 100");
     }

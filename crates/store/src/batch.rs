@@ -71,7 +71,7 @@ async fn optimistic(
         outcomes,
         proven,
         changes,
-    } = decide_all(shared, commands, world)?;
+    } = decide_all(shared, line.share, commands, world)?;
     if changes.is_empty() {
         return Ok(outcomes);
     }
@@ -97,7 +97,7 @@ async fn exclusive(
     let session = &taken.session;
     let transaction = async {
         begin(session).await?;
-        match decide_and_write(shared, session, commands).await {
+        match decide_and_write(shared, line.share, session, commands).await {
             Ok((decided, 0)) => {
                 end(session, "ROLLBACK").await?;
                 Ok((decided, 0))
@@ -146,11 +146,12 @@ pub(crate) async fn end(session: &Session, how: &str) -> Result<(), Fault> {
 /// What the commands came to, and how many rows were touched.
 async fn decide_and_write(
     shared: &Shared,
+    share: u32,
     session: &Session,
     commands: &[&Command],
 ) -> Result<(Decided, u64), Fault> {
     let world = World::load(shared, session, commands).await?;
-    let decided = decide_all(shared, commands, world)?;
+    let decided = decide_all(shared, share, commands, world)?;
     let mut touched = 0;
     for write in decided.changes.writes()? {
         let rows = write.rows;
@@ -166,6 +167,7 @@ async fn decide_and_write(
 /// Decides the commands in turn, each on what those before it left.
 pub(crate) fn decide_all(
     shared: &Shared,
+    share: u32,
     commands: &[&Command],
     world: World,
 ) -> Result<Decided, Fault> {
@@ -200,6 +202,7 @@ pub(crate) fn decide_all(
                 policies: &shared.rules.policies,
                 keys: &shared.rules.keys,
                 conversion: known.as_deref(),
+                share,
             };
             last = at.now;
             decide(&mut held.slot, &mut budgets, command, &at)

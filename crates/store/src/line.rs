@@ -13,6 +13,8 @@ pub(crate) struct Line {
     dialer: SharedDialer,
     purpose: Purpose,
     idle: Option<Taken>,
+    /// Which share of organisations' budgets whoever works through it uses first.
+    pub(crate) share: u32,
 }
 
 /// A connection that somebody works on.
@@ -32,6 +34,7 @@ impl Line {
             dialer,
             purpose,
             idle: None,
+            share: 0,
         }
     }
 

@@ -280,8 +280,9 @@ fn wanted_budgets(
     let mut wanted = BTreeSet::new();
     for (command, key) in commands {
         let numbers = known.get(key).into_iter().flatten();
-        let reading = &rules.policies.of(&key.organization).numbers;
-        wanted.extend(command.budgets(numbers, reading, &rules.keys));
+        let organization = &key.organization;
+        let policy = rules.policies.of(organization);
+        wanted.extend(command.budgets(organization, numbers, policy, &rules.keys));
     }
     wanted
 }

@@ -3,6 +3,7 @@
 use ringback_core::account::Pending;
 use ringback_core::delivery::Trail;
 use ringback_core::event::{Message, MessageKind};
+use ringback_core::limit::NumberBudget;
 use ringback_core::{
     Account, Budget, Deleted, Event, Id, Keys, Number, Phone, PhoneState, Profile, Time,
 };
@@ -17,8 +18,10 @@ use crate::fold::fold;
 const JOINS: &str = "joins";
 const REPLACES: &str = "replaces";
 
-/// What a budget's pseudonym stands for.
+// What a budget's pseudonym stands for.
 const NUMBER: &str = "number";
+const ADDRESS: &str = "address";
+const ORGANIZATION: &str = "organization";
 
 pub(crate) fn account_row(account: &Account, version: i64) -> Result<accounts::Model, Fault> {
     // Taken apart so that a new field cannot be forgotten here.
@@ -154,7 +157,13 @@ pub(crate) fn phone(row: phone_numbers::Model) -> Result<Phone, Fault> {
 }
 
 pub(crate) fn budget(row: &budgets::Model) -> Result<Budget, Fault> {
-    Ok(serde_json::from_str(&row.state)?)
+    let state = &row.state;
+    Ok(match row.kind.as_str() {
+        NUMBER => Budget::Number(serde_json::from_str(state)?),
+        ADDRESS => Budget::Address(serde_json::from_str(state)?),
+        ORGANIZATION => Budget::Organization(serde_json::from_str(state)?),
+        other => return Err(Fault::Failed(format!("no budget is of kind {other:?}"))),
+    })
 }
 
 pub(crate) fn budget_row(
@@ -162,12 +171,18 @@ pub(crate) fn budget_row(
     budget: &Budget,
     version: i64,
 ) -> Result<budgets::Model, Fault> {
+    let (kind, state) = match budget {
+        Budget::Fresh => (NUMBER, serde_json::to_string(&NumberBudget::default())?),
+        Budget::Number(budget) => (NUMBER, serde_json::to_string(budget)?),
+        Budget::Address(budget) => (ADDRESS, serde_json::to_string(budget)?),
+        Budget::Organization(share) => (ORGANIZATION, serde_json::to_string(share)?),
+    };
     Ok(budgets::Model {
         pseudonym: pseudonym.to_owned(),
-        state: serde_json::to_string(budget)?,
-        idle_at: Some(budget.idle_at().0),
+        state,
+        idle_at: budget.idle_at().map(|at| at.0),
         version,
-        kind: NUMBER.to_owned(),
+        kind: kind.to_owned(),
     })
 }
 

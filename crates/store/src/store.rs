@@ -1,5 +1,6 @@
 //! The store: opened once, shared by everything that serves requests.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -79,11 +80,17 @@ impl Store {
             start(copying.run());
         }
         let bound = settings.lane_bound.max(1);
-        let lanes = (0..lanes).map(|_| {
+        // Others who write to the database at the same time are likely to begin elsewhere.
+        let share = RandomState::new().hash_one(&settings.url) as u32;
+        let lanes = (0_u32..).take(lanes).map(|nth| {
             // SQLite has one writer, so all that writes shares its line and waits there in order.
             let line = match backend {
                 DbBackend::Sqlite => jobs.clone(),
-                _ => line(),
+                _ => {
+                    let mut line = Line::new(dialer.clone(), Purpose::Keys);
+                    line.share = share.wrapping_add(nth);
+                    Arc::new(Mutex::new(line))
+                }
             };
             Lane::start(shared.clone(), line, bound)
         });

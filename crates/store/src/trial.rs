@@ -28,7 +28,7 @@ impl Store {
         };
         let decided = load
             .await
-            .and_then(|world| decide_all(shared, &commands, world))
+            .and_then(|world| decide_all(shared, line.share, &commands, world))
             .and_then(|mut decided| {
                 let outcome = decided.outcomes.pop();
                 outcome.ok_or_else(|| Fault::Failed("a command was not decided".into()))

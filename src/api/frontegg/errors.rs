@@ -229,6 +229,18 @@ fn limited(limit: Limit) -> &'static str {
         Limit::AccountSends => "too many codes were sent for this user; wait as Retry-After says",
         Limit::AccountSets => "the user set too many phone numbers; wait as Retry-After says",
         Limit::AccountChanges => "the user changed too much; wait as Retry-After says",
+        Limit::AddressSends => {
+            "too many codes were sent to users at this address; wait as Retry-After says"
+        }
+        Limit::AddressVerifications => {
+            "too many codes were tried from this address; wait as Retry-After says"
+        }
+        Limit::OrganizationSends => {
+            "too many messages were sent for this organization; wait as Retry-After says"
+        }
+        Limit::CountrySends => {
+            "too many messages were sent to this country; wait as Retry-After says"
+        }
         Limit::Guesses => "too many wrong codes for this number; wait as Retry-After says",
         Limit::WrongCodes => "the last codes were wrong; wait as Retry-After says",
     }

@@ -9,6 +9,7 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Json};
 use jsonwebtoken::{EncodingKey, Header};
+use ringback_core::limit::network;
 use ringback_core::limit::{Times, Window};
 use ringback_core::{Keys, Time};
 use secrecy::ExposeSecret;
@@ -19,7 +20,7 @@ use super::members::Members;
 use super::{Answer, Frontegg, responses};
 use crate::auth::OwnIssuer;
 use crate::config::VendorSection;
-use crate::http::{ClientAddress, network};
+use crate::http::ClientAddress;
 
 /// Wrong secrets of one address that are answered as such and written to the log; more are told to wait. A secret
 /// of 32 characters is not found by guessing, so this bounds what guessing costs us, and the right one is never

@@ -211,6 +211,8 @@ fn quota_failure(limit: Limit) -> rpc::QuotaFailure {
         Limit::CoolDown | Limit::NumberSends => "phone number",
         Limit::Others => "request",
         Limit::AccountSends | Limit::AccountSets | Limit::AccountChanges => "user",
+        Limit::AddressSends | Limit::AddressVerifications => "client address",
+        Limit::OrganizationSends | Limit::CountrySends => "organization",
         Limit::Guesses | Limit::WrongCodes => "code",
     };
     rpc::QuotaFailure {
@@ -231,6 +233,10 @@ fn limited(limit: Limit, retry_after: Duration) -> String {
         | Limit::AccountSends
         | Limit::AccountSets
         | Limit::AccountChanges
+        | Limit::AddressSends
+        | Limit::AddressVerifications
+        | Limit::OrganizationSends
+        | Limit::CountrySends
         | Limit::Guesses
         | Limit::WrongCodes => format!("limit {} reached; try again in {wait} s", limit.code()),
     }

@@ -73,6 +73,9 @@ pub fn sent() -> Vec<Refusal> {
         Limit::NumberSends,
         Limit::AccountSends,
         Limit::Others,
+        Limit::AddressSends,
+        Limit::OrganizationSends,
+        Limit::CountrySends,
         Limit::Guesses,
     ];
     let kind = Refusal::NumberKindNotServed(NumberKind::PremiumRate);
@@ -85,6 +88,7 @@ pub fn guess() -> Vec<Refusal> {
     vec![
         Refusal::CodeRefused(CodeFailure::Wrong),
         limited(Limit::WrongCodes),
+        limited(Limit::AddressVerifications),
     ]
 }
 

@@ -143,6 +143,19 @@ fn frontegg(answer: &Answer) -> Option<Kind> {
         ("the user set too many phone numbers", Limit::AccountSets),
         ("try again later", Limit::Others),
         ("the user changed too much", Limit::AccountChanges),
+        (
+            "too many codes were sent to users at this address",
+            Limit::AddressSends,
+        ),
+        ("too many codes were tried", Limit::AddressVerifications),
+        (
+            "too many messages were sent for this organization",
+            Limit::OrganizationSends,
+        ),
+        (
+            "too many messages were sent to this country",
+            Limit::CountrySends,
+        ),
         ("too many wrong codes", Limit::Guesses),
         ("the last codes were wrong", Limit::WrongCodes),
     ];

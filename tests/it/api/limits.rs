@@ -16,6 +16,8 @@ crate::at_each_api! {
     too_many_numbers_set,
     many_wrong_guesses_slow_an_account_down,
     a_verified_number_starts_anew,
+    too_many_at_one_address,
+    an_organization_sends_no_more_in_a_day,
 }
 
 fn limited<T: std::fmt::Debug>(answer: Result<T, Refused>, limit: Limit, seconds: u64) {
@@ -190,4 +192,65 @@ async fn a_verified_number_starts_anew(api: Api, database: Database) {
         ann.remove(&number).await.expect("removed");
         assert_eq!(ann.held().await.expect("read"), []);
     }
+}
+
+async fn too_many_at_one_address(api: Api, database: Database) {
+    let app = TestApp::start_with(database, |config| {
+        let window = |count| {
+            vec![Window {
+                count,
+                seconds: 3_600,
+            }]
+        };
+        config.limits.sends_per_address = window(10);
+        config.limits.verifications_per_address = window(3);
+    });
+    let app = app.await;
+    let mut last = None;
+    for n in 0..10 {
+        let user = User::new(&app, api, &format!("user-{n}"));
+        let number = app.number();
+        let question = user.set(&number).await.expect("set");
+        last = Some((user, number, question));
+    }
+    let eve = User::new(&app, api, "eve");
+    limited(eve.set(&app.number()).await, Limit::AddressSends, 3_600);
+    assert_eq!(app.sent().await, 10);
+    let (user, number, question) = last.expect("is the tenth");
+    let code = app.code(&number).await;
+    for _ in 0..3 {
+        user.refused(&question, another(&code)).await;
+    }
+    limited(
+        user.submit(&question, &code).await,
+        Limit::AddressVerifications,
+        3_600,
+    );
+    app.seconds(3_600);
+    eve.set(&app.number()).await.expect("an hour later");
+}
+
+async fn an_organization_sends_no_more_in_a_day(api: Api, database: Database) {
+    let app = TestApp::start_with(database, |config| {
+        config.limits.sends_per_organization_per_day = 5;
+    });
+    let app = app.await;
+    for n in 0..5 {
+        let user = User::new(&app, api, &format!("user-{n}"));
+        user.set(&app.number()).await.expect("set");
+    }
+    let eve = User::new(&app, api, "eve");
+    // Of the day, and of what was left of the hour.
+    limited(
+        eve.set(&app.number()).await,
+        Limit::OrganizationSends,
+        25 * 3_600,
+    );
+    let other = User::new(&app, api, "eve").of("other");
+    other
+        .set(&app.number())
+        .await
+        .expect("another organisation");
+    app.seconds(25 * 3_600);
+    eve.set(&app.number()).await.expect("a day later");
 }

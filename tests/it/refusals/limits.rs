@@ -1,5 +1,6 @@
 //! Limits: which one it was, and when to come back. That they end then is in `api`.
 
+use ringback::config::{Config, Network};
 use ringback_core::limit::Window;
 use serde_json::json;
 
@@ -12,6 +13,9 @@ crate::on_both! {
     too_soon,
     too_many_for_one_number_or_account,
     a_returned_code_spends_nothing,
+    too_many_at_one_address,
+    too_many_of_one_organization,
+    whom_a_proxy_speaks_for,
 }
 
 async fn too_soon(database: Database) {
@@ -156,4 +160,151 @@ async fn a_returned_code_spends_nothing(database: Database) {
         .ok(&app, "ResendPhoneCode", &admin, json!({"userId": "root"}))
         .await;
     assert_eq!(app.sent().await, 1);
+}
+
+/// As the default file has it.
+fn count_addresses(config: &mut Config) {
+    let window = |count| {
+        vec![Window {
+            count,
+            seconds: 3_600,
+        }]
+    };
+    config.limits.sends_per_address = window(10);
+    config.limits.verifications_per_address = window(60);
+}
+
+/// The code of a new user's number.
+async fn returned(app: &TestApp, wire: Wire, user: &str) -> String {
+    let add = json!({
+        "userId": user, "organization": {"orgId": "acme"}, "phone": {"phone": app.number(), "returnCode": {}},
+    });
+    let reply = wire.ok(app, "AddHumanUser", &app.admin(), add).await;
+    reply["phoneCode"].as_str().expect("a code").to_owned()
+}
+
+async fn too_many_at_one_address(database: Database) {
+    let app = TestApp::start_with(database, count_addresses).await;
+    row("limited_sends_per_address", async |wire, user| {
+        for n in 0..10 {
+            let user = format!("{user}-{n}");
+            let set = json!({"userId": user, "phone": app.number()});
+            wire.ok(&app, "SetPhone", &app.user(&user, "acme"), set)
+                .await;
+        }
+        // A service at the same address is not counted, nor is what it asks for.
+        let set = json!({"userId": format!("{user}-0"), "phone": app.number(), "sendCode": {}});
+        wire.ok(&app, "SetPhone", &app.admin(), set).await;
+        let sent = app.sent().await;
+        let set = json!({"userId": "eve", "phone": app.number()});
+        let refused = wire
+            .refused(&app, "SetPhone", &app.user("eve", "other"), set)
+            .await;
+        assert_eq!(app.sent().await, sent);
+        app.seconds(3_600);
+        refused
+    })
+    .await;
+    row("limited_verifications_per_address", async |wire, user| {
+        app.seconds(3_600);
+        for n in 0..12 {
+            let user = format!("{user}-{n}");
+            let (token, me) = (app.user(&user, "acme"), json!({"userId": user}));
+            let code = returned(&app, wire, &user).await;
+            let wrong = if code == "000000" { "000001" } else { "000000" };
+            let mut submit = me;
+            submit["verificationCode"] = wrong.into();
+            for _ in 0..5 {
+                wire.refused(&app, "VerifyPhone", &token, submit.clone())
+                    .await;
+            }
+        }
+        let code = returned(&app, wire, user).await;
+        let right = json!({"userId": user, "verificationCode": code});
+        let token = app.user(user, "acme");
+        let refused = wire.refused(&app, "VerifyPhone", &token, right).await;
+        app.seconds(3_600);
+        refused
+    })
+    .await;
+}
+
+async fn too_many_of_one_organization(database: Database) {
+    let app = TestApp::start_with(database, |config| {
+        config.limits.sends_per_organization_per_day = 7;
+        config.limits.sends_per_country_per_day = [("DE".to_owned(), 2)].into();
+    });
+    let app = app.await;
+    for (name, most) in [
+        ("limited_sends_per_organization", 7),
+        ("limited_sends_per_country", 2),
+    ] {
+        row(name, async |wire, user| {
+            let number = |n: u32| match most {
+                7 => app.number(),
+                _ => format!("+49151{:08}", 10_000_000 + n),
+            };
+            // A whole hour, so that all are told to wait for as long.
+            for n in 0..most {
+                let user = format!("{user}-{n}");
+                let set = json!({"userId": user, "phone": number(n)});
+                let token = app.user(&user, &format!("org-{}", wire.name()));
+                wire.ok(&app, "SetPhone", &token, set).await;
+            }
+            let set = json!({"userId": user, "phone": number(most)});
+            let token = app.user(user, &format!("org-{}", wire.name()));
+            let refused = wire.refused(&app, "SetPhone", &token, set).await;
+            app.seconds(25 * 3_600);
+            refused
+        })
+        .await;
+    }
+}
+
+async fn whom_a_proxy_speaks_for(database: Database) {
+    let behind = TestApp::start_with(database.another().await, |config| {
+        count_addresses(config);
+        config.server.trusted_proxies = vec![Network::parse("127.0.0.0/8").expect("a network")];
+    });
+    let (behind, open) = (
+        behind.await,
+        TestApp::start_with(database, count_addresses).await,
+    );
+    for (app, is_believed) in [(&behind, true), (&open, false)] {
+        let mut users = 0;
+        for wire in Wire::ALL {
+            app.seconds(3_600);
+            let mut send = async |header: &'static str, from: &str| {
+                users += 1;
+                let user = format!("user-{users}");
+                let token = format!("Bearer {}", app.user(&user, "acme"));
+                let headers = [("authorization", token.as_str()), (header, from)];
+                let set = json!({"userId": user, "phone": app.number()});
+                wire.call_with(app, "SetPhone", &headers, set).await.is_ok()
+            };
+            // What is forged in front of what the proxy adds counts for nothing, nor does our own name for it.
+            for n in 0..10 {
+                let from = format!("198.51.100.{n}, 203.0.113.1");
+                assert!(send("x-forwarded-for", &from).await, "{wire:?}");
+            }
+            assert!(!send("x-forwarded-for", "203.0.113.1").await, "{wire:?}");
+            assert!(!send("x-forwarded-for", "1.2.3.4, ::ffff:203.0.113.1").await);
+            let others = send("x-forwarded-for", "203.0.113.2").await;
+            assert_eq!(others, is_believed, "{wire:?}");
+            // A proxy that does not say for whom it asks may ask for everybody.
+            let proxy = send("ringback-client-address", "203.0.113.9").await;
+            assert_eq!(proxy, is_believed, "{wire:?}");
+            if is_believed {
+                for host in 1..=10 {
+                    let from = format!("2001:db8:0:{host}::1");
+                    assert!(send("x-forwarded-for", &from).await);
+                }
+                for host in 0..10 {
+                    let from = format!("2001:db8:1:1:{host}::1");
+                    assert!(send("x-forwarded-for", &from).await);
+                }
+                assert!(!send("x-forwarded-for", "2001:db8:1:1::99").await);
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::challenge::Purpose;
 use crate::command::Change;
 use crate::event::{EventKind, MessageKind};
 use crate::keys::AccountTag;
-use crate::limit::{Budget, Limit, Sender};
+use crate::limit::{AddressUse, Limit, Sender};
 use crate::moment::Id;
 use crate::refusal::Refusal;
 use crate::rights::Capacity;
@@ -47,9 +47,11 @@ impl Decider<'_> {
         let cool_down = cool_down.map(|wait| (Limit::CoolDown, wait));
         let of_account = account.limits.sent.wait(&limits.sends_per_account, now);
         let of_account = of_account.map(|wait| (Limit::AccountSends, wait));
-        let of_number = budget.wait(limits, sender, now);
-        let waits = [cool_down, of_account, of_number];
-        Ok(waits.into_iter().flatten().collect())
+        let of_number = budget.number().wait(limits, sender, now);
+        let of_address = self.address_wait(AddressUse::Send)?;
+        let waits = [cool_down, of_account, of_number, of_address];
+        let shared = self.organization_waits(account, number, 1)?;
+        Ok(waits.into_iter().flatten().chain(shared).collect())
     }
 
     /// Counts a code that is sent.
@@ -61,11 +63,13 @@ impl Decider<'_> {
         let (now, limits) = (self.at.now, &self.policy.limits);
         let tag = self.tag(account, number);
         let pseudonym = self.at.keys.pseudonym(number);
-        let budget: &mut Budget = self.budgets.get_mut(&pseudonym).ok_or(Refusal::Internal)?;
+        let budget = self.budgets.get_mut(&pseudonym).ok_or(Refusal::Internal)?;
         budget.take(limits, tag, now);
         account.limits.sent.take(&limits.sends_per_account, now);
         let of_number = account.limits.of_number_mut(&pseudonym, now);
         of_number.cool_down.take(limits, now);
+        self.take_address(AddressUse::Send)?;
+        self.take_organization(account, number);
         Ok(())
     }
 
@@ -108,6 +112,7 @@ impl Decider<'_> {
         let Some(wait) = wait else { return Ok(()) };
         let mut budgets = self.budgets.clone();
         let mut trial = Decider::new(self.command, self.policy, self.at, &mut budgets);
+        trial.alone = self.alone;
         let other = match trial.change(&mut account.clone(), capacity, change) {
             Err(Refusal::Limited { limit, retry_after }) => Some((limit, retry_after)),
             Ok(_) | Err(_) => None,

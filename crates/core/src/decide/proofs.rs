@@ -1,13 +1,16 @@
 //! Codes submitted: what a right one brings about, and what a wrong one costs.
 
+use std::time::Duration;
+
 use super::Decider;
+use super::limits::no_wait;
 use super::numbers::phone_or_refuse;
 use super::outcome::{Outcome, reply_about};
 use crate::Number;
 use crate::account::{Account, NEXT};
 use crate::challenge::Purpose;
 use crate::command::{Guess, Which};
-use crate::limit::{Guessing, Limit};
+use crate::limit::{AddressUse, Guessing, Limit};
 use crate::moment::Id;
 use crate::refusal::{CodeFailure, Refusal};
 
@@ -70,6 +73,10 @@ impl Decider<'_> {
             failures.guessing(&self.policy.limits, self.at.now)
         });
         let asked = phone.zip(guessing);
+        if let Some(of_address) = self.address_wait(AddressUse::Verification)? {
+            let own = self.guess_wait(account, asked, purpose);
+            return no_wait([of_address].into_iter().chain(own).collect());
+        }
         match self.check_code(
             account,
             asked,
@@ -85,27 +92,40 @@ impl Decider<'_> {
                 if let Some(pseudonym) = &pseudonym {
                     account.limits.numbers.remove(pseudonym);
                 }
-                Ok(())
+                self.take_address(AddressUse::Verification)
             }
             Err(failure) => {
                 self.record_refused(account, failure, number.as_ref());
-                // A caller who has to wait is told so, as with every other limit.
-                let wait = match (failure, asked) {
-                    (CodeFailure::Waiting, Some((phone, Guessing::Waits(wait)))) => {
-                        let challenge = account.challenge_for(phone, purpose);
-                        challenge.map(|it| wait.min(it.expires_at.since(self.at.now)))
+                match failure {
+                    CodeFailure::Wrong => self.take_address(AddressUse::Verification)?,
+                    // A caller who has to wait is told so, as with every other limit.
+                    CodeFailure::Waiting => {
+                        no_wait(Vec::from_iter(self.guess_wait(account, asked, purpose)))?;
                     }
-                    _ => None,
-                };
-                Err(match wait {
-                    Some(retry_after) => Refusal::Limited {
-                        limit: Limit::WrongCodes,
-                        retry_after,
-                    },
-                    None => Refusal::CodeRefused(failure),
-                })
+                    CodeFailure::Shape
+                    | CodeFailure::Absent
+                    | CodeFailure::Expired
+                    | CodeFailure::Spent
+                    | CodeFailure::Locked => {}
+                }
+                Err(Refusal::CodeRefused(failure))
             }
         }
+    }
+
+    /// What wrong guesses make the next one wait for: never longer than there is a code to guess.
+    fn guess_wait(
+        &self,
+        account: &mut Account,
+        asked: Option<(Id, Guessing)>,
+        purpose: Purpose,
+    ) -> Option<(Limit, Duration)> {
+        let Some((phone, Guessing::Waits(wait))) = asked else {
+            return None;
+        };
+        let challenge = account.challenge_for(phone, purpose)?;
+        let left = challenge.expires_at.since(self.at.now);
+        Some((Limit::WrongCodes, wait.min(left)))
     }
 
     fn check_code(

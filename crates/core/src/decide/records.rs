@@ -20,18 +20,23 @@ impl Decider<'_> {
         }
         let (now, limits) = (self.at.now, &self.policy.limits);
         let pseudonym = self.at.keys.pseudonym(&phone.number);
+        // Where the organisation may send no more, this is no exception; a code may follow it.
+        if !self.organization_has_room(account, &phone.number, 2) {
+            return;
+        }
         let mut due_at = now;
         if self.all_stopped(&phone.number, kind) {
             return;
         }
         if let Some(budget) = self.budgets.get_mut(&pseudonym) {
-            let wait = budget.notice_wait(limits, now);
+            let wait = budget.number().notice_wait(limits, now);
             if wait >= NOTICE_LIFE {
                 return;
             }
             due_at = now + wait;
             budget.take_notice(limits, due_at, now);
         }
+        self.take_organization(account, &phone.number);
         let expires_at = due_at + NOTICE_LIFE;
         self.enqueue(account, &phone.number, kind, 0, due_at, expires_at);
     }

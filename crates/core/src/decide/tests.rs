@@ -8,6 +8,7 @@ mod numbers;
 mod rights;
 mod secrets;
 mod self_service;
+mod shared;
 mod verbs;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ use crate::command::{
     Action, Change, Command, Delivery, Guess, PhoneChange, Reply, SetPhone, Verification, Which,
 };
 use crate::event::EventKind;
-use crate::limit::{Budget, Budgets, Failures, Limit};
+use crate::limit::{Budget, Budgets, Failures, Limit, LimitRules};
 use crate::moment::{Moment, Time};
 use crate::refusal::{CodeFailure, Refusal};
 use crate::rights::Rights;
@@ -98,9 +99,14 @@ impl World {
             organization,
         };
         let policies = self.policies();
-        let rules = &policies.of(&slot.organization).numbers;
+        let policy = policies.of(&slot.organization);
         let phones = slot.account.iter().flat_map(|account| &account.phones);
-        let names = command.budgets(phones.map(|phone| &phone.number), rules, &self.keys);
+        let names = command.budgets(
+            &slot.organization,
+            phones.map(|phone| &phone.number),
+            policy,
+            &self.keys,
+        );
         let mut budgets: Budgets = names
             .into_iter()
             .map(|name| {
@@ -117,6 +123,7 @@ impl World {
             policies: &policies,
             keys: &self.keys,
             conversion: None,
+            share: u32::try_from(self.turns % 3).unwrap_or(0),
         };
         let decision = decide(&mut slot, &mut budgets, &command, &at);
         self.budgets.extend(budgets);

@@ -1,5 +1,7 @@
 //! How much may be sent, changed and guessed: the figures.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::window::Window;
@@ -21,6 +23,15 @@ pub struct LimitRules {
     pub sets_per_account: Vec<Window>,
     /// Changes of any kind that one account makes by self-service.
     pub changes_per_account: Vec<Window>,
+    /// Codes sent to users at one client address.
+    pub sends_per_address: Vec<Window>,
+    /// Codes submitted by users at one client address.
+    pub verifications_per_address: Vec<Window>,
+    /// Messages of one organisation in any 24 hours; 0 for any number.
+    pub sends_per_organization_per_day: u64,
+    /// Messages of one organisation to one country in any 24 hours, by the country's code, and under
+    /// [`LimitRules::OTHER_COUNTRIES`] to each that is not listed; 0 for any number.
+    pub sends_per_country_per_day: BTreeMap<String, u64>,
     /// Seconds between two messages of one account to one number: after the first, the second, and every
     /// later one.
     pub cool_down_seconds: Vec<u64>,
@@ -42,6 +53,10 @@ impl Default for LimitRules {
             sends_per_account: vec![window(5, 600), window(20, 86_400)],
             sets_per_account: vec![window(25, 86_400)],
             changes_per_account: vec![window(120, 3_600)],
+            sends_per_address: vec![window(10, 3_600)],
+            verifications_per_address: vec![window(60, 3_600)],
+            sends_per_organization_per_day: 0,
+            sends_per_country_per_day: BTreeMap::new(),
             account_share_percent: 50,
             owner_share_percent: 25,
             cool_down_seconds: vec![60, 120, 240],
@@ -54,6 +69,33 @@ impl Default for LimitRules {
 }
 
 impl LimitRules {
+    /// What stands for countries that are not listed.
+    pub const OTHER_COUNTRIES: &str = "default";
+
+    /// How many messages an organisation may send in a day; `None` for any number.
+    pub(crate) fn of_organization(&self) -> Option<u64> {
+        Some(self.sends_per_organization_per_day).filter(|most| *most > 0)
+    }
+
+    /// How many of them to a country; `None` for any number.
+    pub(crate) fn of_country(&self, country: &str) -> Option<u64> {
+        let all = &self.sends_per_country_per_day;
+        let most = all.get(country).or_else(|| all.get(Self::OTHER_COUNTRIES));
+        most.copied().filter(|most| *most > 0)
+    }
+
+    /// Whether an organisation's messages are counted.
+    pub(crate) fn counts_organizations(&self) -> bool {
+        self.of_organization().is_some() || self.counts_countries()
+    }
+
+    /// Whether they are counted by country.
+    pub(crate) fn counts_countries(&self) -> bool {
+        self.sends_per_country_per_day
+            .values()
+            .any(|most| *most > 0)
+    }
+
     /// How many messages of a number's window one account may use: at least one.
     pub(super) fn share(&self, window: Window) -> u32 {
         let share = u64::from(window.count) * u64::from(self.account_share_percent);

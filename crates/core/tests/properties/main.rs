@@ -296,9 +296,11 @@ fn no_stretch_of_time_holds_more_messages_than_its_windows_give() {
         let mut accounts: BTreeMap<String, Vec<Time>> = BTreeMap::new();
         let mut sets: BTreeMap<String, Vec<Time>> = BTreeMap::new();
         let mut changes: BTreeMap<String, Vec<Time>> = BTreeMap::new();
+        let mut shared = Shared::default();
         move |turn| {
             let (now, limits) = (turn.at.now, &turn.policy().limits);
             let id = &turn.key();
+            shared.watch(turn);
             for message in &turn.decision.messages {
                 let uses = numbers.entry(message.number.clone()).or_default();
                 let notice = matches!(message.kind, MessageKind::Replaced | MessageKind::Removed);
@@ -342,6 +344,48 @@ fn no_stretch_of_time_holds_more_messages_than_its_windows_give() {
             }
         }
     });
+}
+
+/// What users of one address, and all of one organisation, have done.
+#[derive(Default)]
+struct Shared {
+    sent: Vec<Time>,
+    submitted: Vec<Time>,
+    /// By organisation, and by country within it.
+    messages: BTreeMap<(String, Option<String>), Vec<Time>>,
+}
+
+impl Shared {
+    fn watch(&mut self, turn: &Played<'_>) {
+        let (now, limits) = (turn.at.now, &turn.policy().limits);
+        for message in &turn.decision.messages {
+            let notice = matches!(message.kind, MessageKind::Replaced | MessageKind::Removed);
+            if !notice && !turn.serves() {
+                self.sent.push(now);
+                all_within(&limits.sends_per_address, &self.sent, now);
+            }
+            let country = message.number.country().expect("is of a country");
+            let most = limits.sends_per_country_per_day.get(&country).copied();
+            let pools = [
+                (None, limits.sends_per_organization_per_day),
+                (Some(country), most.unwrap_or(0)),
+            ];
+            for (country, most) in pools.into_iter().filter(|(_, most)| *most > 0) {
+                let times = self.messages.entry((turn.organization.to_owned(), country));
+                let times = times.or_default();
+                times.push(now);
+                let day = Window {
+                    count: most as u32,
+                    seconds: 86_400,
+                };
+                all_within(&[day], times, now);
+            }
+        }
+        if turn.compared().is_some() && !turn.serves() {
+            self.submitted.push(now);
+            all_within(&limits.verifications_per_address, &self.submitted, now);
+        }
+    }
 }
 
 #[test]
@@ -533,7 +577,10 @@ fn a_refusal_leaves_no_trace_but_that_of_a_code() {
                 assert_eq!(turn.before, turn.after);
                 assert_eq!(turn.decision.events, []);
             }
-            assert_eq!(turn.budgets_before, turn.budgets_after);
+            // A wrong code is one that was submitted at an address.
+            if *refusal != Refusal::CodeRefused(CodeFailure::Wrong) {
+                assert_eq!(turn.budgets_before, turn.budgets_after);
+            }
         }
     });
 }
@@ -596,7 +643,7 @@ fn the_stories_reach_every_outcome() {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     // More stories than elsewhere, so that what is rare is not a matter of luck.
     let config = Config {
-        cases: 600,
+        cases: 800,
         ..config()
     };
     TestRunner::new_with_rng(config, rng)

@@ -1,6 +1,7 @@
 //! Random stories: commands of random callers about a few accounts and numbers, as time passes.
 
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -19,7 +20,7 @@ use ringback_core::{
 };
 
 const USERS: [&str; 3] = ["ann", "bob", "eve"];
-pub(crate) const NUMBERS: [&str; 3] = ["+41791234567", "+41791234568", "+41791234569"];
+pub(crate) const NUMBERS: [&str; 3] = ["+41791234567", "+41791234568", "+436641234567"];
 /// The state of the number that is to replace the primary one.
 pub(crate) const NEXT: PhoneState = PhoneState::Pending(Pending::Replaces);
 
@@ -171,8 +172,9 @@ fn step() -> impl Strategy<Value = Step> {
     })
 }
 
-/// The default rules, rules with small windows and few guesses, and rules with pauses only.
-fn policies() -> [Policy; 3] {
+/// The default rules, rules with small windows and few guesses, rules with pauses only, and rules for what users
+/// share only.
+fn policies() -> [Policy; 4] {
     let window = |count, seconds| Window { count, seconds };
     let mut windows = Policy::default();
     windows.numbers.most_per_account = 2;
@@ -193,7 +195,16 @@ fn policies() -> [Policy; 3] {
     pauses.limits.changes_per_account = vec![window(3, 60)];
     pauses.limits.cool_down_seconds = vec![5, 60];
     pauses.notify.old_number = false;
-    [Policy::default(), windows, pauses]
+    let mut shared = pauses.clone();
+    shared.notify.old_number = true;
+    shared.limits.changes_per_account = Vec::new();
+    shared.limits.cool_down_seconds = Vec::new();
+    shared.limits.sends_per_address = vec![window(2, 60), window(4, 3_600)];
+    shared.limits.verifications_per_address = vec![window(4, 600)];
+    shared.limits.sends_per_organization_per_day = 9;
+    let countries = [("CH".to_owned(), 6)];
+    shared.limits.sends_per_country_per_day = countries.into();
+    [Policy::default(), windows, pauses, shared]
 }
 
 /// Two users are registered at the start, the third may come by a first token.
@@ -274,7 +285,7 @@ impl Story {
                 .iter()
                 .flat_map(|account| &account.phones);
             let phones = phones.map(|phone| &phone.number);
-            let names = command.budgets(phones, &self.policy.numbers, &keys);
+            let names = command.budgets(organization, phones, &self.policy, &keys);
             let budgets_before: Budgets = names
                 .into_iter()
                 .map(|name| (name.clone(), rows.get(&name).cloned().unwrap_or_default()))
@@ -287,6 +298,7 @@ impl Story {
                 policies: &policies,
                 keys: &keys,
                 conversion: None,
+                share: u32::try_from(count % 5).unwrap_or(0),
             };
             let (mut slot_after, mut budgets_after) = (slot_before.clone(), budgets_before.clone());
             let decision = decide(&mut slot_after, &mut budgets_after, &command, &at);
@@ -335,7 +347,11 @@ impl Step {
                 ..caller
             },
             Who::Service | Who::ServiceElsewhere => caller.with_rights(Rights::ALL),
-            Who::TheUser | Who::TheUserElsewhere | Who::AnotherUser => caller,
+            // Everybody is at home in one network.
+            Who::TheUser | Who::TheUserElsewhere | Who::AnotherUser => Caller {
+                address: Some(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, self.user as u16).into()),
+                ..caller
+            },
         }
     }
 

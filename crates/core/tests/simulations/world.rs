@@ -69,8 +69,12 @@ impl World {
             ..Slot::empty("acme")
         };
         let phones = slot.account.iter().flat_map(|account| &account.phones);
-        let rules = &policies.default.numbers;
-        let names = command.budgets(phones.map(|phone| &phone.number), rules, &keys);
+        let names = command.budgets(
+            "acme",
+            phones.map(|phone| &phone.number),
+            &policies.default,
+            &keys,
+        );
         let budgets = names.into_iter().map(|name| {
             let budget = self.budgets.get(&name).cloned().unwrap_or_default();
             (name, budget)
@@ -85,6 +89,7 @@ impl World {
             policies: &policies,
             keys: &keys,
             conversion: None,
+            share: 0,
         };
         let decision = decide(&mut slot, &mut budgets, &command, &at);
         self.budgets.extend(budgets);

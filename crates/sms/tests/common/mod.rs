@@ -64,6 +64,7 @@ pub fn code() -> Code {
         policies: &policies,
         keys: &keys,
         conversion: None,
+        share: 0,
     };
     let mut slot = Slot::empty("acme");
     let reply = decide(&mut slot, &mut Budgets::default(), &command, &at).result;

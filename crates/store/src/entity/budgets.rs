@@ -1,4 +1,5 @@
-//! One row a number that was sent to, under its pseudonym.
+//! What was used up: one row a number that was sent to, a client address that users came from, and a share of an
+//! organisation's budgets, each under its pseudonym.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -8,14 +9,15 @@ use serde::{Deserialize, Serialize};
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
     pub pseudonym: String,
-    /// JSON: what the number has used up.
+    /// JSON: what of it was used up.
     #[sea_orm(column_type = "Text")]
     pub state: String,
-    /// From this time on the row says nothing; none in rows of an older version that hold wrong guesses.
+    /// From this time on the row says nothing; none in rows of organisations, which always do, and in rows of an
+    /// older version that hold wrong guesses.
     pub idle_at: Option<i64>,
     /// Counts the row's changes.
     pub version: i64,
-    /// What the pseudonym stands for: `number`.
+    /// What the pseudonym stands for: `number`, `address` or `organization`.
     #[sea_orm(column_type = "Text")]
     pub kind: String,
 }

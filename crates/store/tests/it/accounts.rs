@@ -44,7 +44,7 @@ impl Mirror<'_> {
         let held = self.slot.account.iter().flat_map(|account| &account.phones);
         let named = command.number(numbers);
         let known = held.map(|phone| &phone.number).chain(&named);
-        for name in command.budgets(known, numbers, &rules.keys) {
+        for name in command.budgets("acme", known, &rules.policies.default, &rules.keys) {
             self.budgets.entry(name).or_default();
         }
         let at = Moment {
@@ -53,6 +53,7 @@ impl Mirror<'_> {
             policies: &rules.policies,
             keys: &rules.keys,
             conversion: None,
+            share: 0,
         };
         self.turns += 1;
         let Decision { result, .. } = decide(&mut self.slot, &mut self.budgets, &command, &at);

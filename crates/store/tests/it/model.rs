@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
+use ringback_core::limit::NumberBudget;
 use ringback_core::{Action, Budget, Budgets, Change, Command, Moment, Slot, Which, decide};
 use ringback_store::Store;
 
@@ -72,6 +73,7 @@ impl Model {
             policies: &world.rules.policies,
             keys: &world.rules.keys,
             conversion: None,
+            share: 0,
         };
         self.decided += 1;
         for n in 0..NUMBERS {
@@ -99,8 +101,8 @@ async fn check(world: &World, store: &Store, model: &Model) {
         .iter()
         .map(|row| {
             let (pseudonym, state) = row.split_once(' ').expect("two parts");
-            let budget = serde_json::from_str(state).expect("a budget");
-            (pseudonym.to_owned(), budget)
+            let budget: NumberBudget = serde_json::from_str(state).expect("a budget");
+            (pseudonym.to_owned(), budget.into())
         })
         .collect();
     for (pseudonym, expected) in &model.budgets {

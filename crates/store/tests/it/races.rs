@@ -3,8 +3,9 @@
 use futures::future::join_all;
 use std::collections::BTreeSet;
 
+use ringback_core::limit::Limit;
 use ringback_core::refusal::CodeFailure;
-use ringback_core::{Action, Change, Delivery, Refusal, Which};
+use ringback_core::{Action, Caller, Change, Delivery, Refusal, Which};
 
 use crate::requests::*;
 use crate::world::World;
@@ -21,6 +22,8 @@ on_both!(threads: 2;
     nobody_starves_among_eight_on_one_account,
     a_new_account_of_an_old_id_is_another,
     many_new_accounts_and_numbers_over_two_stores,
+    an_address_sends_as_often_as_it_may_over_stores,
+    an_organization_sends_as_often_as_it_may_over_stores,
 );
 
 async fn sequences_are_unique(world: &World) {
@@ -259,4 +262,79 @@ async fn many_new_accounts_and_numbers_over_two_stores(world: &World) {
     assert_eq!(world.count("SELECT count(*) FROM messages").await, 80);
     assert_eq!(world.count("SELECT count(*) FROM budgets").await, 40);
     assert_eq!(world.count("SELECT count(*) FROM accounts").await, 80);
+}
+
+/// From one address.
+fn at_home(id: &str) -> Caller {
+    Caller {
+        address: Some([192, 0, 2, 1].into()),
+        ..own(id)
+    }
+}
+
+async fn an_address_sends_as_often_as_it_may_over_stores(world: &World) {
+    let stores = [world.store().await, world.store().await];
+    let answers = (0..100).map(|n| {
+        let caller = at_home(&format!("user {n}"));
+        let store = &stores[n as usize % 2];
+        async move { act(store, &caller, &caller.user, set(&number(n), SEND)).await }
+    });
+    let answers = join_all(answers).await;
+    let sent = answers.iter().filter(|answer| answer.is_ok()).count();
+    assert_eq!(sent, 10);
+    let limited = |answer: &&Result<_, _>| {
+        let limit = Limit::AddressSends;
+        matches!(answer, Err(Refusal::Limited { limit: met, .. }) if *met == limit)
+    };
+    assert_eq!(answers.iter().filter(limited).count(), 90);
+    assert_eq!(world.count("SELECT count(*) FROM messages").await, 10);
+    let rows = "SELECT count(*) FROM budgets WHERE kind = 'address'";
+    assert_eq!(world.count(rows).await, 1);
+    let shown =
+        "SELECT count(*) FROM budgets WHERE pseudonym LIKE '%192%2%1' OR state LIKE '%192.0%'";
+    assert_eq!(world.count(shown).await, 0);
+}
+
+/// Two processes, many callers at once, and a restart amid the day: as many as there may be, and not one more.
+async fn an_organization_sends_as_often_as_it_may_over_stores(world: &World) {
+    const MOST: usize = 150;
+    let mut rules = world.rules.clone();
+    rules.policies.default.limits.sends_per_organization_per_day = MOST as u64;
+    let open = async || {
+        [
+            world.store_under(&rules).await,
+            world.store_under(&rules).await,
+        ]
+    };
+    let mut sent = 0;
+    for round in 0..2 {
+        let stores = open().await;
+        let answers = (0..100).map(|n| {
+            let n = round * 100 + n;
+            let id = format!("user {n}");
+            let store = &stores[n as usize % 2];
+            async move { act(store, &own(&id), &id, set(&number(n), SEND)).await }
+        });
+        let answers = join_all(answers).await;
+        for answer in &answers {
+            match answer {
+                Ok(_) => sent += 1,
+                Err(Refusal::Limited { limit, .. }) => assert_eq!(*limit, Limit::OrganizationSends),
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    }
+    assert_eq!(sent, MOST);
+    let messages = world.count("SELECT count(*) FROM messages").await;
+    assert_eq!(messages, MOST as i64);
+    // A day later all of it is there again.
+    world.pass(25 * 3_600);
+    let stores = open().await;
+    let again = (0..MOST as u32 + 1).map(|n| {
+        let id = format!("later {n}");
+        let store = &stores[n as usize % 2];
+        async move { act(store, &own(&id), &id, set(&number(1_000 + n), SEND)).await }
+    });
+    let again = join_all(again).await;
+    assert_eq!(again.iter().filter(|answer| answer.is_ok()).count(), MOST);
 }

@@ -161,6 +161,14 @@ impl World {
         store
     }
 
+    /// A store under other rules than the usual ones.
+    pub async fn store_under(&self, rules: &Rules) -> Store {
+        let store = Store::open(&self.settings, rules.clone(), self.source.clone()).await;
+        let store = store.expect("must open");
+        store.migrate().await.expect("must migrate");
+        store
+    }
+
     /// A store as it is before its tables are made.
     pub async fn open(&self, settings: &Settings) -> Store {
         Store::open(settings, self.rules.clone(), self.source.clone())

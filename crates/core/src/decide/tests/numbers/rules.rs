@@ -354,7 +354,7 @@ fn a_command_names_the_budgets_of_its_number_and_of_those_that_it_may_tell() {
             action,
         };
         let known = all.map(Number::from_stored);
-        let names = command.budgets(known.iter(), &world.policy.numbers, &world.keys);
+        let names = command.budgets("acme", known.iter(), &world.policy, &world.keys);
         let pseudonym = |number: &&str| world.keys.pseudonym(&Number::from_stored(*number));
         let expected: Vec<_> = expected.iter().map(pseudonym).collect();
         assert_eq!(names, expected, "{command:?}");
