@@ -12,6 +12,7 @@ pub mod command;
 mod decide;
 pub mod delivery;
 pub mod event;
+pub mod guard;
 pub mod keys;
 pub mod limit;
 pub mod moment;
