@@ -201,6 +201,41 @@ fn an_organisation_s_order_comes_over_everybody_s() {
 }
 
 #[test]
+fn an_organisation_may_send_more_or_less_than_others() {
+    let file = file(
+        "[limits]\nsends_per_organization_per_day = 100\nsends_per_country_per_day = { DE = 7, default = 5 }\n\
+         [organizations.acme.limits]\nsends_per_country_per_day = { CH = 9 }\n",
+    );
+    let environment = variables(&[
+        (
+            "RINGBACK_ORGANIZATIONS__other__LIMITS__SENDS_PER_ORGANIZATION_PER_DAY",
+            "0",
+        ),
+        ("RINGBACK_LIMITS__SENDS_PER_COUNTRY_PER_DAY__FR", "8"),
+    ]);
+    let config = Config::load(Some(file.path()), environment).unwrap();
+    let policies = config.policies();
+    let limits = |organization: &str| {
+        let limits = &policies.of(organization).limits;
+        let countries = limits.sends_per_country_per_day.iter();
+        let countries: Vec<_> = countries
+            .map(|(country, most)| (country.to_uppercase(), *most))
+            .collect();
+        (limits.sends_per_organization_per_day, countries)
+    };
+    let listed = |all: &[(&str, u64)]| {
+        let all = all
+            .iter()
+            .map(|(country, most)| ((*country).to_owned(), *most));
+        all.collect::<Vec<_>>()
+    };
+    assert_eq!(limits("acme"), (100, listed(&[("CH", 9)])));
+    let mut others = limits("other");
+    others.1.sort();
+    assert_eq!(others, (0, listed(&[("DE", 7), ("DEFAULT", 5), ("FR", 8)])));
+}
+
+#[test]
 fn what_an_organisation_cannot_have_is_named() {
     let region = [(
         "RINGBACK_ORGANIZATIONS__acme__NUMBERS__DEFAULT_REGION",

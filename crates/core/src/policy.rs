@@ -350,10 +350,10 @@ fn check_days(limits: &LimitRules) -> Checked {
                 "each must be at most 1000000000",
             );
         }
-        if country != LimitRules::OTHER_COUNTRIES && !is_region(country) {
+        if country != LimitRules::OTHER_COUNTRIES && !is_region(&country.to_ascii_uppercase()) {
             return fail(
                 "limits.sends_per_country_per_day",
-                "takes countries by their codes, two capital letters such as CH, and \"default\" for all others",
+                "each must be \"default\" or a country of two letters, such as CH (ISO 3166-1 alpha-2)",
             );
         }
     }

@@ -80,7 +80,12 @@ impl LimitRules {
     /// How many of them to a country; `None` for any number.
     pub(crate) fn of_country(&self, country: &str) -> Option<u64> {
         let all = &self.sends_per_country_per_day;
-        let most = all.get(country).or_else(|| all.get(Self::OTHER_COUNTRIES));
+        // In the environment names of keys have no case.
+        let listed = all
+            .iter()
+            .find(|(code, _)| code.eq_ignore_ascii_case(country));
+        let most = listed.map(|(_, most)| most);
+        let most = most.or_else(|| all.get(Self::OTHER_COUNTRIES));
         most.copied().filter(|most| *most > 0)
     }
 

@@ -117,7 +117,7 @@ fn an_organization_sends_so_many_messages_a_day_and_to_each_country() {
     let mut world = world(|policy| {
         policy.limits.sends_per_organization_per_day = 6;
         policy.limits.sends_per_country_per_day =
-            [("DE".to_owned(), 2), ("default".to_owned(), 5)].into();
+            [("de".to_owned(), 2), ("default".to_owned(), 5)].into();
     });
     for n in 0..2 {
         world.does(&own(&user(n)), &user(n), set(OTHER_COUNTRY));
