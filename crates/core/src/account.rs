@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Number;
 use crate::challenge::{Challenge, Purpose};
-use crate::limit::{CoolDown, Failures, RefusedGuesses, Times};
+use crate::limit::{CoolDown, Failures, Guessing, LimitRules, RefusedGuesses, Times};
 use crate::moment::{Id, Time};
 pub use crate::profile::{Profile, ProfileChange};
 
@@ -143,13 +143,26 @@ pub struct NumberLimits {
     pub cool_down: CoolDown,
 }
 
-/// How many numbers an account remembers something of.
-const MOST_REMEMBERED: usize = 100;
+/// For so many numbers an account may have guessed wrong without a success since; then it guesses for no other one,
+/// or it could make the oldest be forgotten by guessing for new ones.
+const MOST_FAILED: usize = 100;
+/// How many numbers an account remembers something of: those, and pauses after messages.
+const MOST_REMEMBERED: usize = 2 * MOST_FAILED;
 
 impl AccountLimits {
     /// What is remembered of a number.
     pub fn of_number(&self, pseudonym: &str) -> NumberLimits {
         self.numbers.get(pseudonym).cloned().unwrap_or_default()
+    }
+
+    /// Whether a guess for a number may be looked at now.
+    pub(crate) fn guessing(&self, pseudonym: &str, rules: &LimitRules, now: Time) -> Guessing {
+        let own = self.of_number(pseudonym).failures;
+        let failed = self.numbers.values().filter(|one| one.failures.count > 0);
+        match own.count == 0 && failed.count() >= MOST_FAILED {
+            true => Guessing::Locked,
+            false => own.guessing(rules, now),
+        }
     }
 
     /// The same, to be changed. Of other numbers is forgotten what says nothing, and, of too many, those

@@ -69,8 +69,8 @@ impl Decider<'_> {
             .map(|phone| phone.number.clone());
         let pseudonym = number.as_ref().map(|number| self.at.keys.pseudonym(number));
         let guessing = pseudonym.as_ref().map(|pseudonym| {
-            let failures = account.limits.of_number(pseudonym).failures;
-            failures.guessing(&self.policy.limits, self.at.now)
+            let rules = &self.policy.limits;
+            account.limits.guessing(pseudonym, rules, self.at.now)
         });
         let asked = phone.zip(guessing);
         if let Some(of_address) = self.address_wait(AddressUse::Verification)? {

@@ -34,9 +34,11 @@ impl Budget {
     #[must_use]
     pub fn with_opted_out(self, routes: impl IntoIterator<Item = String>) -> Budget {
         let routes: BTreeSet<String> = routes.into_iter().collect();
-        match routes.is_empty() {
-            true => self,
-            false => self.number().with_opted_out(routes).into(),
+        match self {
+            Budget::Fresh if routes.is_empty() => Budget::Fresh,
+            Budget::Fresh => NumberBudget::default().with_opted_out(routes).into(),
+            Budget::Number(budget) => budget.with_opted_out(routes).into(),
+            other @ (Budget::Address(_) | Budget::Organization(_)) => other,
         }
     }
 

@@ -517,3 +517,28 @@ fn no_refusal_for_a_limit_registers_anyone() {
     }
     assert!(!world.accounts.contains_key("new"));
 }
+
+#[test]
+fn whoever_guessed_wrong_for_a_hundred_numbers_guesses_for_no_other_until_unlocked() {
+    let mut world = World::unlimited().with_code("ann", ONE);
+    let (code, wrong) = (world.code("ann"), world.wrong("ann"));
+    let other = |n: u32| format!("+4179{:07}", 2_000_000 + n);
+    for n in 0..99 {
+        world.failed("ann", &other(n), 1);
+    }
+    // The hundredth, which may be guessed for again.
+    assert_eq!(world.fails("ann", &wrong), CodeFailure::Wrong);
+    assert_eq!(world.fails("ann", &wrong), CodeFailure::Wrong);
+    world.failed("ann", ONE, 0);
+    world.failed("ann", &other(99), 1);
+    assert_eq!(world.fails("ann", &code), CodeFailure::Locked);
+    for n in 0..100 {
+        assert_eq!(
+            world.failures("ann", &other(n)).count,
+            1,
+            "none is forgotten"
+        );
+    }
+    world.does(&service(), "ann", Action::Change(Change::Unlock));
+    world.does(&own("ann"), "ann", guess(&code));
+}
