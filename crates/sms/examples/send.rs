@@ -128,6 +128,7 @@ async fn answer(provider: &Provider, line: Line) -> Result<Value, Failed> {
     };
     Ok(match provider.read_receipt(&request, now()) {
         Ok(receipt) => {
+            provider.noted(&receipt);
             let arrival = match receipt.arrival {
                 Arrival::OnTheWay => "on_the_way",
                 Arrival::Delivered => "delivered",
