@@ -53,6 +53,19 @@ fn generated_code_stays_where_messages_are_read() {
 }
 
 #[test]
+fn no_file_of_the_program_is_longer_than_400_lines() {
+    let sources = sources();
+    let own = sources
+        .iter()
+        .filter(|source| source.path.starts_with("src/"));
+    let long: Vec<_> = own
+        .map(|source| (source.path.as_str(), source.text.lines().count()))
+        .filter(|(_, lines)| *lines > 400)
+        .collect();
+    assert!(long.is_empty(), "{long:?}");
+}
+
+#[test]
 fn packages_come_from_one_registry_and_no_file_names_a_machine() {
     hold(each_source(place_breaches));
 }
