@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringback_core::{Number, Refusal};
-use ringback_sms::{ProviderEvent, Receipt, Told};
+use ringback_sms::{ProviderEvent, Receipt, UnackedEvent};
 use ringback_store::Store;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -50,7 +50,7 @@ impl Hearing {
     /// then is told again by the provider.
     pub(super) async fn run(
         mut self,
-        mut events: mpsc::Receiver<Told>,
+        mut events: mpsc::Receiver<UnackedEvent>,
         mut shutdown: watch::Receiver<bool>,
     ) {
         loop {
@@ -70,7 +70,7 @@ impl Hearing {
         }
     }
 
-    async fn hear(&mut self, told: Told) {
+    async fn hear(&mut self, told: UnackedEvent) {
         let noted = match &told.event {
             ProviderEvent::Receipt { reference, receipt } => self.receipt(reference, receipt).await,
             ProviderEvent::OptedOut { number } => self.wish(number, false).await,

@@ -30,17 +30,17 @@ pub enum ProviderEvent {
 /// An event that the provider keeps until it is told that somebody has noted it. One that is dropped before comes
 /// again.
 #[derive(Debug)]
-pub struct Told {
+pub struct UnackedEvent {
     /// What it says.
     pub event: ProviderEvent,
     noted: oneshot::Sender<()>,
 }
 
-impl Told {
+impl UnackedEvent {
     /// With what is heard when it is noted, or when it never will be.
-    pub(crate) fn new(event: ProviderEvent) -> (Told, oneshot::Receiver<()>) {
+    pub(crate) fn new(event: ProviderEvent) -> (UnackedEvent, oneshot::Receiver<()>) {
         let (noted, heard) = oneshot::channel();
-        (Told { event, noted }, heard)
+        (UnackedEvent { event, noted }, heard)
     }
 
     /// The provider need not tell it again.

@@ -25,7 +25,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 pub use crate::http::{Http, HttpReceiptSettings, HttpSettings, Signed};
-pub use event::{ProviderEvent, Told};
+pub use event::{ProviderEvent, UnackedEvent};
 pub use inbox::{Inbox, InboxMessage};
 pub use provider::Provider;
 pub use receipt::{Receipt, ReceiptError, ReceiptRequest};

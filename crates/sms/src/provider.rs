@@ -6,8 +6,8 @@ use ringback_core::Time;
 use tokio::sync::mpsc;
 
 use crate::{
-    Http, Inbox, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Smpp, Sms, Told,
-    Twilio, Vonage, Webhook,
+    Http, Inbox, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Smpp, Sms, Twilio,
+    UnackedEvent, Vonage, Webhook,
 };
 
 /// Who takes messages.
@@ -110,7 +110,7 @@ impl Provider {
     /// nothing in this way. Must be called on a runtime.
     ///
     /// A receipt may come before [`Provider::send`] has returned the reference that it names.
-    pub fn events(&self) -> Option<mpsc::Receiver<Told>> {
+    pub fn events(&self) -> Option<mpsc::Receiver<UnackedEvent>> {
         self.smpp()?.events()
     }
 

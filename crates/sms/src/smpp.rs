@@ -22,7 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::{Report, RouteError, Sms, Told};
+use crate::{Report, RouteError, Sms, UnackedEvent};
 use link::{Line, Link, State};
 pub use settings::{Bind, HexIds, LongMessages, SmppSettings};
 use tls::Tls;
@@ -48,8 +48,8 @@ struct Inner {
     begun: AtomicBool,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
-    told: mpsc::Sender<Told>,
-    events: Mutex<Option<mpsc::Receiver<Told>>>,
+    told: mpsc::Sender<UnackedEvent>,
+    events: Mutex<Option<mpsc::Receiver<UnackedEvent>>>,
     heard: watch::Sender<bool>,
 }
 
@@ -96,7 +96,7 @@ impl Smpp {
 
     /// What the provider tells by itself, for one reader: the first who asks. It holds 1,000; what comes while it
     /// is full stays with the provider, which sends it again. What comes before anybody asks is lost.
-    pub(crate) fn events(&self) -> Option<mpsc::Receiver<Told>> {
+    pub(crate) fn events(&self) -> Option<mpsc::Receiver<UnackedEvent>> {
         let events = self.0.events.lock();
         let events = events.unwrap_or_else(PoisonError::into_inner).take()?;
         self.0.heard.send_replace(true);

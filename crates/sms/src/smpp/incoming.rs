@@ -63,7 +63,7 @@ pub(super) fn read(deliver: &DeliverSm, hex_ids: HexIds) -> Option<ProviderEvent
         let from = deliver.source_addr.as_str();
         return wish(&text, ton, from).filter(|_| kind == 0);
     }
-    let told = Told::read(&text);
+    let told = ReceiptText::read(&text);
     let reference = receipted.filter(|id| !id.trim().is_empty()).or(told.id)?;
     let arrival = state.and_then(arrival_of_state);
     let arrival = arrival.or_else(|| arrival_of_word(told.stat?))?;
@@ -105,15 +105,15 @@ fn canonical(id: &str, hex: bool) -> String {
 
 /// What the text of a receipt says: `id:1 sub:001 dlvrd:001 … stat:DELIVRD err:000 text:…`.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Told<'a> {
+struct ReceiptText<'a> {
     id: Option<&'a str>,
     stat: Option<&'a str>,
     err: Option<&'a str>,
 }
 
-impl Told<'_> {
-    fn read(text: &str) -> Told<'_> {
-        let mut told = Told::default();
+impl ReceiptText<'_> {
+    fn read(text: &str) -> ReceiptText<'_> {
+        let mut told = ReceiptText::default();
         // From here on it is the message's text.
         let lower = text.to_ascii_lowercase();
         let end = lower.find("text:").unwrap_or(text.len());
@@ -166,7 +166,7 @@ fn arrival_of_word(stat: &str) -> Option<Arrival> {
 }
 
 /// Why it did not arrive, as the provider says it. Its words are cut: they are not ours.
-fn reason(arrival: Arrival, state: Option<u8>, told: &Told<'_>) -> String {
+fn reason(arrival: Arrival, state: Option<u8>, told: &ReceiptText<'_>) -> String {
     if !matches!(arrival, Arrival::Undelivered(_)) {
         return String::new();
     }

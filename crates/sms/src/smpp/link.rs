@@ -21,7 +21,7 @@ use tracing::{info, warn};
 use super::patient::{Gate, LONGEST_COMMAND, Patient, drive};
 use super::tls::{Tls, dial};
 use super::{SmppSettings, incoming, status, unreachable};
-use crate::{Report, Told};
+use crate::{Report, UnackedEvent};
 
 /// The pause before a bind is tried again; it doubles each time up to the longest. Up to half of it is left out
 /// by chance, so that those who lost their lines together do not come back together.
@@ -63,7 +63,7 @@ pub(super) struct Link {
     pub(super) timeout: Duration,
     pub(super) tls: Option<Tls>,
     pub(super) states: watch::Sender<Vec<State>>,
-    pub(super) told: mpsc::Sender<Told>,
+    pub(super) told: mpsc::Sender<UnackedEvent>,
     /// Whether somebody listens to what is told.
     pub(super) heard: watch::Receiver<bool>,
 }
@@ -187,7 +187,7 @@ impl Link {
         if !*self.heard.borrow() {
             return Err(NOT_NOW);
         }
-        let (told, noted) = Told::new(event);
+        let (told, noted) = UnackedEvent::new(event);
         match self.told.try_send(told) {
             Ok(()) => Ok(noted),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(NOT_NOW),

@@ -1,19 +1,19 @@
 //! What a centre tells by itself: receipts, and what people write back.
 
-use ringback_sms::{Arrival, Lost, ProviderEvent, Receipt, Told};
+use ringback_sms::{Arrival, Lost, ProviderEvent, Receipt, UnackedEvent};
 use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::*;
 
-async fn told(events: &mut mpsc::Receiver<Told>) -> Told {
+async fn told(events: &mut mpsc::Receiver<UnackedEvent>) -> UnackedEvent {
     let told = tokio::time::timeout(Duration::from_secs(20), events.recv()).await;
     told.expect("something is told")
         .expect("the route is there")
 }
 
 /// The same, noted.
-async fn next(events: &mut mpsc::Receiver<Told>) -> ProviderEvent {
+async fn next(events: &mut mpsc::Receiver<UnackedEvent>) -> ProviderEvent {
     let told = told(events).await;
     let event = told.event.clone();
     told.noted();
