@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::challenge::Purpose;
 use crate::moment::{Id, Time};
 use crate::refusal::CodeFailure;
@@ -16,7 +18,8 @@ pub struct Event {
     pub account: String,
     /// The account's organisation.
     pub organization: String,
-    /// The account's event counter, 1 for its first.
+    /// The account's event counter, 1 for its first; 0 for what does not count as a change of the account, such as
+    /// what became of a message.
     pub sequence: u64,
     /// When.
     pub at: Time,
@@ -28,6 +31,37 @@ pub struct Event {
     pub number: Option<MaskedNumber>,
     /// How often it happened since an event last told of it; 1 unless guesses were refused unseen.
     pub count: u32,
+    /// What more there is to know, where there is more.
+    pub detail: Option<EventDetail>,
+}
+
+/// What more there is to know of an event. It is kept as a JSON object of the fields that are there, and holds no
+/// code and no whole number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EventDetail {
+    /// The message that it is about: of a code, the one that carries it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Id>,
+    /// The route that had the message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// The region of the number: ISO 3166-1, two capital letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Why, in the words of whoever says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl EventDetail {
+    /// The message that it is about, and nothing else yet.
+    pub fn of_message(message: Id) -> EventDetail {
+        EventDetail {
+            message: Some(message),
+            ..EventDetail::default()
+        }
+    }
 }
 
 /// A number that can be recognised and not read.

@@ -34,7 +34,7 @@ pub use command::{
     Action, Change, CodeTimes, Command, Delivery, Guess, NumberText, Reply, Verification, Which,
 };
 pub use decide::{Decision, decide};
-pub use event::{Event, Message, MessageKind};
+pub use event::{Event, EventDetail, Message, MessageKind};
 pub use keys::Keys;
 pub use limit::{Budget, Budgets};
 pub use moment::{Id, Moment, Time};

@@ -214,10 +214,9 @@ pub(crate) fn decide_all(
             messages,
             proven,
         } = decided.map_err(|_| Fault::Failed("a decision panicked".into()))?;
-        changes
-            .events
-            .added
-            .extend(events.iter().map(rows::event_row));
+        for event in &events {
+            changes.events.added.push(rows::event_row(event)?);
+        }
         let messages = messages.iter().map(rows::message_row);
         changes.messages.added.extend(messages);
         outcomes.push(result);

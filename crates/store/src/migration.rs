@@ -7,6 +7,7 @@ mod m0004_organizations;
 mod m0005_messages;
 mod m0006_opt_outs;
 mod m0007_conversion;
+mod m0008_event_details;
 
 use std::sync::OnceLock;
 
@@ -62,6 +63,7 @@ pub(crate) fn steps() -> Vec<Box<dyn Step>> {
         Box::new(m0005_messages::Messages),
         Box::new(m0006_opt_outs::OptOuts),
         Box::new(m0007_conversion::Conversion),
+        Box::new(m0008_event_details::EventDetails),
     ];
     for later in LATER.get().copied().unwrap_or_default() {
         steps.push(Box::new(*later));

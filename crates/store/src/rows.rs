@@ -201,8 +201,8 @@ pub(crate) fn deleted_row(pseudonym: String, deleted: Deleted) -> deleted_accoun
     }
 }
 
-pub(crate) fn event_row(event: &Event) -> events::Model {
-    events::Model {
+pub(crate) fn event_row(event: &Event) -> Result<events::Model, Fault> {
+    Ok(events::Model {
         id: event.id.to_string(),
         user_id: event.account.clone(),
         organization_id: event.organization.clone(),
@@ -214,7 +214,11 @@ pub(crate) fn event_row(event: &Event) -> events::Model {
         number_pseudonym: event.number.as_ref().map(|number| number.pseudonym.clone()),
         number_mask: event.number.as_ref().map(|number| number.mask.clone()),
         count: i64::from(event.count),
-    }
+        detail: match &event.detail {
+            Some(detail) => Some(serde_json::to_string(detail)?),
+            None => None,
+        },
+    })
 }
 
 /// What is known of a message before its first attempt.

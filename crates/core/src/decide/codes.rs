@@ -11,7 +11,7 @@ use crate::account::{Account, Phone};
 use crate::challenge::{Challenge, Purpose};
 use crate::code::Code;
 use crate::command::{CodeTimes, Delivery, Which};
-use crate::event::{EventKind, MessageKind};
+use crate::event::{EventDetail, EventKind, MessageKind};
 use crate::limit::Limit;
 use crate::moment::Id;
 use crate::refusal::Refusal;
@@ -108,8 +108,9 @@ impl Decider<'_> {
                 self.take_send(account, &number)?;
                 let kind = MessageKind::of(purpose, challenge.id);
                 let (round, now) = (challenge.sends, self.at.now);
-                self.enqueue(account, &number, kind, round, now, challenge.expires_at);
-                self.record(account, EventKind::CodeSent, Some(&number));
+                let expires_at = challenge.expires_at;
+                let message = self.enqueue(account, &number, kind, round, now, expires_at);
+                self.record_sent(account, &number, EventDetail::of_message(message));
             }
         }
         outcome.times = Some(CodeTimes {

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use super::Decider;
 use crate::Number;
 use crate::account::{Account, Phone};
-use crate::event::{Event, EventKind, MaskedNumber, Message, MessageKind, NOTICE_LIFE};
+use crate::event::{
+    Event, EventDetail, EventKind, MaskedNumber, Message, MessageKind, NOTICE_LIFE,
+};
 use crate::limit::Budget;
-use crate::moment::Time;
+use crate::moment::{Id, Time};
 use crate::refusal::CodeFailure;
 
 impl Decider<'_> {
@@ -41,6 +43,7 @@ impl Decider<'_> {
         self.enqueue(account, &phone.number, kind, 0, due_at, expires_at);
     }
 
+    /// Puts a message into the outbox. Returns its id.
     pub(super) fn enqueue(
         &mut self,
         account: &Account,
@@ -49,7 +52,7 @@ impl Decider<'_> {
         round: u32,
         due_at: Time,
         expires_at: Time,
-    ) {
+    ) -> Id {
         let routes = &self.policy.routes;
         let country = routes.ask_country().then(|| number.country()).flatten();
         let (id, known) = (self.ids.id(), self.at.conversion);
@@ -81,6 +84,7 @@ impl Decider<'_> {
             expires_at,
             opted_out: opted_out.into_iter().map(str::to_owned).collect(),
         });
+        id
     }
 
     /// The routes that the number's owner has told to stop, if any: of hardly any number.
@@ -122,12 +126,8 @@ impl Decider<'_> {
             | CodeFailure::Locked => account.limits.refused.add(limits, self.at.now),
         };
         if let Some(count) = count {
-            self.record_times(
-                account,
-                EventKind::VerificationFailed(failure),
-                number,
-                count,
-            );
+            let kind = EventKind::VerificationFailed(failure);
+            self.record_with(account, kind, number, count, None);
         }
     }
 
@@ -137,15 +137,26 @@ impl Decider<'_> {
         kind: EventKind,
         number: Option<&Number>,
     ) {
-        self.record_times(account, kind, number, 1);
+        self.record_with(account, kind, number, 1, None);
     }
 
-    fn record_times(
+    /// Puts on record that a code goes out.
+    pub(super) fn record_sent(
+        &mut self,
+        account: &mut Account,
+        number: &Number,
+        detail: EventDetail,
+    ) {
+        self.record_with(account, EventKind::CodeSent, Some(number), 1, Some(detail));
+    }
+
+    fn record_with(
         &mut self,
         account: &mut Account,
         kind: EventKind,
         number: Option<&Number>,
         count: u32,
+        detail: Option<EventDetail>,
     ) {
         account.sequence += 1;
         account.changed_at = self.at.now;
@@ -159,6 +170,7 @@ impl Decider<'_> {
             kind,
             number: number.map(|number| MaskedNumber::of(number, self.at.keys)),
             count,
+            detail,
         });
     }
 }

@@ -26,6 +26,9 @@ pub struct Model {
     pub number_mask: Option<String>,
     /// How often it happened since an event last told of it.
     pub count: i64,
+    /// What more there is to know, as JSON.
+    #[sea_orm(column_type = "Text")]
+    pub detail: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -195,5 +195,6 @@ pub(super) fn event(id: &str) -> events::Model {
         number_pseudonym: None,
         number_mask: None,
         count: 1,
+        detail: None,
     }
 }

@@ -20,6 +20,7 @@ on_both!(
     refusals_leave_nothing,
     a_deleted_account_is_gone_and_can_come_back,
     events_are_numbered_without_gaps,
+    the_record_of_a_sent_code_names_its_message,
     a_nul_reaches_no_row,
 );
 
@@ -350,6 +351,18 @@ async fn events_are_numbered_without_gaps(world: &World) {
         .texts("SELECT DISTINCT number_pseudonym FROM events WHERE number_pseudonym IS NOT NULL")
         .await;
     assert_eq!(pseudonyms, [world.rules.keys.pseudonym(&number(1))]);
+}
+
+async fn the_record_of_a_sent_code_names_its_message(world: &World) {
+    let store = world.store().await;
+    does(&store, "ann", named("")).await;
+    does(&store, "ann", set(&number(1), SEND)).await;
+    let message = world.texts("SELECT id FROM messages").await.concat();
+    let details = "SELECT kind || ' ' || detail FROM events WHERE detail IS NOT NULL";
+    assert_eq!(
+        world.texts(details).await,
+        [format!(r#"phone.code_sent {{"message":"{message}"}}"#)]
+    );
 }
 
 async fn a_nul_reaches_no_row(world: &World) {

@@ -62,10 +62,10 @@ async fn several_migrate_at_once(world: &World) {
     let all = futures::future::join_all(stores.iter().map(Store::migrate)).await;
     assert!(all.iter().all(Result::is_ok), "{all:?}");
     assert_eq!(tables(world).await, TABLES);
-    assert_eq!(
-        world.count("SELECT count(*) FROM seaql_migrations").await,
-        7
-    );
+    // Each step has a file, and was taken once.
+    let steps = std::fs::read_dir("src/migration").expect("must list");
+    let taken = world.count("SELECT count(*) FROM seaql_migrations").await;
+    assert_eq!(taken, i64::try_from(steps.count()).expect("few"));
     does(&stores[2], "ann", named("")).await;
 }
 

@@ -1,6 +1,7 @@
 //! What nobody may read out of a decision: the code, and the whole number.
 
 use super::*;
+use crate::EventDetail;
 
 /// Fails when a shown text holds a code or a number.
 fn shows_neither(what: &impl std::fmt::Debug, code: &str) {
@@ -71,6 +72,26 @@ fn events_name_a_number_by_pseudonym_and_mask() {
         assert_eq!(shadow.pseudonym, pseudonym);
         assert_eq!(shadow.mask, "+4179•••••67");
     }
+}
+
+#[test]
+fn the_event_of_a_sent_code_names_its_message() {
+    let mut world = World::new();
+    let decision = world.act(&own("ann"), "ann", set(ONE));
+    let [.., sent] = &decision.events[..] else {
+        panic!("no event");
+    };
+    assert_eq!(sent.kind, EventKind::CodeSent);
+    let detail = EventDetail::of_message(decision.messages[0].id);
+    assert_eq!(sent.detail, Some(detail.clone()));
+    // What is not there takes no room, and what a later version writes does no harm.
+    let kept = serde_json::to_string(&detail).expect("must write");
+    assert_eq!(
+        kept,
+        format!(r#"{{"message":"{}"}}"#, decision.messages[0].id)
+    );
+    let later = kept.replace('}', r#","later":[1]}"#);
+    assert_eq!(serde_json::from_str(&later).ok(), Some(detail));
 }
 
 #[test]
