@@ -84,6 +84,7 @@ fn in_words(found: &Inspection) -> String {
         known,
         accounts,
         pooled,
+        encrypted,
     } = found;
     let tables = match (missing, version) {
         (true, _) => "not there yet, the first start makes it".to_owned(),
@@ -101,7 +102,12 @@ fn in_words(found: &Inspection) -> String {
         true => ", behind a pooler in transaction mode",
         false => "",
     };
-    format!("{place}: {tables}{accounts}{pooled}")
+    let encrypted = match encrypted {
+        Some(true) => ", encrypted",
+        Some(false) => ", not encrypted",
+        None => "",
+    };
+    format!("{place}: {tables}{accounts}{pooled}{encrypted}")
 }
 
 /// `ringback check --token`: says who a token is and what it may, or why it is refused.

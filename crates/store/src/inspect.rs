@@ -29,6 +29,8 @@ pub struct Inspection {
     pub accounts: u64,
     /// Whether a pooler hands transactions to one server connection after another.
     pub pooled: bool,
+    /// Whether the connection is encrypted; none for an SQLite file.
+    pub encrypted: Option<bool>,
 }
 
 /// Which database an address means, without user and password; an SQLite file by its whole path.
@@ -56,6 +58,7 @@ pub async fn inspect(settings: &Settings) -> Result<Inspection, OpenError> {
         known: schema::known(),
         accounts: 0,
         pooled: false,
+        encrypted: None,
     };
     let failed = |fault: Fault| OpenError::Connect {
         place: place(&settings.url),
@@ -77,6 +80,7 @@ pub async fn inspect(settings: &Settings) -> Result<Inspection, OpenError> {
             }
             let between = pooler::look(&dialer).await.map_err(failed)?;
             found.pooled = between == Between::Pooler;
+            found.encrypted = Some(is_encrypted(&session).await.map_err(failed)?);
             session
         }
     };
@@ -95,6 +99,18 @@ pub async fn inspect(settings: &Settings) -> Result<Inspection, OpenError> {
         found.accounts = count(&session).await.map_err(failed)?;
     }
     Ok(found)
+}
+
+/// As the server sees its connection, which is the pooler's where one sits between.
+async fn is_encrypted(session: &Session) -> Result<bool, Fault> {
+    let statement = Statement::from_string(
+        session.get_database_backend(),
+        "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
+    );
+    match session.query_one_raw(statement).await? {
+        Some(row) => Ok(row.try_get_by_index(0)?),
+        None => Ok(false),
+    }
 }
 
 async fn count(session: &Session) -> Result<u64, Fault> {

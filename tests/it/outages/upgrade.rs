@@ -125,10 +125,15 @@ async fn check_tells_of_the_schema(database: Database) {
     assert!(ended.status.success(), "{}", ended.errors);
     let (_, place) = database.url.rsplit_once('/').expect("a path");
     let migrations = count(&database, "seaql_migrations").await;
+    let encrypted = match database.url.starts_with("postgres") {
+        true => ", not encrypted",
+        false => "",
+    };
     for part in [
         place,
         &format!("tables of version {migrations}"),
         "2 accounts",
+        encrypted,
     ] {
         assert!(ended.output.contains(part), "not {part}: {}", ended.output);
     }
