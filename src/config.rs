@@ -6,6 +6,7 @@ mod check;
 mod cors;
 mod error;
 mod form;
+mod guard;
 mod keys;
 mod layers;
 mod meant;
@@ -22,6 +23,7 @@ mod words;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use ringback_core::guard::GuardRules;
 use ringback_core::limit::LimitRules;
 use ringback_core::number::NumberRules;
 use ringback_core::policy::{AccountRules, CodeRules, NotifyRules, SelfServiceRules};
@@ -33,6 +35,7 @@ pub use address::{AddressError, is_loopback, web_address};
 pub use auth::{AuthSection, IssuerSection, Permission, Trust};
 pub use cors::CorsSection;
 pub use error::{ConfigError, Problem};
+pub use guard::OwnGuard;
 use layers::{Layers, Sources};
 pub use network::Network;
 pub use organizations::{OrganizationSection, OwnLimits, OwnNumbers, OwnSms};
@@ -75,6 +78,8 @@ pub struct Config {
     pub codes: CodeRules,
     /// How much may be sent and guessed.
     pub limits: LimitRules,
+    /// What may be sent where.
+    pub guard: GuardRules,
     /// Who is told of what.
     pub notify: NotifyRules,
     /// What is asked of users who change something by themselves.
@@ -192,6 +197,7 @@ impl Config {
             accounts: self.accounts.clone(),
             codes: self.codes.clone(),
             limits: self.limits.clone(),
+            guard: self.guard.clone(),
             notify: self.notify.clone(),
             self_service: self.self_service.clone(),
             routes: self.sms.routes(),

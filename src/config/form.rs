@@ -42,6 +42,10 @@ const EXAMPLES: &str = r#"
     [test_numbers."*"]
     code = "123456"
     until = "2027-01-01T00:00:00Z"
+    [guard]
+    allow_countries = ["CH"]
+    deny_countries = ["CU"]
+    high_price_countries = ["AZ"]
     [limits.sends_per_country_per_day]
     default = 500
     "*" = 5000
@@ -50,6 +54,25 @@ const EXAMPLES: &str = r#"
     [organizations."*".limits.sends_per_country_per_day]
     default = 200
     "*" = 2000
+    [organizations."*".guard]
+    mode = "enforce"
+    allow_countries = ["CH"]
+    deny_countries = ["CU"]
+    high_price_countries = ["AZ"]
+    refused_kinds = ["premium_rate"]
+    unverified_floor = 20
+    unverified_floor_high_price = 5
+    unverified_percent = 60
+    hour_percent = 25
+    growth_floor = 200
+    growth_times = 5
+    prefix_sends = 20
+    prefix_percent = 10
+    trusted_percent = 30
+    prefix_day = 200
+    prefix_block_seconds = 3600
+    address_unverified = 20
+    address_countries = 3
     [organizations."*".numbers]
     default_region = "CH"
     kinds = ["mobile"]

@@ -7,6 +7,7 @@ use ringback_core::number::NumberKind;
 use ringback_sms::texts::OwnTextRules;
 use serde::Deserialize;
 
+use super::guard::OwnGuard;
 use super::sms::SmsSection;
 
 /// `[organizations.ID]`
@@ -17,6 +18,8 @@ pub struct OrganizationSection {
     pub numbers: OwnNumbers,
     /// How much it may send.
     pub limits: OwnLimits,
+    /// What may be sent where.
+    pub guard: OwnGuard,
     /// What messages to its users say.
     pub messages: OwnTextRules,
     /// What carries messages to its users.
@@ -84,6 +87,7 @@ impl OrganizationSection {
         if let Some(countries) = sends_per_country_per_day {
             limits.sends_per_country_per_day = countries;
         }
+        self.guard.over(&mut policy.guard);
         policy
     }
 }

@@ -92,6 +92,7 @@ fn the_default_file_names_every_rule() {
         ("accounts", serde_json::to_value(&policy.accounts)),
         ("codes", serde_json::to_value(&policy.codes)),
         ("limits", serde_json::to_value(&policy.limits)),
+        ("guard", serde_json::to_value(&policy.guard)),
         ("notify", serde_json::to_value(&policy.notify)),
         ("self_service", serde_json::to_value(&policy.self_service)),
     ];

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::moment::Time;
 use crate::number::{Number, NumberKind};
-pub use rules::{GuardRules, Mode, PriceClass};
+pub use rules::{GuardRules, Mode, PriceClass, countries};
 pub use tally::{AddressTally, CountryTally, PrefixTally};
 
 /// What stands for the country of a number that belongs to none, such as a satellite phone's.

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::{Alphabet, Shape};
 use crate::delivery::Routes;
+use crate::guard::GuardRules;
 use crate::limit::{LimitRules, Window};
 use crate::number::{NumberRules, is_region};
 
+mod guard;
 mod test_numbers;
 
 pub use test_numbers::{TestNumber, TestNumbers};
@@ -52,6 +54,8 @@ pub struct Policy {
     pub codes: CodeRules,
     /// How much may be sent and guessed.
     pub limits: LimitRules,
+    /// What may be sent where.
+    pub guard: GuardRules,
     /// Who is told of what.
     pub notify: NotifyRules,
     /// What users may do by themselves.
@@ -239,7 +243,8 @@ impl Policy {
         }
         check_codes(&self.codes)?;
         check_windows(&self.limits)?;
-        check_limits(&self.limits)
+        check_limits(&self.limits)?;
+        guard::check(&self.guard)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Tests of what one organisation has of its own.
 
+use ringback_core::guard::Mode;
+
 use super::*;
 
 #[test]
@@ -103,5 +105,62 @@ fn what_an_organisation_cannot_have_is_named() {
     assert!(
         text.starts_with("organizations.acme.codes: no such key"),
         "{text}"
+    );
+}
+
+#[test]
+fn an_organisation_s_guard_comes_over_everybody_s() {
+    let file = file(
+        "[guard]\nallow_countries = [\"ch\", \"DE\"]\nprefix_sends = 30\n\
+         [organizations.acme.guard]\nmode = \"enforce\"\nallow_countries = [\"at\"]\n",
+    );
+    let environment = variables(&[
+        (
+            "RINGBACK_ORGANIZATIONS__other__GUARD__REFUSED_KINDS",
+            "pager",
+        ),
+        (
+            "RINGBACK_ORGANIZATIONS__other__GUARD__HIGH_PRICE_COUNTRIES",
+            "az,bd",
+        ),
+    ]);
+    let policies = Config::load(Some(file.path()), environment)
+        .unwrap()
+        .policies();
+    let acme = &policies.of("acme").guard;
+    assert_eq!((acme.mode, acme.prefix_sends), (Mode::Enforce, 30));
+    assert_eq!(acme.allow_countries, ["AT".to_owned()].into());
+    let other = &policies.of("other").guard;
+    assert_eq!((other.mode, other.prefix_sends), (Mode::Record, 30));
+    assert_eq!(
+        other.allow_countries,
+        ["CH".to_owned(), "DE".to_owned()].into()
+    );
+    assert_eq!(other.refused_kinds, [NumberKind::Pager].into());
+    let dear = ["AZ".to_owned(), "BD".to_owned()];
+    assert_eq!(other.high_price_countries, dear.into());
+    assert_eq!(policies.of("third").guard, policies.default.guard);
+}
+
+#[test]
+fn figures_of_an_organisation_s_guard_are_checked() {
+    for (keys, refused) in [
+        ("hour_percent = 0", "organizations.acme.guard.hour_percent"),
+        (
+            "deny_countries = [\"UK\"]",
+            "organizations.acme.guard.deny_countries",
+        ),
+    ] {
+        let file = file(&format!("[organizations.acme.guard]\n{keys}\n"));
+        let config = Config::load(Some(file.path()), variables(&ENOUGH)).unwrap();
+        assert_eq!(keys_of(config.check()), [refused]);
+    }
+    let unknown = file("[organizations.acme.guard]\nmood = \"enforce\"\n");
+    let error = Config::load(Some(unknown.path()), [])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("did you mean") && error.contains("mode"),
+        "{error}"
     );
 }

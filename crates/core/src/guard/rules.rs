@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 use super::tally::CountryTally;
 use crate::moment::Time;
 use crate::number::NumberKind;
 
 /// What the guard's decisions are for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Nothing is examined.
     Off,
@@ -29,18 +32,22 @@ pub enum PriceClass {
 }
 
 /// Rules for what may be sent where. Percentages are whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct GuardRules {
     /// What the decisions are for.
     pub mode: Mode,
     /// Countries that codes are sent to; all when empty.
-    pub allow: BTreeSet<String>,
+    #[serde(deserialize_with = "countries")]
+    pub allow_countries: BTreeSet<String>,
     /// Countries that they are not sent to.
-    pub deny: BTreeSet<String>,
+    #[serde(deserialize_with = "countries")]
+    pub deny_countries: BTreeSet<String>,
     /// Kinds of numbers that they are not sent to.
     pub refused_kinds: BTreeSet<NumberKind>,
     /// Countries of [`PriceClass::High`].
-    pub high_price: BTreeSet<String>,
+    #[serde(deserialize_with = "countries")]
+    pub high_price_countries: BTreeSet<String>,
     /// Codes to one country in 24 hours that may stay unanswered, whatever its history.
     pub unverified_floor: u32,
     /// The same to a country of [`PriceClass::High`].
@@ -62,8 +69,8 @@ pub struct GuardRules {
     pub trusted_percent: u32,
     /// How many codes numbers that begin alike get in 24 hours, answered or not.
     pub prefix_day: u32,
-    /// How long such numbers get nothing when they are not; each time twice as long.
-    pub prefix_block: Duration,
+    /// Seconds for which such numbers get nothing when they are not; each time twice as long.
+    pub prefix_block_seconds: u64,
     /// Codes of one address in 24 hours that may stay unanswered.
     pub address_unverified: u32,
     /// How many countries one address may ask for in 24 hours, beside those whose codes it answered.
@@ -74,8 +81,8 @@ impl Default for GuardRules {
     fn default() -> Self {
         GuardRules {
             mode: Mode::Record,
-            allow: BTreeSet::new(),
-            deny: BTreeSet::new(),
+            allow_countries: BTreeSet::new(),
+            deny_countries: BTreeSet::new(),
             refused_kinds: [
                 NumberKind::PremiumRate,
                 NumberKind::SharedCost,
@@ -84,7 +91,7 @@ impl Default for GuardRules {
                 NumberKind::Satellite,
             ]
             .into(),
-            high_price: BTreeSet::new(),
+            high_price_countries: BTreeSet::new(),
             unverified_floor: 20,
             unverified_floor_high_price: 5,
             unverified_percent: 60,
@@ -95,7 +102,7 @@ impl Default for GuardRules {
             prefix_percent: 10,
             trusted_percent: 30,
             prefix_day: 200,
-            prefix_block: Duration::from_secs(3_600),
+            prefix_block_seconds: 3_600,
             address_unverified: 20,
             address_countries: 3,
         }
@@ -105,16 +112,21 @@ impl Default for GuardRules {
 impl GuardRules {
     /// Whether codes are sent to a country at all.
     pub fn serves_country(&self, country: &str) -> bool {
-        let allowed = self.allow.is_empty() || self.allow.contains(country);
-        allowed && !self.deny.contains(country)
+        let allowed = self.allow_countries.is_empty() || self.allow_countries.contains(country);
+        allowed && !self.deny_countries.contains(country)
     }
 
     /// What a message to a country costs, roughly.
     pub fn price_class(&self, country: &str) -> PriceClass {
-        match self.high_price.contains(country) {
+        match self.high_price_countries.contains(country) {
             true => PriceClass::High,
             false => PriceClass::Usual,
         }
+    }
+
+    /// How long numbers that begin alike get nothing for the first time.
+    pub(super) fn prefix_block(&self) -> Duration {
+        Duration::from_secs(self.prefix_block_seconds)
     }
 
     /// From how many unanswered codes in 24 hours on a country gets no more.
@@ -155,6 +167,15 @@ impl GuardRules {
             PriceClass::High => self.unverified_floor_high_price,
         }
     }
+}
+
+/// Codes of countries, in any case: capital letters from then on.
+pub fn countries<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeSet<String>, D::Error> {
+    let listed = Vec::<String>::deserialize(input)?;
+    Ok(listed
+        .iter()
+        .map(|code| code.to_ascii_uppercase())
+        .collect())
 }
 
 fn percent(count: u32, percent: u32) -> u32 {

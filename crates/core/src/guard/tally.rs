@@ -164,7 +164,7 @@ impl PrefixTally {
         let least = u64::from(self.sent) * u64::from(rules.prefix_percent);
         if self.sent >= rules.prefix_sends && answered < least {
             let times = 1_u32.checked_shl(self.blocks).unwrap_or(u32::MAX);
-            self.blocked_until = now + rules.prefix_block.saturating_mul(times).min(FORGIVEN);
+            self.blocked_until = now + rules.prefix_block().saturating_mul(times).min(FORGIVEN);
             self.blocks = (self.blocks + 1).min(30);
             (self.sent, self.verified) = (0, 0);
         }

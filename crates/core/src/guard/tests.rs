@@ -63,12 +63,12 @@ fn countries_and_kinds_are_allowed_and_denied() {
     let known = Known::default();
     let mut rules = enforcing();
     assert!(known.examine(&rules, SWISS, START).allowed);
-    rules.deny.insert("CH".into());
+    rules.deny_countries.insert("CH".into());
     let decision = known.examine(&rules, SWISS, START);
     assert_eq!((decision.allowed, decision.retry_after), (false, None));
     assert_eq!(decision.reasons, [Reason::Country]);
-    rules.deny.clear();
-    rules.allow.insert("CH".into());
+    rules.deny_countries.clear();
+    rules.allow_countries.insert("CH".into());
     assert!(known.examine(&rules, SWISS, START).allowed);
     let elsewhere = known.reasons(&rules, "+18685501234", START);
     assert_eq!(elsewhere, [Reason::Country]);
@@ -85,7 +85,7 @@ fn off_says_nothing_and_record_lets_pass_with_its_reasons() {
     ] {
         let rules = GuardRules {
             mode,
-            deny: ["CH".to_owned()].into(),
+            deny_countries: ["CH".to_owned()].into(),
             ..GuardRules::default()
         };
         let decision = Known::default().examine(&rules, SWISS, START);
@@ -141,7 +141,7 @@ fn a_country_gets_more_unanswered_codes_the_more_are_answered() {
 #[test]
 fn a_dear_country_gets_fewer() {
     let rules = GuardRules {
-        high_price: ["CH".to_owned()].into(),
+        high_price_countries: ["CH".to_owned()].into(),
         ..enforcing()
     };
     assert_eq!(rules.price_class("CH"), PriceClass::High);

@@ -68,3 +68,55 @@ fn what_cannot_be_is_named() {
     long.codes.allow_long_validity = true;
     assert_eq!(long.check(), Ok(()));
 }
+
+#[test]
+fn figures_of_the_guard_that_cannot_be_are_named() {
+    let refused = |change: fn(&mut crate::guard::GuardRules)| {
+        let mut policy = Policy::default();
+        change(&mut policy.guard);
+        policy.check().expect_err("must be refused").to_string()
+    };
+    let country = "\"UK\" is no country; write two letters, such as CH (ISO 3166-1 alpha-2), or 001 for numbers of no country";
+    let uk = || ["CH".to_owned(), "UK".to_owned()].into();
+    assert_eq!(
+        refused(|guard| guard.allow_countries = ["CH".to_owned(), "UK".to_owned()].into()),
+        format!("guard.allow_countries: {country}")
+    );
+    let mut policy = Policy::default();
+    policy.guard.high_price_countries = uk();
+    assert_eq!(
+        policy.check().unwrap_err().key,
+        "guard.high_price_countries"
+    );
+    policy.guard.high_price_countries = ["001".to_owned(), "GB".to_owned()].into();
+    assert_eq!(policy.check(), Ok(()));
+    policy.guard.allow_countries = ["CH".to_owned()].into();
+    policy.guard.deny_countries = ["CH".to_owned()].into();
+    assert_eq!(policy.check().unwrap_err().key, "guard.deny_countries");
+    for (says, change) in [
+        (
+            "guard.hour_percent: must be 1 to 100",
+            (|g| g.hour_percent = 101) as fn(&mut crate::guard::GuardRules),
+        ),
+        ("guard.prefix_percent: must be 0 to 100", |g| {
+            g.prefix_percent = 101
+        }),
+        ("guard.trusted_percent: must be 0 to 100", |g| {
+            g.trusted_percent = 200
+        }),
+        ("guard.unverified_percent: must be 0 to 1000", |g| {
+            g.unverified_percent = 1_001
+        }),
+        ("guard.unverified_floor: must be 1 to 1000000000", |g| {
+            g.unverified_floor = 0
+        }),
+        ("guard.address_countries: must be 1 to 1000000000", |g| {
+            g.address_countries = 0
+        }),
+        ("guard.prefix_block_seconds: must be 60 to 604800", |g| {
+            g.prefix_block_seconds = 59
+        }),
+    ] {
+        assert_eq!(refused(change), says);
+    }
+}

@@ -25,7 +25,7 @@ const DEAR: [&str; 6] = ["AZ", "BD", "CU", "SO", "TJ", "UZ"];
 fn rules(mode: Mode) -> GuardRules {
     GuardRules {
         mode,
-        high_price: DEAR.map(str::to_owned).into(),
+        high_price_countries: DEAR.map(str::to_owned).into(),
         ..GuardRules::default()
     }
 }
