@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use crate::api;
 use crate::auth::{Auth, Clock};
 use crate::config::{Api, Config, ServerSection};
+use crate::console;
 use crate::http::{GRACE, Installed, Readiness, Server, Services, serve};
 use crate::tls::{self, Tls};
 use crate::worker::{Callbacks, Delivery, DeliverySettings, routes};
@@ -207,6 +208,7 @@ pub fn apis(config: &Config) -> Vec<Installed> {
         (named(Api::ReachFive), api::reachfive::install),
         (config.sms.has_inbox(), api::inbox::install),
         (config.sms.wants_receipts(), api::receipts::install),
+        (true, console::install),
     ];
     let served = all.iter().filter(|(is_served, _)| *is_served);
     served.map(|(_, install)| install(config)).collect()

@@ -3,6 +3,7 @@
 mod address;
 mod auth;
 mod check;
+mod console;
 mod cors;
 mod error;
 mod form;
@@ -33,6 +34,7 @@ use serde::Deserialize;
 
 pub use address::{AddressError, is_loopback, web_address};
 pub use auth::{AuthSection, IssuerSection, Permission, Trust};
+pub use console::{ConsoleSection, ConsoleToken};
 pub use cors::CorsSection;
 pub use error::{ConfigError, Problem};
 pub use guard::OwnGuard;
@@ -100,6 +102,8 @@ pub struct Config {
     pub log: LogSection,
     /// Which pages may call.
     pub cors: CorsSection,
+    /// Pages for people.
+    pub console: ConsoleSection,
     /// Where the values came from.
     #[serde(skip)]
     sources: Sources,

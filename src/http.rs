@@ -12,6 +12,7 @@ mod cors;
 mod dispatch;
 mod drain_body;
 mod error;
+pub mod files;
 mod grpc;
 mod health;
 mod installed;
@@ -33,7 +34,7 @@ pub use client::ClientAddress;
 pub use connection::GRACE;
 pub use dispatch::{Peer, Server};
 pub use health::Readiness;
-pub use installed::{Installed, MakePaths, RpcService, Services};
+pub use installed::{Installed, MakePages, MakePaths, RpcService, Services};
 pub use listener::serve;
 
 use http::{HeaderMap, HeaderName};

@@ -1,4 +1,4 @@
-//! The inbox: messages that a developer would have got, and a page to look at them.
+//! The inbox: messages that a developer would have got.
 
 mod contract;
 
@@ -10,7 +10,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use axum::response::{Html, IntoResponse, Json, Response};
+use axum::response::{IntoResponse, Json, Response};
 use ringback_core::number::NumberRules;
 use ringback_core::rights::Right;
 use ringback_core::{Number, Refusal};
@@ -38,7 +38,7 @@ const FORWARDED: [&str; 8] = [
     "true-client-ip",
 ];
 
-/// `/dev/inbox`, and a page at `/` where there is a token to show.
+/// `/dev/inbox`, and `/dev/about` where there is a token to tell.
 pub fn install(_: &Config) -> Installed {
     Installed {
         paths: Some(Box::new(paths)),
@@ -54,11 +54,7 @@ fn paths(services: &Services) -> Paths {
         .route(Method::GET, "/dev/inbox", messages, contract::messages)
         .route(Method::DELETE, "/dev/inbox", forget, contract::forget);
     if services.trial_token.is_some() {
-        let page = async || Html(include_str!("inbox/page.html"));
-        paths = paths
-            .route(Method::GET, "/", page, contract::page)
-            .route(Method::GET, "/dev/page.js", script, contract::script)
-            .route(Method::GET, "/dev/about", about, contract::told_of_page);
+        paths = paths.route(Method::GET, "/dev/about", about, contract::about_dev);
     }
     let api = InboxApi {
         inbox,
@@ -72,7 +68,7 @@ fn paths(services: &Services) -> Paths {
 struct InboxApi {
     inbox: Inbox,
     auth: Arc<Auth>,
-    /// What the page has to show.
+    /// What there is to tell.
     token: Option<Arc<str>>,
 }
 
@@ -116,12 +112,7 @@ fn read(wanted: Result<Query<Wanted>, QueryRejection>) -> Result<Wanted, Refused
     wanted.map(|Query(wanted)| wanted).map_err(|_| unreadable())
 }
 
-async fn script() -> Response {
-    let kind = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")];
-    (kind, include_str!("inbox/page.js")).into_response()
-}
-
-/// What the page shows beside the inbox. Only for this machine: it holds a token.
+/// What runs, and a token to try it out. Only for this machine.
 async fn about(State(api): State<InboxApi>, head: Parts) -> Result<Json<Value>, Refused> {
     if !is_local(&head) {
         return Err(not_local());

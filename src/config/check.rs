@@ -23,6 +23,7 @@ impl Config {
         self.judge_reachfive(&mut error);
         self.judge_messages(&mut error);
         self.judge_cors(&mut error);
+        self.judge_console(&mut error);
         self.judged(error)
     }
 

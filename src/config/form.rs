@@ -183,6 +183,11 @@ const EXAMPLES: &str = r#"
     [cors]
     allowed_origins = ["https://app.example.com"]
     allowed_headers = ["x-request-id"]
+    [console]
+    issuer = "main"
+    client_id = "ringback-console"
+    audience = "ringback"
+    connect = ["https://tokens.example.com"]
 "#;
 
 /// Every key that there is, with an example of its value.

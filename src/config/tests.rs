@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 
+mod console;
 mod files;
 mod issuers;
 mod kinds;

@@ -30,7 +30,7 @@ use super::protocol::Protocol;
 use super::quiet::Quiet;
 use super::rest::{self, Failure};
 use super::routes::{Label, Routes, Rpc};
-use super::{client, drain_body, error, openapi};
+use super::{client, drain_body, error, files, openapi};
 use crate::auth::Auth;
 use crate::config::{Config, Network, ServerSection};
 
@@ -70,17 +70,21 @@ impl Server {
         );
         let mut rpcs: Vec<RpcService> = Vec::new();
         let mut paths = readiness.paths();
+        let mut pages = files::router();
         for api in apis {
             rpcs.extend(api.rpcs.iter().map(|make| make(services)));
             if let Some(make) = api.paths {
                 paths = paths.merge(make(services));
+            }
+            if let Some(make) = api.pages {
+                pages = pages.merge(make(services));
             }
         }
         let names: Vec<&'static str> = rpcs.iter().map(|service| service.name).collect();
         let (paths, told) = paths.into_parts();
         let services_told = rpcs.iter().map(|service| (service.name, service.told));
         let (contract, _) = openapi::paths(services_told.collect(), told).into_parts();
-        let paths = paths.merge(contract);
+        let paths = paths.merge(contract).merge(pages);
         let open = health::grpc_services(readiness.clone(), names);
         Server::of(
             &config.server,

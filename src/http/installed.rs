@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::Request;
 use ringback_core::Refusal;
 use ringback_sms::{Inbox, Route};
@@ -41,10 +42,15 @@ pub struct Installed {
     pub rpcs: Vec<fn(&Services) -> RpcService>,
     /// Its own paths.
     pub paths: Option<MakePaths>,
+    /// Pages for people, which the contract does not tell.
+    pub pages: Option<MakePages>,
 }
 
 /// Makes an API's own paths.
 pub type MakePaths = Box<dyn FnOnce(&Services) -> Paths + Send>;
+
+/// Makes pages.
+pub type MakePages = Box<dyn FnOnce(&Services) -> Router + Send>;
 
 type Rpcs = BoxCloneSyncService<Request, http::Response<tonic::body::Body>, Infallible>;
 

@@ -4,6 +4,7 @@
 mod api;
 mod apis;
 mod app;
+mod console;
 mod database;
 mod flows;
 mod http;

@@ -109,21 +109,7 @@ pub(super) fn forget() -> Operation {
         .also("missing", || missing().into_response())
 }
 
-pub(super) fn page() -> Operation {
-    let text = json!({ "type": "string" });
-    Operation::new("page", "A page to look at messages")
-        .open()
-        .answers_with(200, "The page.", "text/html", text)
-}
-
-pub(super) fn script() -> Operation {
-    let text = json!({ "type": "string" });
-    Operation::new("script", "The page's script")
-        .open()
-        .answers_with(200, "The script.", "text/javascript", text)
-}
-
-pub(super) fn told_of_page() -> Operation {
+pub(super) fn about_dev() -> Operation {
     let told = json!({
         "type": "object",
         "required": ["version", "token"],
@@ -132,7 +118,7 @@ pub(super) fn told_of_page() -> Operation {
             "token": { "type": ["string", "null"], "description": "It may do everything." },
         },
     });
-    Operation::new("about", "What the page shows beside the inbox")
+    Operation::new("about", "What runs, and a token to try it out")
         .about("For this machine alone.")
         .open()
         .answers(200, "Version and token.", told)
