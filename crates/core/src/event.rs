@@ -114,6 +114,23 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Every one, with any cause.
+    pub const ALL: [EventKind; 13] = [
+        EventKind::Registered,
+        EventKind::ProfileChanged,
+        EventKind::PhoneSet,
+        EventKind::PhoneAdded,
+        EventKind::PhonePending,
+        EventKind::PrimaryChanged,
+        EventKind::CodeSent,
+        EventKind::CodeReturned,
+        EventKind::PhoneVerified,
+        EventKind::VerificationFailed(CodeFailure::Wrong),
+        EventKind::PhoneRemoved,
+        EventKind::Unlocked,
+        EventKind::Deleted,
+    ];
+
     /// The stable name.
     pub fn code(self) -> &'static str {
         match self {

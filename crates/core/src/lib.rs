@@ -5,6 +5,7 @@
 //! rule can be tested without a server, and a decision that has to be repeated repeats exactly.
 
 pub mod account;
+pub mod audit;
 mod caller;
 pub mod challenge;
 pub mod code;

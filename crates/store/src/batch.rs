@@ -75,13 +75,16 @@ async fn optimistic(
     if changes.is_empty() {
         return Ok(outcomes);
     }
-    let tells = changes.routes();
+    let (tells, tells_events) = (changes.routes(), !changes.events.is_empty());
     let statement = shared.sql.writes.at_once(changes.writes()?);
     let taken = line.take().await?;
     let writing = async { Ok(taken.session.query_one_raw(statement).await?) };
     let (epoch, written) = (taken.epoch, taken.within(writing).await);
     line.done(taken, written)?;
     shared.wrote(epoch, 0, &tells);
+    if tells_events {
+        shared.events.notify_one();
+    }
     note_proven(shared, proven);
     Ok(outcomes)
 }
@@ -119,6 +122,9 @@ async fn exclusive(
     let (decided, touched) = line.done(taken, done)?;
     if touched > 0 {
         shared.wrote(epoch, touched, &decided.changes.routes());
+        if !decided.changes.events.is_empty() {
+            shared.events.notify_one();
+        }
         note_proven(shared, decided.proven);
     }
     Ok(decided.outcomes)

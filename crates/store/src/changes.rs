@@ -124,6 +124,9 @@ pub(crate) enum Target {
     Deleted,
     Messages,
     Events,
+    Checkpoints,
+    Cursors,
+    Deliveries,
 }
 
 /// What is done with rows.
@@ -148,8 +151,8 @@ pub(crate) struct Write {
 
 impl Write {
     /// A number for the target and kind: one bit of a set.
-    pub(crate) fn bit(&self) -> u32 {
-        1 << (self.target as u32 * 3 + self.kind as u32)
+    pub(crate) fn bit(&self) -> u64 {
+        1 << (self.target as u64 * 3 + self.kind as u64)
     }
 }
 
@@ -203,7 +206,7 @@ impl Changes {
 }
 
 impl<R: Serialize> TableChange<R> {
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
     }
 

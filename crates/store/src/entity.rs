@@ -3,9 +3,13 @@
 pub(crate) mod account_names;
 pub(crate) mod accounts;
 pub(crate) mod budgets;
+pub(crate) mod checkpoints;
 pub(crate) mod conversion;
+pub(crate) mod cursors;
 pub(crate) mod deleted_accounts;
+pub(crate) mod event_deliveries;
 pub(crate) mod events;
+pub(crate) mod journal;
 pub(crate) mod messages;
 pub(crate) mod opt_outs;
 pub(crate) mod phone_numbers;
@@ -80,6 +84,16 @@ mod tests {
             ),
             ("accounts", expected::<super::accounts::Entity>(backend)),
             ("budgets", expected::<super::budgets::Entity>(backend)),
+            (
+                "checkpoints",
+                expected::<super::checkpoints::Entity>(backend),
+            ),
+            ("cursors", expected::<super::cursors::Entity>(backend)),
+            (
+                "event_deliveries",
+                expected::<super::event_deliveries::Entity>(backend),
+            ),
+            ("journal", expected::<super::journal::Entity>(backend)),
             ("conversion", expected::<super::conversion::Entity>(backend)),
             (
                 "deleted_accounts",

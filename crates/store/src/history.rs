@@ -6,7 +6,7 @@ use ringback_core::{Caller, Id, Number, Refusal, Time};
 use sea_orm::sea_query::Condition;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QueryResult, QuerySelect, QueryTrait, Select,
+    QueryResult, QuerySelect, QueryTrait, Select, Statement,
 };
 
 use crate::entity::messages;
@@ -181,24 +181,26 @@ impl Store {
     where
         E: EntityTrait,
     {
-        let mut line = self.jobs.lock().await;
         let statement = question.build(self.shared.sql.backend);
-        let asking = async {
-            loop {
-                let taken = line.take().await?;
-                let asked = async { Ok(taken.session.query_all_raw(statement.clone()).await?) };
-                let asked = taken.within(asked).await;
-                if let Some(asked) = line.read(taken, asked) {
-                    break asked;
-                }
-            }
-        };
-        let read = asking.await.and_then(|rows: Vec<QueryResult>| {
+        let read = self.rows_of(statement).await.and_then(|rows| {
             let rows = rows.iter().map(|row| E::Model::from_query_result(row, ""));
             rows.collect::<Result<Vec<_>, _>>().map_err(Fault::from)
         });
         let health = &self.shared.dialer.health;
         read.map_err(|fault| health.report(&fault, "reading a message"))
+    }
+
+    /// The same for any question.
+    pub(crate) async fn rows_of(&self, question: Statement) -> Result<Vec<QueryResult>, Fault> {
+        let mut line = self.jobs.lock().await;
+        loop {
+            let taken = line.take().await?;
+            let asked = async { Ok(taken.session.query_all_raw(question.clone()).await?) };
+            let asked = taken.within(asked).await;
+            if let Some(asked) = line.read(taken, asked) {
+                return asked;
+            }
+        }
     }
 }
 

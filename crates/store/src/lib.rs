@@ -12,6 +12,7 @@
 //! | statements | `sql`, `writes`, `table`, `rows`, `entity` |
 //! | one account, lists | `lookup`, `lists`, `turns`, `matching`, `fold` |
 //! | messages | `messages`, `settle`, `give_back`, `history`, `receipts`, `opt_outs`, `conversion`, `wakeups` |
+//! | events on record | `journal` |
 //! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint`, `reserve` |
 
 mod address;
@@ -30,6 +31,7 @@ mod give_back;
 mod health;
 mod history;
 mod inspect;
+mod journal;
 mod lane;
 mod line;
 mod lists;
@@ -69,6 +71,10 @@ use crate::fault::Fault;
 pub use backup::{BackupError, backup};
 pub use history::{MessageQuery, MessageRecord};
 pub use inspect::{Inspection, describe, inspect};
+pub use journal::{
+    EndpointState, EventPage, EventQuery, EventRecord, Finding, Parked, Sequenced, Told, Turn,
+    Untold, Verified, Wrong, audit_key,
+};
 pub use messages::{Claimed, Waiting};
 pub use migration::{LaterStep, take_later_steps};
 pub use query::{
@@ -179,6 +185,8 @@ pub(crate) struct Shared {
     source: Source,
     batch: usize,
     wakeups: wakeups::Wakeups,
+    /// Rings when this process has committed an event.
+    events: tokio::sync::Notify,
     conversions: conversion::Conversions,
     /// Whether some organisation's routes are ordered by how they do.
     prefers: bool,

@@ -8,6 +8,7 @@ mod m0005_messages;
 mod m0006_opt_outs;
 mod m0007_conversion;
 mod m0008_event_details;
+mod m0010_journal;
 
 use std::sync::OnceLock;
 
@@ -64,6 +65,7 @@ pub(crate) fn steps() -> Vec<Box<dyn Step>> {
         Box::new(m0006_opt_outs::OptOuts),
         Box::new(m0007_conversion::Conversion),
         Box::new(m0008_event_details::EventDetails),
+        Box::new(m0010_journal::Journal),
     ];
     for later in LATER.get().copied().unwrap_or_default() {
         steps.push(Box::new(*later));

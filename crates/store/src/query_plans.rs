@@ -11,6 +11,7 @@ use sea_orm::{
 use crate::Settings;
 use crate::changes::{Changes, TableChange};
 use crate::dial::{BY_KEYS, Dialer, Purpose};
+use crate::journal::statements as journal;
 use crate::migration;
 use crate::receipts::by_reference;
 use crate::sql::{Sql, Wanted};
@@ -20,7 +21,7 @@ const ROWS: u32 = 20_000;
 /// As many as make a planner that does not know the parameters think twice.
 const MANY: u32 = 50_000;
 
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 10] = [
     "accounts",
     "account_names",
     "phone_numbers",
@@ -28,6 +29,9 @@ const TABLES: [&str; 7] = [
     "deleted_accounts",
     "messages",
     "events",
+    "journal",
+    "cursors",
+    "checkpoints",
 ];
 
 /// Every statement that serves a request or a message, about one row of each table.
@@ -98,6 +102,7 @@ fn statements(sql: &Sql) -> Vec<Statement> {
         sql.purge_budgets(10, 500),
         sql.purge_deleted(10, 500),
     ];
+    all.extend(journal::hot(sql.backend));
     let writes = || changes.writes().expect("must be built");
     match sql.backend {
         DbBackend::Postgres => all.push(sql.writes.at_once(writes())),

@@ -12,6 +12,7 @@ use crate::admission::Lists;
 use crate::conversion::prefers_conversion;
 use crate::dial::{Dialer, Purpose, SharedDialer, other_encoding};
 use crate::fault::Fault;
+use crate::journal::Sequencer;
 use crate::lane::LaneLine;
 use crate::line::Line;
 use crate::pooler::{self, Between};
@@ -27,6 +28,7 @@ pub struct Store {
     pub(crate) lists: Arc<Lists>,
     /// For what is not a command: messages, purging, looking at the tables.
     pub(crate) jobs: LaneLine,
+    pub(crate) sequencer: Arc<Mutex<Sequencer>>,
     settings: Arc<Settings>,
     lanes: Arc<[Lane]>,
     lookups: Arc<[Lookups]>,
@@ -71,6 +73,7 @@ impl Store {
             source,
             batch: settings.batch.max(1),
             wakeups: Default::default(),
+            events: Default::default(),
             conversions: Default::default(),
             prefers,
             keep: settings.keep_messages,
@@ -116,6 +119,7 @@ impl Store {
             lanes,
             lookups,
             jobs,
+            sequencer: Arc::new(Mutex::new(Sequencer::new(dialer.clone()))),
             settings: Arc::new(settings.clone()),
             shared,
             readiness: Arc::new(readiness),

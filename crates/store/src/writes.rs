@@ -8,7 +8,8 @@ use sea_orm::{DbBackend, Statement, Value};
 
 use crate::changes::{AccountState, Kind, NewMessage, Target, Write};
 use crate::entity::{
-    account_names, accounts, budgets, deleted_accounts, events, messages, opt_outs, phone_numbers,
+    account_names, accounts, budgets, checkpoints, cursors, deleted_accounts, event_deliveries,
+    events, messages, opt_outs, phone_numbers,
 };
 use crate::sql::{remove_messages, settle_messages};
 use crate::table::{Table, VERSION};
@@ -18,7 +19,7 @@ pub(crate) struct Writes {
     backend: DbBackend,
     pub(crate) tables: Tables,
     /// By the set of what they do.
-    texts: Mutex<HashMap<u32, Arc<str>>>,
+    texts: Mutex<HashMap<u64, Arc<str>>>,
 }
 
 /// What is written to.
@@ -31,6 +32,9 @@ pub(crate) struct Tables {
     pub(crate) messages: Table,
     pub(crate) opt_outs: Table,
     events: Table,
+    pub(crate) checkpoints: Table,
+    pub(crate) cursors: Table,
+    deliveries: Table,
 }
 
 impl Tables {
@@ -43,6 +47,9 @@ impl Tables {
             Target::Deleted => &self.deleted,
             Target::Messages => &self.messages,
             Target::Events => &self.events,
+            Target::Checkpoints => &self.checkpoints,
+            Target::Cursors => &self.cursors,
+            Target::Deliveries => &self.deliveries,
         }
     }
 }
@@ -60,6 +67,9 @@ impl Writes {
                 messages: Table::of(messages::Entity),
                 opt_outs: Table::of(opt_outs::Entity),
                 events: Table::of(events::Entity),
+                checkpoints: Table::of(checkpoints::Entity),
+                cursors: Table::of(cursors::Entity),
+                deliveries: Table::of(event_deliveries::Entity),
             },
             texts: Mutex::default(),
         }

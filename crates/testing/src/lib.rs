@@ -90,25 +90,14 @@ impl Database {
             .expect("the test's database");
         let mut dump = String::new();
         for table in ["accounts", "phone_numbers", "budgets", "messages", "events"] {
-            let sql = match connection.get_database_backend() {
-                sea_orm::DbBackend::Postgres => {
-                    format!("SELECT row_to_json(t)::text FROM {table} t")
+            let sql = match table {
+                // What waits to go on record and what is there, as they were at one moment.
+                "events" => {
+                    let waiting = as_texts(&connection, "events").await;
+                    let on_record = as_texts(&connection, "journal").await;
+                    format!("{waiting} UNION ALL {on_record}")
                 }
-                _ => {
-                    let columns = connection
-                        .query_all_raw(statement(
-                            &connection,
-                            &format!("SELECT name FROM pragma_table_info('{table}')"),
-                        ))
-                        .await
-                        .expect("the columns");
-                    let columns: Vec<String> = columns
-                        .iter()
-                        .map(|row| row.try_get_by_index::<String>(0).expect("a name"))
-                        .map(|name| format!("coalesce({name}, '')"))
-                        .collect();
-                    format!("SELECT {} FROM {table}", columns.join(" || '|' || "))
-                }
+                table => as_texts(&connection, table).await,
             };
             let rows = connection
                 .query_all_raw(statement(&connection, &sql))
@@ -143,7 +132,11 @@ impl Database {
         let connection = Connection::connect(&self.url)
             .await
             .expect("the test's database");
-        let sql = format!("SELECT sequence FROM events WHERE user_id = '{user}' ORDER BY sequence");
+        // Those that wait to go on record, and those that are.
+        let sql = format!(
+            "SELECT sequence FROM events WHERE user_id = '{user}' AND sequence > 0 UNION ALL \
+             SELECT sequence FROM journal WHERE user_id = '{user}' AND sequence > 0 ORDER BY sequence"
+        );
         let rows = connection
             .query_all_raw(statement(&connection, &sql))
             .await
@@ -162,6 +155,24 @@ impl Database {
             .filter(|line| columns.iter().all(|column| has(line, column)))
             .count()
     }
+}
+
+/// A question for the rows of a table, each as a text.
+async fn as_texts(connection: &sea_orm::DatabaseConnection, table: &str) -> String {
+    if connection.get_database_backend() == sea_orm::DbBackend::Postgres {
+        return format!("SELECT row_to_json(t)::text FROM {table} t");
+    }
+    let columns = format!("SELECT name FROM pragma_table_info('{table}')");
+    let columns = connection
+        .query_all_raw(statement(connection, &columns))
+        .await;
+    let columns: Vec<String> = columns
+        .expect("the columns")
+        .iter()
+        .map(|row| row.try_get_by_index::<String>(0).expect("a name"))
+        .map(|name| format!("coalesce({name}, '')"))
+        .collect();
+    format!("SELECT {} FROM {table}", columns.join(" || '|' || "))
 }
 
 fn statement(connection: &sea_orm::DatabaseConnection, sql: &str) -> sea_orm::Statement {

@@ -89,6 +89,25 @@ pub(super) async fn filled(database: &impl ConnectionTrait, rows: u32) {
             "id = 'e' || n; user_id = 'u' || n; organization_id = 'o'; actor = 'a'; \
              kind = 'k'; sequence = n; at = n",
         ),
+        fill(
+            backend,
+            rows,
+            "journal",
+            "position = n; id = 'e' || n; user_id = 'u' || n; organization_id = 'o'; actor = 'a'; \
+             kind = 'k'; sequence = n; at = n; count = 1; commitment = 'c'; previous = 'p'; hash = 'h'",
+        ),
+        fill(
+            backend,
+            rows,
+            "cursors",
+            "name = 'c' || n; position = n; version = n",
+        ),
+        fill(
+            backend,
+            rows,
+            "checkpoints",
+            "organization_id = 'o' || n; position = n; at = n; count = n; root = 'r'; signature = 's'",
+        ),
         "ANALYZE".to_owned(),
     ];
     for sql in statements {

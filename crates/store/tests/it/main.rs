@@ -30,6 +30,7 @@ mod files;
 mod give_back;
 mod history;
 mod identity;
+mod journal;
 mod lanes;
 mod lists;
 mod matches;

@@ -25,13 +25,17 @@ async fn tables(world: &World) -> Vec<String> {
         .await
 }
 
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 16] = [
     "account_names",
     "accounts",
     "budgets",
+    "checkpoints",
     "conversion",
+    "cursors",
     "deleted_accounts",
+    "event_deliveries",
     "events",
+    "journal",
     "liveness",
     "messages",
     "opt_outs",
