@@ -57,13 +57,30 @@ pub struct Auth {
     clock: Clock,
 }
 
-/// An issuer whose tokens this service gives out itself. They act everywhere.
+/// An issuer whose tokens this service gives out itself.
 pub struct OwnIssuer {
     /// As `iss` names it.
     pub name: String,
     /// What signs its tokens.
     pub key: [u8; 32],
+    /// What they let their bearer do.
+    pub lets: Lets,
 }
+
+/// What tokens of our own let their bearer do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lets {
+    /// Everything, in every organisation.
+    Everything,
+    /// What a session is for, on the account of its user in the organisation of [`SESSION_ORGANIZATION`].
+    /// Which session it is, the claim [`SESSION`] says.
+    Session,
+}
+
+/// The claim of a session's id.
+pub const SESSION: &str = "sid";
+/// The claim of its account's organisation.
+pub const SESSION_ORGANIZATION: &str = "org_id";
 
 impl OwnIssuer {
     /// What its tokens are for: their `aud`.
@@ -122,8 +139,7 @@ impl Auth {
 
     /// Accepts tokens that this service gives out itself.
     pub fn with_own(mut self, issuers: Vec<OwnIssuer>) -> Auth {
-        let grants = Arc::new(Grants::of_ours(&self.default_organization));
-        for OwnIssuer { name, key } in issuers {
+        for OwnIssuer { name, key, lets } in issuers {
             let issuer = Issuer::of_secret(
                 &name,
                 OwnIssuer::AUDIENCE,
@@ -131,7 +147,7 @@ impl Auth {
                 &key,
                 self.leeway_seconds,
             );
-            let grants = grants.clone();
+            let grants = Arc::new(Grants::of_ours(lets, &self.default_organization));
             self.issuers.insert(name, Trusted { issuer, grants });
         }
         self

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ringback_core::rights::Rights;
-use ringback_core::{Caller, Time};
+use ringback_core::{Caller, Id, Time};
 use serde_json::{Map, Value};
 
-use super::ID_CHARACTERS;
+use super::{ID_CHARACTERS, Lets, SESSION, SESSION_ORGANIZATION};
 use crate::config::{AuthSection, IssuerSection, Permission, Trust};
 
 /// The claims of a verified token.
@@ -26,8 +26,8 @@ const ROLES_BY_NAME: &str = "urn:zitadel:iam:org:project:roles";
 pub(super) struct Grants {
     roles: Roles,
     trust: Trust,
-    /// Tokens that this service gives to back ends act everywhere.
-    ours: bool,
+    /// Of tokens that this service gives out itself.
+    ours: Option<Lets>,
 }
 
 /// What roles stand for.
@@ -55,19 +55,26 @@ impl Grants {
                 everywhere: section.everywhere_roles.iter().cloned().collect(),
             },
             trust: section.trust(name, issuer, default_organization),
-            ours: false,
+            ours: None,
         }
     }
 
-    /// Those of the environment tokens that this service gives.
-    pub(super) fn of_ours(default_organization: &str) -> Grants {
-        Grants {
-            roles: Roles::default(),
-            trust: Trust {
+    /// Those of the tokens that this service gives out itself.
+    pub(super) fn of_ours(lets: Lets, default_organization: &str) -> Grants {
+        let trust = match lets {
+            Lets::Everything => Trust {
                 organization: Some(default_organization.to_owned()),
                 ..Trust::default()
             },
-            ours: true,
+            Lets::Session => Trust {
+                organization_claim: Some(SESSION_ORGANIZATION.to_owned()),
+                ..Trust::default()
+            },
+        };
+        Grants {
+            roles: Roles::default(),
+            trust,
+            ours: Some(lets),
         }
     }
 
@@ -80,11 +87,22 @@ impl Grants {
             scopes: scopes_of(claims).map(str::to_owned).collect(),
             ..Caller::new(user, home)
         };
-        if self.ours {
-            return Ok(Caller {
-                everywhere: Rights::ALL,
-                ..caller
-            });
+        match self.ours {
+            None => {}
+            Some(Lets::Everything) => {
+                return Ok(Caller {
+                    everywhere: Rights::ALL,
+                    ..caller
+                });
+            }
+            Some(Lets::Session) => {
+                let session = claims.get(SESSION).and_then(Value::as_str);
+                let session = session.and_then(Id::parse).ok_or("no session")?;
+                return Ok(Caller {
+                    session: Some(session),
+                    ..caller
+                });
+            }
         }
         let (everywhere, local) = self.rights(claims, home);
         let most = self.trust.may_grant;

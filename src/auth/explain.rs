@@ -112,7 +112,11 @@ fn lines(caller: &Caller, issuer: Option<&Issuer>, expires_at: Option<Time>) -> 
         ));
     }
     if !caller.everywhere.any() && caller.local.is_empty() {
-        lines.push("may: act on the own account, and nothing else".to_owned());
+        let may = match caller.session {
+            None => "may: act on the own account, and nothing else",
+            Some(_) => "may: set, resend and verify the own number by a session, and nothing else",
+        };
+        lines.push(may.to_owned());
     }
     if !caller.scopes.is_empty() {
         lines.push(format!("scopes: {}", shown(&caller.scopes.join(" "))));

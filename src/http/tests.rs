@@ -46,6 +46,7 @@ fn server_of(services: Vec<RpcService>) -> Server {
     let clock: Clock = Arc::new(|| Time(1_700_000_000_000_000));
     let auth = Auth::new(&config.auth, "default", clock).unwrap();
     let ours = OwnIssuer {
+        lets: crate::auth::Lets::Everything,
         name: "ours".into(),
         key: KEY,
     };

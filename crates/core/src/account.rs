@@ -9,6 +9,7 @@ use crate::challenge::{Challenge, Purpose};
 use crate::limit::{CoolDown, Failures, Guessing, LimitRules, RefusedGuesses, Times};
 use crate::moment::{Id, Time};
 pub use crate::profile::{Profile, ProfileChange};
+use crate::session::Session;
 
 /// One user, as far as ringback knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +132,9 @@ pub struct AccountLimits {
     pub numbers: BTreeMap<String, NumberLimits>,
     /// Guesses that were refused without being looked at.
     pub refused: RefusedGuesses,
+    /// What services have opened for its user, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<Session>,
 }
 
 /// What an account has used up for one number. A success forgets it.

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::Time;
 use crate::refusal::Refusal;
 use crate::rights::{Call, Capacity, Own, Right, Rights, Scope};
 use crate::target::Target;
+use crate::{Id, Time};
 
 /// Who asks, as proven by a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Caller {
     pub spoken_for: bool,
     /// Where the request came from, where that tells users apart: not where a service speaks for them.
     pub address: Option<IpAddr>,
+    /// The session that the caller acts by: for the own account, and for what [`Call::is_of_session`] says.
+    pub session: Option<Id>,
 }
 
 impl Caller {
@@ -51,6 +53,7 @@ impl Caller {
             scopes: Arc::default(),
             spoken_for: false,
             address: None,
+            session: None,
         }
     }
 
@@ -107,6 +110,13 @@ impl Caller {
         let rights = self.rights_over(organization);
         let rule = call.rule();
         let owns = self.owns(account, organization);
+        if self.session.is_some() {
+            return match owns {
+                true if call.is_of_session() => Ok(Capacity::Own),
+                true => Err(Refusal::PermissionDenied),
+                false => Err(Refusal::AccountNotFound),
+            };
+        }
         match rule.own {
             _ if rights.holds(rule.right) => Ok(Capacity::Service),
             Own::Allowed if owns => Ok(Capacity::Own),
@@ -148,6 +158,9 @@ impl Caller {
     /// Which accounts a list may show: with `user.read` those of the caller's reach, narrowed to
     /// `organization` when the request names one; without it the caller's own.
     pub fn scope(&self, organization: Option<&str>) -> Result<Scope, Refusal> {
+        if self.session.is_some() {
+            return Err(Refusal::PermissionDenied);
+        }
         if organization.is_none() && self.everywhere.read {
             return Ok(Scope::Everywhere);
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::account::{Profile, ProfileChange};
 use crate::code::Code;
 use crate::moment::{Id, Time};
+use crate::session::NewSession;
 use crate::target::Target;
 use crate::{Account, Caller};
 
@@ -132,6 +133,10 @@ pub enum Change {
     },
     /// Forget wrong guesses and pauses, for every number.
     Unlock,
+    /// Open a session for the account's user.
+    OpenSession(NewSession),
+    /// Take the caller's session by its handle.
+    TakeSession,
 }
 
 /// Which of an account's numbers.

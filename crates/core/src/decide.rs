@@ -21,6 +21,7 @@ mod primary;
 mod proofs;
 mod records;
 mod self_service;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
@@ -154,11 +155,14 @@ impl<'a> Decider<'a> {
             true => Capacity::Service,
             false => Capacity::Own,
         };
-        let is_own = caller.user == self.command.account
+        // A service may open a session for a user whom nobody has spoken of yet.
+        let opens = capacity == Capacity::Service && matches!(change, Change::OpenSession(_));
+        let is_own = (caller.user == self.command.account || opens)
+            && caller.session.is_none()
             && caller.organization == slot.organization
             && (caller.is_home() || capacity == Capacity::Service);
         let allowed = self.policy.accounts.register == Registration::OnFirstToken;
-        if !allowed || !is_own || self.is_from_before(slot.deleted) {
+        if !allowed || !is_own || (!opens && self.is_from_before(slot.deleted)) {
             return Err(Refusal::AccountNotFound);
         }
         if capacity == Capacity::Own && self.plan.call.rule().own == Own::Denied {
@@ -219,8 +223,10 @@ impl<'a> Decider<'a> {
         let capacity = self.capacity(account)?;
         self.alone = capacity == Capacity::Own;
         self.self_service(capacity)?;
+        self.in_session(account, change)?;
         self.check_changes(account, capacity, change)?;
         let outcome = self.change_counted(account, capacity, change)?;
+        self.end_session(account, change, &outcome);
         Ok(outcome.reply(account.clone()))
     }
 
@@ -256,6 +262,8 @@ impl<'a> Decider<'a> {
             Change::Remove { which } => self.remove(account, which),
             Change::MakePrimary { phone } => self.make_primary(account, *phone),
             Change::Unlock => Ok(self.unlock(account)),
+            Change::OpenSession(new) => self.open_session(account, new),
+            Change::TakeSession => self.take_session(account),
         }
     }
 }

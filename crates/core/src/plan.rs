@@ -71,6 +71,14 @@ fn proof(verification: Option<Verification>) -> Call {
     }
 }
 
+/// The same row where there is more to it than the primary number.
+fn beside(call: Call) -> Call {
+    match call {
+        Call::SendCode => Call::SendOtherCode,
+        other => other,
+    }
+}
+
 impl Action {
     /// The one match over everything that can be asked for.
     pub(crate) fn plan(&self) -> Plan<'_> {
@@ -94,7 +102,11 @@ impl Change {
             Change::Update { profile, phone } => {
                 let plan = match phone {
                     PhoneChange::Keep => Plan::new("update", Call::ChangeProfile),
-                    PhoneChange::Set(set) => set.plan("update"),
+                    PhoneChange::Set(set) => {
+                        let plan = set.plan("update");
+                        let call = beside(plan.call);
+                        Plan { call, ..plan }
+                    }
                     PhoneChange::Remove => Plan::new("update", Call::Remove).may_tell_held(),
                 };
                 let vouches = matches!(profile.email, Some((_, true)));
@@ -109,9 +121,9 @@ impl Change {
             Change::Add {
                 number,
                 verification,
-            } => Plan::new("add", proof(*verification)).naming(number, *verification),
+            } => Plan::new("add", beside(proof(*verification))).naming(number, *verification),
             Change::Preverify { number } => {
-                Plan::new("preverify", Call::SendCode).naming(number, SENT)
+                Plan::new("preverify", Call::SendOtherCode).naming(number, SENT)
             }
             Change::Replace { number } => Plan::new("change", Call::SendCode)
                 .naming(number, SENT)
@@ -136,9 +148,11 @@ impl Change {
                 }
             }
             Change::RequestRemoval { .. } => {
-                Plan::new("request_removal", Call::SendCode).may_tell_held()
+                Plan::new("request_removal", Call::SendOtherCode).may_tell_held()
             }
-            Change::ConfirmRemoval { .. } => Plan::new("remove", Call::SubmitCode).may_tell_held(),
+            Change::ConfirmRemoval { .. } => {
+                Plan::new("remove", Call::SubmitRemoval).may_tell_held()
+            }
             Change::Remove { which } => {
                 let call = match which {
                     Which::Primary | Which::Number(_) => Call::Remove,
@@ -150,6 +164,12 @@ impl Change {
             }
             Change::MakePrimary { .. } => Plan::new("make_primary", Call::MakePrimary),
             Change::Unlock => Plan::new("unlock", Call::Unlock),
+            // A service speaks of a user whom it knows, who need not have come yet.
+            Change::OpenSession(_) => Plan {
+                registers: true,
+                ..Plan::new("open_session", Call::OpenSession)
+            },
+            Change::TakeSession => Plan::new("take_session", Call::TakeSession),
         }
     }
 }
@@ -211,8 +231,8 @@ impl Command {
     /// The address whose budget counts the command, where a user acts alone.
     fn address(&self, rules: &LimitRules) -> Option<IpAddr> {
         let what = match self.action.plan().call {
-            Call::SendCode => AddressUse::Send,
-            Call::SubmitCode => AddressUse::Verification,
+            Call::SendCode | Call::SendOtherCode => AddressUse::Send,
+            Call::SubmitCode | Call::SubmitRemoval => AddressUse::Verification,
             _ => return None,
         };
         let alone = self.caller.user == self.account && !self.caller.spoken_for;

@@ -146,14 +146,18 @@ pub enum Call {
     ChangeProfile,
     /// Say that the user's e-mail address is theirs.
     VouchForEmail,
-    /// Set, add, announce or resend, with the code sent to the number or asked for later.
+    /// Set, change or resend, with the code sent to the number.
     SendCode,
+    /// Add, announce, set beside other changes or ask for a removal, with the code sent or asked for later.
+    SendOtherCode,
     /// The same with the code in the reply.
     ReturnCode,
     /// Say that a number is the user's.
     VouchForNumber,
-    /// Submit a code.
+    /// Submit a code that proves a number.
     SubmitCode,
+    /// Submit a code that removes one.
+    SubmitRemoval,
     /// Make a proven number the primary one.
     MakePrimary,
     /// Remove the primary number, or a proven one; at once, or with a code.
@@ -165,6 +169,12 @@ pub enum Call {
     Unlock,
     /// Delete the account. It is for services: it would let a limit be shed with it.
     Delete,
+    /// See how far the proof of a number has come.
+    ReadProof,
+    /// Open a session for the account's user.
+    OpenSession,
+    /// Take a session by its handle.
+    TakeSession,
 }
 
 /// A row of the table.
@@ -187,20 +197,25 @@ pub enum Own {
 
 impl Call {
     /// Every row.
-    pub const ALL: [Call; 13] = [
+    pub const ALL: [Call; 18] = [
         Call::Read,
         Call::Register,
         Call::ChangeProfile,
         Call::VouchForEmail,
         Call::SendCode,
+        Call::SendOtherCode,
         Call::ReturnCode,
         Call::VouchForNumber,
         Call::SubmitCode,
+        Call::SubmitRemoval,
         Call::MakePrimary,
         Call::Remove,
         Call::RemoveAny,
         Call::Unlock,
         Call::Delete,
+        Call::ReadProof,
+        Call::OpenSession,
+        Call::TakeSession,
     ];
 
     /// The table: which right a service needs, and whether a user may do it alone. A code in the reply and a
@@ -214,16 +229,27 @@ impl Call {
             Call::Register => (Write, Denied),
             Call::ChangeProfile => (Write, Allowed),
             Call::VouchForEmail => (Write, Denied),
-            Call::SendCode => (Write, Allowed),
+            Call::SendCode | Call::SendOtherCode => (Write, Allowed),
             Call::ReturnCode => (Write, Denied),
             Call::VouchForNumber => (Write, Denied),
-            Call::SubmitCode => (Write, Allowed),
+            Call::SubmitCode | Call::SubmitRemoval => (Write, Allowed),
             Call::MakePrimary => (Write, Allowed),
             Call::Remove => (Write, Allowed),
             Call::RemoveAny => (Write, Denied),
             Call::Unlock => (Write, Denied),
             Call::Delete => (Delete, Denied),
+            Call::ReadProof => (Read, Allowed),
+            Call::OpenSession => (Write, Denied),
+            Call::TakeSession => (Write, Allowed),
         };
         Rule { right, own }
+    }
+
+    /// The table's last column: what a session lets its bearer do to the own account. Nothing else.
+    pub const fn is_of_session(self) -> bool {
+        matches!(
+            self,
+            Call::SendCode | Call::SubmitCode | Call::ReadProof | Call::TakeSession
+        )
     }
 }

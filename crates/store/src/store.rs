@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Instant;
 
-use ringback_core::{Account, Caller, Command, Refusal, Reply, Time, view};
+use ringback_core::{Account, Caller, Command, Proof, Refusal, Reply, Time, view, view_proof};
 use sea_orm::DbBackend;
 use tokio::sync::Mutex;
 
@@ -178,13 +178,29 @@ impl Store {
     /// # Errors
     /// What [`ringback_core::view`] refuses; [`Refusal::Overloaded`]; [`Refusal::Unavailable`].
     pub async fn read(&self, caller: &Caller, id: &str) -> Result<Arc<Account>, Refusal> {
+        view(caller, id, self.look_up(caller, id).await?)
+    }
+
+    /// How far the proof of a user's number has come.
+    ///
+    /// # Errors
+    /// What [`ringback_core::view_proof`] and [`Account::proof`] refuse; [`Refusal::Overloaded`];
+    /// [`Refusal::Unavailable`].
+    pub async fn proof(&self, caller: &Caller, id: &str) -> Result<(Arc<Account>, Proof), Refusal> {
+        let account = view_proof(caller, id, self.look_up(caller, id).await?)?;
+        let rules = self.rules();
+        let policy = rules.policies.of(&account.organization);
+        let proof = account.proof(caller, policy, &rules.keys, self.now())?;
+        Ok((account, proof))
+    }
+
+    async fn look_up(&self, caller: &Caller, id: &str) -> Result<Vec<Arc<Account>>, Refusal> {
         // PostgreSQL cannot even be asked for such a text, so no account has it.
         if id.contains('\0') {
             return Err(Refusal::AccountNotFound);
         }
         let lookups = &self.lookups[queue_of(id, self.lookups.len())];
-        let found = lookups.find_for(caller, id).await?;
-        view(caller, id, found)
+        lookups.find_for(caller, id).await
     }
 
     /// Whether the database takes writes and answers reads, and the connections that requests use answer. Those

@@ -18,7 +18,7 @@ use subtle::ConstantTimeEq;
 
 use super::members::Members;
 use super::{Answer, Frontegg, responses};
-use crate::auth::OwnIssuer;
+use crate::auth::{Lets, OwnIssuer};
 use crate::config::VendorSection;
 use crate::http::ClientAddress;
 
@@ -106,6 +106,7 @@ impl Vendors {
         let own = |(client, key): (&String, &[u8; 32])| OwnIssuer {
             name: issuer(client),
             key: *key,
+            lets: Lets::Everything,
         };
         self.clients.iter().map(own).collect()
     }

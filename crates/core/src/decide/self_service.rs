@@ -16,7 +16,8 @@ impl Decider<'_> {
     /// one that speaks for a user.
     pub(super) fn self_service(&self, capacity: Capacity) -> Result<(), Refusal> {
         let (caller, rules) = (&self.command.caller, &self.policy.self_service);
-        if capacity == Capacity::Service || caller.spoken_for {
+        // A service that opened a session has vouched for its user.
+        if capacity == Capacity::Service || caller.spoken_for || caller.session.is_some() {
             return Ok(());
         }
         let required = &rules.required_scope;

@@ -8,6 +8,7 @@ mod numbers;
 mod rights;
 mod secrets;
 mod self_service;
+mod sessions;
 mod shared;
 mod verbs;
 

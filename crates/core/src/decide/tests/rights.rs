@@ -180,14 +180,19 @@ fn the_table_of_rights_is_this_one() {
         (Call::ChangeProfile, write, true),
         (Call::VouchForEmail, write, false),
         (Call::SendCode, write, true),
+        (Call::SendOtherCode, write, true),
         (Call::ReturnCode, write, false),
         (Call::VouchForNumber, write, false),
         (Call::SubmitCode, write, true),
+        (Call::SubmitRemoval, write, true),
         (Call::MakePrimary, write, true),
         (Call::Remove, write, true),
         (Call::RemoveAny, write, false),
         (Call::Unlock, write, false),
         (Call::Delete, delete, false),
+        (Call::ReadProof, read, true),
+        (Call::OpenSession, write, false),
+        (Call::TakeSession, write, true),
     ];
     assert_eq!(table.map(|(call, ..)| call), Call::ALL);
     for (call, right, own) in table {
