@@ -13,6 +13,7 @@ const FILES: &[&str] = &[
     "google/rpc/status.proto",
     "ringback/phone/v1/phone_service.proto",
     "ringback/sms/v1/message_service.proto",
+    "ringback/verification/v1/verification_service.proto",
     "zitadel/message.proto",
     "zitadel/user/v2/user_service.proto",
 ];

@@ -43,7 +43,7 @@ pub use network::Network;
 pub use organizations::{OrganizationSection, OwnLimits, OwnNumbers, OwnSms};
 pub use sections::{
     DatabaseSection, LogFormat, LogSection, MetricsSection, ReachFiveSection, SecretsSection,
-    ServerSection, TlsSection, VendorClient, VendorSection,
+    ServerSection, TlsSection, VendorClient, VendorSection, VerifySection,
 };
 pub use sms::{
     InboxSection, ProviderSection, RouteCommon, RouteSection, SmsSection, WebhookSection,
@@ -104,6 +104,8 @@ pub struct Config {
     pub cors: CorsSection,
     /// Pages for people.
     pub console: ConsoleSection,
+    /// The page where users prove numbers.
+    pub verify: VerifySection,
     /// Where the values came from.
     #[serde(skip)]
     sources: Sources,
@@ -192,6 +194,15 @@ impl Config {
     fn of(layers: Layers) -> Result<Config, ConfigError> {
         let (config, sources) = layers.read::<Config>()?;
         Ok(Config { sources, ..config })
+    }
+
+    /// What addresses of this service begin with: as it is reached from outside, or where it listens.
+    pub fn base_url(&self) -> String {
+        let scheme = if self.tls.is_set() { "https" } else { "http" };
+        match self.server.public_url.as_str() {
+            "" => format!("{scheme}://{}", self.server.listen),
+            url => url.trim_end_matches('/').to_owned(),
+        }
     }
 
     /// The rules that decisions follow where an organisation has none of its own.

@@ -21,7 +21,9 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::config::{Config, ConfigError, IssuerSection, Permission, VendorClient, environment};
+use crate::config::{
+    Api, Config, ConfigError, IssuerSection, Permission, VendorClient, environment,
+};
 pub use certificate::DevCertificate;
 pub use ignored::instead_of;
 
@@ -47,22 +49,20 @@ const LONGEST_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// What differs from the default file.
 const SETTINGS: &str = r#"
     apis = ["zitadel", "ringback", "frontegg", "reachfive"]
+    log.format = "text"
+    metrics.listen = ""
+    server.drain_seconds = 0
     [cors]
-    allowed_origins = [
-        "http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*",
-        "https://localhost:*", "https://127.0.0.1:*", "https://[::1]:*",
-    ]
+    allowed_origins = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*",
+        "https://localhost:*", "https://127.0.0.1:*", "https://[::1]:*"]
     [limits]
     sends_per_address = []
     verifications_per_address = []
-    [log]
-    format = "text"
-    [metrics]
-    listen = ""
-    [server]
-    drain_seconds = 0
     [sms.routes.inbox]
     type = "inbox"
+    [verify]
+    enabled = true
+    return_urls = ["http://localhost:*", "http://127.0.0.1:*", "https://localhost:*", "https://127.0.0.1:*"]
 "#;
 
 /// A data directory, with its keys.
@@ -212,6 +212,7 @@ impl DevHome {
             None => format!("sqlite:{}", self.dir.join(DATABASE_FILE).display()),
         };
         config.server.listen = listen;
+        config.verify.enabled &= config.apis.contains(&Api::Ringback);
         config.database.url = SecretString::from(url);
         // The keys of the directory are what its database was written with.
         config.secrets.code_keys = [("1".to_owned(), self.keys.code_key.clone().into())].into();

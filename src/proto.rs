@@ -83,6 +83,11 @@ mod generated {
                 include!(concat!(env!("OUT_DIR"), "/ringback.phone.v1.rs"));
             }
         }
+        pub mod verification {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/ringback.verification.v1.rs"));
+            }
+        }
         pub mod sms {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/ringback.sms.v1.rs"));

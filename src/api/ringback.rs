@@ -8,6 +8,7 @@ mod requests;
 mod responses;
 mod rules;
 mod search;
+mod verification;
 
 use ringback_core::{Refusal, Reply};
 use ringback_store::Store;
@@ -31,8 +32,10 @@ use errors::{status, status_of_read};
 use responses::{details, expires_at, found, id, numbers, resend_after};
 use search::{Search, page_token};
 
-/// ringback's services.
-pub fn install(_: &Config) -> Installed {
+/// ringback's services, the widget and the page where users prove numbers.
+pub fn install(config: &Config) -> Installed {
+    let settings = verification::Settings::of(config);
+    let for_pages = settings.clone();
     let phones = |services: &Services| {
         let phones = PhoneServiceServer::new(PhoneApi::new(services.store.clone()));
         RpcService::new(
@@ -41,8 +44,17 @@ pub fn install(_: &Config) -> Installed {
             contract::told,
         )
     };
+    let verifications = move |services: &Services| verification::service(&settings, services);
     Installed {
-        rpcs: vec![phones, messages::service],
+        issuers: verification::issuer(config).into_iter().collect(),
+        rpcs: vec![
+            Box::new(phones),
+            Box::new(messages::service),
+            Box::new(verifications),
+        ],
+        pages: Some(Box::new(move |services| {
+            verification::pages(&for_pages, services)
+        })),
         ..Installed::default()
     }
 }

@@ -40,7 +40,7 @@ pub fn install(_: &Config) -> Installed {
         )
     };
     Installed {
-        rpcs: vec![rpcs],
+        rpcs: vec![Box::new(rpcs)],
         ..Installed::default()
     }
 }

@@ -27,7 +27,9 @@ pub async fn dev(
         );
     }
     let home = DevHome::open(&data_dir)?;
-    let mut config = home.config(listen, database_url.as_deref())?;
+    let listener = bind(listen).await?;
+    // With the port that it got, for addresses of our own pages.
+    let mut config = home.config(listener.local_addr()?, database_url.as_deref())?;
     begin_log(&config)?;
     for (name, _) in environment() {
         if let Some(instead) = instead_of(&name, tls) {
@@ -48,7 +50,6 @@ pub async fn dev(
     let stop = stop_signal()?;
     let token = home.admin_token(started_at)?;
     let app = App::build_with(&config, source, Tables::Migrate, readiness, Some(token)).await?;
-    let listener = bind(listen).await?;
     let scheme = if app.tls.is_some() { "https" } else { "http" };
     let base_url = format!("{scheme}://{}", listener.local_addr()?);
     home.write_dev_json(&base_url, started_at)?;

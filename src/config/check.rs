@@ -5,7 +5,7 @@ mod sms;
 
 use secrecy::ExposeSecret;
 
-use super::address::database_fault;
+use super::address::{database_fault, is_loopback, web_address};
 use super::{Api, Config, ConfigError, VendorClient, cors};
 
 impl Config {
@@ -24,6 +24,7 @@ impl Config {
         self.judge_messages(&mut error);
         self.judge_cors(&mut error);
         self.judge_console(&mut error);
+        self.judge_verify(&mut error);
         self.judged(error)
     }
 
@@ -231,6 +232,41 @@ impl Config {
             error.append(texts);
         }
         self.judge_routes(error);
+    }
+
+    fn judge_verify(&self, error: &mut ConfigError) {
+        let verify = &self.verify;
+        if !(60..=86_400).contains(&verify.session_seconds) {
+            error.add("verify.session_seconds", "must be 60 to 86400");
+        }
+        for url in &verify.return_urls {
+            let plain = |url: &reqwest::Url| url.query().is_none() && url.fragment().is_none();
+            let any_port = url.contains(":*");
+            let reason = match web_address(&url.replacen(":*", "", 1), false) {
+                Ok(read) if any_port && !is_loopback(&read) => {
+                    "any port is for this machine only".to_owned()
+                }
+                Ok(read) if plain(&read) => continue,
+                Ok(_) => "ends in a query or a fragment; write the part before it".to_owned(),
+                Err(fault) => fault.to_string(),
+            };
+            error.add("verify.return_urls", format!("{url}: {reason}"));
+        }
+        if !verify.enabled {
+            return;
+        }
+        if self.server.public_url.is_empty() && !self.server.listen.ip().is_loopback() {
+            error.add(
+                "server.public_url",
+                "is missing; verify.enabled needs it for the address of the page",
+            );
+        }
+        if !self.apis.contains(&Api::Ringback) {
+            error.add(
+                "verify.enabled",
+                "is of no use without the API that opens sessions; add \"ringback\" to apis",
+            );
+        }
     }
 
     fn judge_cors(&self, error: &mut ConfigError) {

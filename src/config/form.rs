@@ -180,6 +180,8 @@ const EXAMPLES: &str = r#"
     "*" = "delivered"
     [sms.routes."*".receipt.errors]
     "*" = "invalid"
+    [verify]
+    return_urls = ["https://app.example.com/settings"]
     [cors]
     allowed_origins = ["https://app.example.com"]
     allowed_headers = ["x-request-id"]

@@ -115,6 +115,18 @@ pub struct ReachFiveSection {
     pub language: String,
 }
 
+/// `[verify]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifySection {
+    /// Whether there are sessions, and the page.
+    pub enabled: bool,
+    /// Where the page may return to: addresses, and what is below them.
+    pub return_urls: Vec<String>,
+    /// Seconds that a session lives.
+    pub session_seconds: u64,
+}
+
 /// `[metrics]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

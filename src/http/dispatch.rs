@@ -72,7 +72,7 @@ impl Server {
         let mut paths = readiness.paths();
         let mut pages = files::router();
         for api in apis {
-            rpcs.extend(api.rpcs.iter().map(|make| make(services)));
+            rpcs.extend(api.rpcs.into_iter().map(|make| make(services)));
             if let Some(make) = api.paths {
                 paths = paths.merge(make(services));
             }

@@ -39,12 +39,15 @@ pub struct Installed {
     /// Request headers that its published clients send from a browser.
     pub cors_headers: &'static [&'static str],
     /// Its gRPC services, each of which is served over Connect and as JSON, too.
-    pub rpcs: Vec<fn(&Services) -> RpcService>,
+    pub rpcs: Vec<MakeService>,
     /// Its own paths.
     pub paths: Option<MakePaths>,
     /// Pages for people, which the contract does not tell.
     pub pages: Option<MakePages>,
 }
+
+/// Makes a gRPC service.
+pub type MakeService = Box<dyn FnOnce(&Services) -> RpcService + Send>;
 
 /// Makes an API's own paths.
 pub type MakePaths = Box<dyn FnOnce(&Services) -> Paths + Send>;

@@ -72,13 +72,14 @@ impl TestApp {
     /// Starts with a configuration that differs from the usual one.
     pub async fn start_with(database: Database, change: impl FnOnce(&mut Config)) -> TestApp {
         let mut config = configuration(&database.url);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        config.server.listen = address;
         change(&mut config);
         let clock = Arc::new(AtomicI64::new(START * 1_000_000));
         let app = App::build(&config, source(clock.clone()))
             .await
             .expect("a program");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(async move {
             let answer = move |request| app.server.clone().answer(request);

@@ -4,6 +4,7 @@
 mod api;
 mod apis;
 mod app;
+mod browser;
 mod console;
 mod database;
 mod flows;
@@ -14,3 +15,4 @@ mod process;
 mod refusals;
 mod rights;
 mod structure;
+mod web;

@@ -49,6 +49,13 @@ impl Content<'_> {
     }
 }
 
+/// The first of the languages that a reader wants that is `found`, by its tag in lower case, or by a shorter one.
+/// `wanted`: as in [`Texts::write`].
+pub fn choose<T>(wanted: &str, found: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let wanted = language::wanted(wanted);
+    wanted.iter().find_map(|tag| language::look_up(tag, &found))
+}
+
 /// Which of a language's texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {

@@ -103,11 +103,15 @@ pub(super) fn of_messages(method: &str) -> RpcTold {
     }
 }
 
-fn reads(example: Value, refusals: Vec<Refusal>) -> RpcTold {
+pub(super) fn reads(example: Value, refusals: Vec<Refusal>) -> RpcTold {
     told_of(example, &[], refusals, status_of_read)
 }
 
-fn changes(example: Value, headers: &'static [&'static str], refusals: Vec<Refusal>) -> RpcTold {
+pub(super) fn changes(
+    example: Value,
+    headers: &'static [&'static str],
+    refusals: Vec<Refusal>,
+) -> RpcTold {
     told_of(example, headers, [change(), refusals].concat(), status)
 }
 

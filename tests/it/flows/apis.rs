@@ -184,6 +184,7 @@ async fn the_contract_has_every_path(database: Database) {
             "get /v2/messages/{messageId}",
             "get /v2/users/{userId}",
             "get /v2/users/{userId}/phone",
+            "get /v2/users/{userId}/verification",
             "patch /v2/users/{userId}",
             "post /api/v2/users/{user_id}/verify-phone-number",
             "post /auth/vendor",
@@ -221,6 +222,8 @@ async fn the_contract_has_every_path(database: Database) {
             "post /v2/users/{userId}/phones/{phoneId}/primary",
             "post /v2/users/{userId}/phones/{phoneId}/removal",
             "post /v2/users/{userId}/phones/{phoneId}/removal/confirm",
+            "post /v2/users/{userId}/verification_sessions",
+            "post /v2/verification_results/check",
             "put /v2/users/human/{userId}",
         ]
     );

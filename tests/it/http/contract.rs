@@ -22,7 +22,7 @@ crate::on_both! {
 
 /// What is met by an operation's own example, where it is no success: `ann` exists and has no number, and nobody
 /// was sent a code.
-const REFUSED: [(&str, u16); 24] = [
+const REFUSED: [(&str, u16); 25] = [
     ("MessageService_GetMessage", 404),
     ("MessageService_RetryMessage", 404),
     ("UserService_ResendPhoneCode", 400),
@@ -34,6 +34,7 @@ const REFUSED: [(&str, u16); 24] = [
     ("PhoneService_RemoveUserPhone", 400),
     ("PhoneService_ResendUserPhoneChange", 400),
     ("PhoneService_SetPrimaryUserPhone", 400),
+    ("VerificationService_CheckVerificationResult", 400),
     ("Frontegg_verify", 400),
     ("Frontegg_askRemoval", 404),
     ("Frontegg_remove", 400),
@@ -80,6 +81,7 @@ impl Service {
                 secret: "0123456789abcdef0123456789abcdef".into(),
             };
             config.vendor.clients.insert("one".into(), client);
+            config.verify.enabled = true;
         });
         let app = app.await;
         let contract = app.http.get(app.url("/openapi.json")).send().await;

@@ -38,6 +38,8 @@ enum Who {
     Second,
     /// A back end with an environment token.
     Vendor,
+    /// The account's user, by a session.
+    Session,
 }
 
 /// What they meet.
@@ -54,17 +56,25 @@ enum Meets {
 }
 
 use Meets::{Denied, Done, Token, Unseen};
-use Who::{Deletes, Elsewhere, Nobody, Other, Own, Reads, Same, Second, Stale, Vendor, Writes};
+use Who::{
+    Deletes, Elsewhere, Nobody, Other, Own, Reads, Same, Second, Session, Stale, Vendor, Writes,
+};
 
 /// What a call does with an account that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Shows it.
     Look,
+    /// Shows how far the proof of its number has come.
+    Follow,
     /// Changes it in a way that is the user's own, too.
     Change,
     /// The same, and makes an account of a user who has none.
     Set,
+    /// As `Change`, to prove the number that is set.
+    Prove,
+    /// As `Set`, of the number that is to be proven.
+    Begin,
     /// Takes the caller's word for the number, or tells the code.
     Vouch,
     /// Is for services, also where there is such an account.
@@ -77,24 +87,27 @@ enum Kind {
     Register,
 }
 
-const CALLERS: [Who; 11] = [
-    Nobody, Own, Stale, Other, Reads, Writes, Deletes, Elsewhere, Same, Second, Vendor,
+const CALLERS: [Who; 12] = [
+    Nobody, Own, Stale, Other, Reads, Writes, Deletes, Elsewhere, Same, Second, Vendor, Session,
 ];
 
 /// One row for each kind of call, one column for each of [`CALLERS`].
 #[rustfmt::skip]
-const TABLE: [(Kind, [Meets; 11]); 8] = [
+const TABLE: [(Kind, [Meets; 12]); 11] = [
     // Same and Second have the same id in another organisation, and may do there what users may.
-    //                Nobody Own     Stale   Other   Reads   Writes  Deletes Elsewhere Same    Second  Vendor
-    (Kind::Look,     [Token, Done,   Done,   Unseen, Done,   Denied, Unseen, Unseen,   Unseen, Unseen, Done]),
-    (Kind::Change,   [Token, Done,   Token,  Unseen, Denied, Done,   Unseen, Unseen,   Unseen, Unseen, Done]),
-    (Kind::Set,      [Token, Done,   Token,  Unseen, Denied, Done,   Unseen, Unseen,   Done,   Done,   Done]),
-    (Kind::Vouch,    [Token, Denied, Denied, Unseen, Denied, Done,   Unseen, Unseen,   Denied, Denied, Done]),
-    (Kind::Unlock,   [Token, Denied, Denied, Unseen, Denied, Done,   Unseen, Unseen,   Unseen, Unseen, Done]),
-    (Kind::Serve,    [Token, Denied, Denied, Unseen, Denied, Done,   Unseen, Unseen,   Denied, Denied, Done]),
-    (Kind::Delete,   [Token, Denied, Denied, Unseen, Denied, Denied, Done,   Unseen,   Unseen, Unseen, Done]),
+    //                Nobody Own     Stale   Other   Reads   Writes  Deletes Elsewhere Same    Second  Vendor Session
+    (Kind::Look,     [Token, Done,   Done,   Unseen, Done,   Denied, Unseen, Unseen,   Unseen, Unseen, Done,  Denied]),
+    (Kind::Follow,   [Token, Done,   Done,   Unseen, Done,   Denied, Unseen, Unseen,   Unseen, Unseen, Done,  Done]),
+    (Kind::Change,   [Token, Done,   Token,  Unseen, Denied, Done,   Unseen, Unseen,   Unseen, Unseen, Done,  Denied]),
+    (Kind::Prove,    [Token, Done,   Token,  Unseen, Denied, Done,   Unseen, Unseen,   Unseen, Unseen, Done,  Done]),
+    (Kind::Set,      [Token, Done,   Token,  Unseen, Denied, Done,   Unseen, Unseen,   Done,   Done,   Done,  Denied]),
+    (Kind::Begin,    [Token, Done,   Token,  Unseen, Denied, Done,   Unseen, Unseen,   Done,   Done,   Done,  Done]),
+    (Kind::Vouch,    [Token, Denied, Denied, Unseen, Denied, Done,   Unseen, Unseen,   Denied, Denied, Done,  Denied]),
+    (Kind::Unlock,   [Token, Denied, Denied, Unseen, Denied, Done,   Unseen, Unseen,   Unseen, Unseen, Done,  Denied]),
+    (Kind::Serve,    [Token, Denied, Denied, Unseen, Denied, Done,   Unseen, Unseen,   Denied, Denied, Done,  Denied]),
+    (Kind::Delete,   [Token, Denied, Denied, Unseen, Denied, Denied, Done,   Unseen,   Unseen, Unseen, Done,  Denied]),
     // Names nobody who is there.
-    (Kind::Register, [Token, Denied, Denied, Denied, Denied, Done,   Denied, Denied,   Denied, Denied, Done]),
+    (Kind::Register, [Token, Denied, Denied, Denied, Denied, Done,   Denied, Denied,   Denied, Denied, Done,  Denied]),
 ];
 
 /// The calls of Zitadel's and of ringback's own service, of which each goes over every wire.
@@ -107,10 +120,11 @@ fn rpcs(number: &str, id: &str) -> Vec<(Kind, &'static str, Value)> {
     vec![
         (Kind::Look, "GetUserByID", json!({})),
         (Kind::Look, "ListUserPhones", json!({})),
-        (Kind::Set, "SetPhone", phone.clone()),
-        (Kind::Change, "ResendPhoneCode", json!({"sendCode": {}})),
+        (Kind::Follow, "GetVerification", json!({})),
+        (Kind::Begin, "SetPhone", phone.clone()),
+        (Kind::Prove, "ResendPhoneCode", json!({"sendCode": {}})),
         (
-            Kind::Change,
+            Kind::Prove,
             "VerifyPhone",
             json!({"verificationCode": code}),
         ),
@@ -121,12 +135,12 @@ fn rpcs(number: &str, id: &str) -> Vec<(Kind, &'static str, Value)> {
         (Kind::Set, "AddUserPhone", phone.clone()),
         (Kind::Set, "PreverifyUserPhone", phone.clone()),
         (
-            Kind::Change,
+            Kind::Prove,
             "VerifyUserPhone",
             json!({"phone": number, "verificationCode": code}),
         ),
-        (Kind::Set, "ChangeUserPhone", phone),
-        (Kind::Change, "ResendUserPhoneChange", json!({})),
+        (Kind::Begin, "ChangeUserPhone", phone),
+        (Kind::Prove, "ResendUserPhoneChange", json!({})),
         (Kind::Change, "SetPrimaryUserPhone", held.clone()),
         (Kind::Change, "RequestUserPhoneRemoval", held.clone()),
         (
@@ -161,7 +175,7 @@ fn calls(api: Api, user: &str, number: &str, (id, held): (&str, &str)) -> Vec<(K
     let naming = api.naming(user, number, id).into_iter();
     let kinds = match api {
         // Sent again in one way, set, submitted, removed.
-        Api::Zitadel => &[Kind::Change, Kind::Set, Kind::Change, Kind::Change][..],
+        Api::Zitadel => &[Kind::Prove, Kind::Begin, Kind::Prove, Kind::Change][..],
         Api::Frontegg => &[Kind::Vouch, Kind::Unlock],
         Api::ReachFive => &[Kind::Serve],
     };
@@ -192,6 +206,7 @@ fn expected(kind: Kind, who: Who) -> Meets {
 fn configured(config: &mut Config) {
     second(config);
     config.self_service.fresh_token_seconds = 300;
+    config.verify.enabled = true;
     let client = VendorClient {
         client_id: "backend".into(),
         secret: SECRET.into(),
@@ -223,6 +238,14 @@ async fn token(app: &TestApp, who: Who, user: &str) -> Option<String> {
         Elsewhere => claims("eve", elsewhere),
         Same => claims(user, json!({"org_id": "other"})),
         Second => claims(user, json!({"iss": SECOND, "permissions": ["user.write"]})),
+        Session => {
+            let opens = json!({"userId": user, "organizationId": "acme"});
+            let admin = app.admin();
+            let made = Wire::Grpc
+                .ok(app, "CreateVerificationSession", &admin, opens)
+                .await;
+            Some(made["token"].as_str().expect("a token").to_owned())
+        }
         Vendor => {
             let body = json!({"clientId": "backend", "secret": SECRET});
             let request = app.http.post(app.url("/auth/vendor")).json(&body);
