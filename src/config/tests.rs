@@ -20,6 +20,7 @@ mod providers;
 mod shown;
 mod smpp;
 mod texts;
+mod verify;
 mod wrong;
 
 const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";

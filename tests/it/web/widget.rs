@@ -5,6 +5,7 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ringback::config::Config;
+use ringback_core::code::Alphabet;
 use serde_json::{Value, json};
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -99,19 +100,25 @@ fn for_sites(config: &mut Config) {
 }
 
 pub(super) async fn started() -> (TestApp, Site, Browser) {
+    started_with(|_| {}).await
+}
+
+async fn started_with(change: impl FnOnce(&mut Config)) -> (TestApp, Site, Browser) {
     let database = Database::sqlite().await;
-    let (app, site, browser) = tokio::join!(
-        TestApp::start_with(database, for_sites),
-        Site::start(),
-        Browser::start()
-    );
-    (app, site, browser)
+    let app = TestApp::start_with(database, |config| {
+        for_sites(config);
+        change(config);
+    });
+    tokio::join!(app, Site::start(), Browser::start())
 }
 
 const CODE: &str = "document.querySelector('.ringback-code')";
 
 /// Types a number and has a code sent, which this is.
 async fn ask(app: &TestApp, browser: &Browser, number: &str) -> String {
+    let field = "document.querySelector('input[type=tel]')";
+    browser.until(field).await;
+    browser.run(&format!("{field}.value = ''"), json!([])).await;
     browser.fill("input[type=tel]", number).await;
     browser.click(".ringback-button").await;
     browser.until(CODE).await;
@@ -433,6 +440,38 @@ async fn two_fields_on_one_page_do_not_meet_on_sqlite() {
     browser
         .until("document.querySelector('[name=first] .ringback-error')?.textContent")
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_is_taken_out_of_its_message_where_the_browser_can_on_sqlite() {
+    let (app, site, browser) = started_with(|config| {
+        config.codes.alphabet = Alphabet::Letters;
+        config.codes.length = 8;
+    })
+    .await;
+    site.page(&app, "<ringback-verify></ringback-verify>").await;
+    site.open(&browser, &[&app.user("ann", "acme")]).await;
+    // What a phone's browser has, which reads messages.
+    let phone = "window.OTPCredential = class {}; window.ended = 0;
+        navigator.credentials.get = ({ otp, signal }) => new Promise((done, fail) => {
+          window.deliver = (code) => otp.transport[0] === 'sms' && done({ code });
+          signal.onabort = () => { window.ended += 1; fail(signal.reason); };
+        })";
+    browser.run(phone, json!([])).await;
+    let number = app.number();
+    let code = ask(&app, &browser, &number).await;
+    let field = browser.find(".ringback-code").await;
+    assert_eq!(field.property("inputMode").await, "text");
+    // Nobody listens on while another number is typed.
+    browser.click(".ringback-link:last-child").await;
+    browser.until("ended === 1").await;
+    app.seconds(60);
+    ask(&app, &browser, &number).await;
+    // By hand in small letters and groups, and wrong.
+    browser.fill(".ringback-code", "abcd efgh").await;
+    says(&browser, "This code is wrong or has expired.").await;
+    browser.run("deliver(arguments[0])", json!([code])).await;
+    says(&browser, "Your number is verified.").await;
 }
 
 #[test]
