@@ -6,6 +6,7 @@ mod aside;
 mod bench;
 mod connection;
 mod delay;
+mod drain;
 mod echo;
 mod fetch;
 mod fixture;
@@ -23,6 +24,7 @@ mod scenario;
 mod seed;
 mod server;
 mod single;
+mod stub;
 
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;

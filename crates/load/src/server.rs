@@ -45,6 +45,9 @@ pub(crate) struct Setup {
     reached: Option<String>,
     secrets: Secrets,
     lanes: Option<usize>,
+    keep_seconds: u64,
+    /// What carries messages, as sections of a file.
+    routes: String,
 }
 
 struct Secrets {
@@ -83,7 +86,21 @@ impl Setup {
                 token_secret: random_key()?,
             },
             lanes: None,
+            keep_seconds: 0,
+            routes: "[sms.routes.inbox]\ntype = \"inbox\"\n".to_owned(),
         })
+    }
+
+    /// Which keeps so long what became of messages.
+    pub(crate) fn keeping(mut self, seconds: u64) -> Setup {
+        self.keep_seconds = seconds;
+        self
+    }
+
+    /// With these routes, as sections of a file, in place of the inbox.
+    pub(crate) fn with_routes(mut self, routes: &str) -> Setup {
+        self.routes = routes.to_owned();
+        self
     }
 
     /// With so many lanes, whatever the database.
@@ -120,10 +137,15 @@ impl Setup {
 
     /// Starts the server, and waits until it is ready.
     pub(crate) async fn start(&self) -> anyhow::Result<Server> {
+        self.start_with(&[]).await
+    }
+
+    /// The same with further arguments.
+    pub(crate) async fn start_with(&self, arguments: &[&str]) -> anyhow::Result<Server> {
         // Another program can take a port before the server does: try again with others.
         let mut failure = None;
         for _ in 0..3 {
-            match self.start_once().await {
+            match self.start_once(arguments).await {
                 Ok(server) => return Ok(server),
                 Err(error) => failure = Some(error),
             }
@@ -131,11 +153,12 @@ impl Setup {
         Err(failure.context("the server does not start")?)
     }
 
-    async fn start_once(&self) -> anyhow::Result<Server> {
+    async fn start_once(&self, arguments: &[&str]) -> anyhow::Result<Server> {
         let (address, metrics) = (free_port()?, free_port()?);
         let log = self.directory().join(format!("{}.log", address.port()));
         let mut command = self.command("serve", address, metrics)?;
         let file = File::create(&log)?;
+        command.args(arguments);
         command.stdout(file.try_clone()?).stderr(file);
         let began = Instant::now();
         let mut child = command
@@ -195,6 +218,11 @@ impl Setup {
             pseudonym_key,
             token_secret,
         } = &self.secrets;
+        let Setup {
+            keep_seconds,
+            routes,
+            ..
+        } = self;
         let database = self.reached.as_ref().unwrap_or(&self.database);
         let lanes = self
             .lanes
@@ -220,9 +248,8 @@ secret = "{token_secret}"
 sends_per_address = []
 verifications_per_address = []
 [sms]
-keep_seconds = 0
-[sms.routes.inbox]
-type = "inbox"
+keep_seconds = {keep_seconds}
+{routes}
 [metrics]
 listen = "{metrics}"
 "#
