@@ -176,6 +176,14 @@ const EXAMPLES: &str = r#"
     prefix = "sha256="
     secret = "..."
     username = "acme"
+    [sms.routes."*".inbound]
+    from = "/from"
+    text = "/text"
+    signed = "header"
+    header = "x-token"
+    prefix = "sha256="
+    secret = "..."
+    username = "acme"
     [sms.routes."*".receipt.values]
     "*" = "delivered"
     [sms.routes."*".receipt.errors]

@@ -87,7 +87,7 @@ fn hidden(path: &[String], value: &Value) -> Value {
                 "password" | "auth_token" | "api_secret" | "private_key" | "signature_secret",
             ]
             | ["sms", "routes", _, "secret", _]
-            | ["sms", "routes", _, "receipt", "secret"],
+            | ["sms", "routes", _, "receipt" | "inbound", "secret"],
             Value::String(_, text),
         ) if !text.is_empty() => Value::from(SECRET),
         (["sms", "routes", _, "secrets"], Value::Array(_, items)) => {

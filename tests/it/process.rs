@@ -5,6 +5,7 @@ mod crash;
 mod data_directory;
 mod delivery;
 pub mod harness;
+mod inbound;
 mod leaks;
 mod probes;
 mod races;
