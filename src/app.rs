@@ -207,7 +207,7 @@ pub fn apis(config: &Config) -> Vec<Installed> {
         (named(Api::Frontegg), api::frontegg::install),
         (named(Api::ReachFive), api::reachfive::install),
         (config.sms.has_inbox(), api::inbox::install),
-        (config.sms.wants_receipts(), api::receipts::install),
+        (config.sms.hears(), api::receipts::install),
         (true, console::install),
     ];
     let served = all.iter().filter(|(is_served, _)| *is_served);

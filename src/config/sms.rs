@@ -212,10 +212,15 @@ impl SmsSection {
         Duration::from_secs(self.keep_seconds)
     }
 
-    /// Whether a provider is asked to tell at an address of ours what became of messages.
-    pub fn wants_receipts(&self) -> bool {
+    /// Whether a provider may tell something at an address of ours: what became of messages, or what people write
+    /// back.
+    pub fn hears(&self) -> bool {
         let mut routes = self.routes.values();
-        routes.any(|route| route.provider.wants_receipts())
+        routes.any(|route| match &route.provider {
+            ProviderSection::Http(http) => http.receipt.is_some() || http.inbound.is_some(),
+            ProviderSection::Twilio(twilio) => !twilio.auth_token.expose_secret().is_empty(),
+            other => other.wants_receipts(),
+        })
     }
 
     /// Whether messages stay in memory.

@@ -13,6 +13,7 @@ use crate::database::Database;
 crate::on_both!(
     stop_and_start_by_http_reach_whoever_asks_for_a_code,
     nothing_is_taken_that_no_provider_has_signed,
+    a_route_that_only_takes_what_people_write_back_is_heard,
 );
 
 const PUBLIC: &str = "https://phones.example.com";
@@ -190,4 +191,45 @@ async fn nothing_is_taken_that_no_provider_has_signed(database: Database) {
     // By GET it is the same: what is signed is a body.
     let answer = ask(&server, Method::GET, "/sms/inbound/relay", &good, &body).await;
     assert_eq!(answer, 200);
+}
+
+async fn a_route_that_only_takes_what_people_write_back_is_heard(database: Database) {
+    let relay = Receiver::answering().await;
+    let only = |name: &str| {
+        let mut setup = setup(&database, &relay).with("sms.order.default", json!([name]));
+        for other in ["relay", "silent", "twilio"] {
+            if other != name {
+                setup = setup.without(&format!("sms.routes.{other}"));
+            }
+        }
+        setup
+    };
+    let server = Server::start(&only("twilio")).await;
+    let (body, headers) = twilio(&[("Body", "STOP"), ("From", &number(1))]);
+    assert_eq!(
+        post(&server, "/sms/inbound/twilio", &headers, &body).await,
+        200
+    );
+    drop(server);
+    let key = |key: &str| format!("sms.routes.recipe.{key}");
+    let recipe = only("recipe")
+        .with(&key("type"), "http")
+        .with(&key("url"), "https://sms.example.com/")
+        .with(&key("inbound.from"), "form.from")
+        .with(&key("inbound.text"), "form.text")
+        .with(&key("inbound.signed"), "header")
+        .with(&key("inbound.header"), "x-token")
+        .with(&key("inbound.secret"), "s3cret");
+    let server = Server::start(&recipe).await;
+    let form = format!("text=stop&from={}", number(2).replace('+', "%2B"));
+    let token = |secret: &str| vec![("x-token", secret.to_owned())];
+    assert_eq!(
+        post(&server, "/sms/inbound/recipe", &token("s3cre"), &form).await,
+        401
+    );
+    assert_eq!(
+        post(&server, "/sms/inbound/recipe", &token("s3cret"), &form).await,
+        200
+    );
+    assert_eq!(database.count("opt_outs WHERE until_at IS NULL").await, 2);
 }
