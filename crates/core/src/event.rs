@@ -23,7 +23,7 @@ pub struct Event {
     pub sequence: u64,
     /// When.
     pub at: Time,
-    /// Whose token asked for it.
+    /// Whose token asked for it; empty where nobody asked, such as of what became of a message.
     pub actor: String,
     /// What happened.
     pub kind: EventKind,
@@ -111,6 +111,14 @@ pub enum EventKind {
     Unlocked,
     /// The account was deleted.
     Deleted,
+    /// A route took a message.
+    MessageTaken,
+    /// A receipt says that a message arrived.
+    MessageDelivered,
+    /// A message did not arrive: no route could bring it, or a receipt says so.
+    MessageFailed,
+    /// A message was not tried any more: it was too late, or its code no longer of use.
+    MessageGivenUp,
 }
 
 impl EventKind {
@@ -147,6 +155,10 @@ impl EventKind {
             EventKind::PhoneRemoved => "phone.removed",
             EventKind::Unlocked => "account.unlocked",
             EventKind::Deleted => "account.deleted",
+            EventKind::MessageTaken => "message.taken",
+            EventKind::MessageDelivered => "message.delivered",
+            EventKind::MessageFailed => "message.failed",
+            EventKind::MessageGivenUp => "message.given_up",
         }
     }
 
@@ -165,7 +177,11 @@ impl EventKind {
             | EventKind::PhoneVerified
             | EventKind::PhoneRemoved
             | EventKind::Unlocked
-            | EventKind::Deleted => None,
+            | EventKind::Deleted
+            | EventKind::MessageTaken
+            | EventKind::MessageDelivered
+            | EventKind::MessageFailed
+            | EventKind::MessageGivenUp => None,
         }
     }
 }

@@ -60,6 +60,14 @@ impl Id {
         Id(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
     }
 
+    /// An id made at this time, of so many random bytes as it needs.
+    pub fn at(time: Time, random: [u8; 32]) -> Id {
+        let mut bytes = [0; 10];
+        bytes.copy_from_slice(&random[..10]);
+        let millis = u64::try_from(time.0 / 1_000).unwrap_or(0);
+        Id(uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid())
+    }
+
     /// The id of 16 bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Id {
         Id(uuid::Uuid::from_bytes(bytes))

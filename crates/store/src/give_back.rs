@@ -10,6 +10,7 @@ use crate::batch::{begin, end, note_account, note_budget};
 use crate::changes::{Changes, Kind, Target, Write};
 use crate::fault::Fault;
 use crate::load::{Key, World};
+use crate::message_events::MessageEvent;
 use crate::session::Session;
 use crate::settle::{Settled, SettledRow, Settlement};
 use crate::{Shared, Store};
@@ -151,6 +152,10 @@ async fn writes(
         if let Some(before) = world.budgets.get(pseudonym) {
             note_budget(pseudonym, before, (budget, now), &mut changes)?;
         }
+    }
+    for settlement in settlements {
+        let told = MessageEvent::of(shared, settlement, now)?;
+        changes.events.added.extend(told.map(|told| told.row));
     }
     let mut writes = changes.writes()?;
     writes.push(match shared.keep.is_zero() {

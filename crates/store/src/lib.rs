@@ -39,6 +39,7 @@ mod load;
 mod lookup;
 mod matching;
 mod messages;
+mod message_events;
 mod migration;
 mod opt_outs;
 mod pooler;

@@ -127,7 +127,7 @@ impl Database {
         usize::try_from(count).expect("not negative")
     }
 
-    /// The sequences of a user's events, in order.
+    /// The sequences of what changed a user, in order.
     pub async fn sequences(&self, user: &str) -> Vec<i64> {
         let connection = Connection::connect(&self.url)
             .await

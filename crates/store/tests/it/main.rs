@@ -35,6 +35,7 @@ mod lanes;
 mod lists;
 mod matches;
 mod messages;
+mod message_events;
 mod model;
 mod numbers;
 mod opening;
