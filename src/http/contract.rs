@@ -73,6 +73,17 @@ pub fn organization() -> Value {
     })
 }
 
+/// The header that makes a change happen once.
+pub(super) fn idempotency() -> Value {
+    json!({
+        "name": "idempotency-key",
+        "in": "header",
+        "description": "The same key and request within 24 hours are answered alike and change nothing more; the answer has \
+                        idempotency-replayed then.",
+        "schema": { "type": "string", "pattern": "^[!-~]{1,255}$" },
+    })
+}
+
 /// The header that names languages.
 pub fn languages() -> Value {
     json!({

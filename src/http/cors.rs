@@ -48,12 +48,13 @@ const HEADERS: [&str; 26] = [
 ];
 
 /// Response headers that pages may read.
-const EXPOSED: [&str; 9] = [
+const EXPOSED: [&str; 10] = [
     "content-length",
     "deprecation",
     "grpc-message",
     "grpc-status",
     "grpc-status-details-bin",
+    "idempotency-replayed",
     "link",
     "retry-after",
     "www-authenticate",

@@ -6,6 +6,7 @@ mod faults;
 mod frontegg;
 mod limits;
 mod numbers;
+mod once;
 mod opt_outs;
 mod reachfive;
 mod registration;

@@ -7,6 +7,7 @@ mod delivery;
 pub mod harness;
 mod inbound;
 mod leaks;
+mod once;
 mod probes;
 mod races;
 pub mod receiver;

@@ -136,6 +136,7 @@ fn every_refusal_has_a_snapshot() {
         Refusal::Unsupported {
             what: String::new(),
         },
+        Refusal::UnderWay,
         Refusal::Overloaded,
         Refusal::DeadlineExceeded,
         Refusal::Unavailable,
@@ -152,7 +153,7 @@ fn every_refusal_has_a_snapshot() {
         let text = std::fs::read_to_string(&file).expect(name);
         harmless(name, &text);
     }
-    assert_eq!(kinds.len(), 34);
+    assert_eq!(kinds.len(), 35);
 }
 
 /// Which row meets a refusal; a new one does not compile until it has one.
@@ -236,6 +237,7 @@ fn row_of(refusal: &Refusal) -> Option<&'static str> {
         } => "limited_sends_per_country",
         Refusal::FieldInvalid { .. } => "phone_too_long",
         Refusal::Unsupported { .. } => "unsupported_password",
+        Refusal::UnderWay => "under_way",
         Refusal::Overloaded => "overloaded",
         Refusal::DeadlineExceeded => "deadline_exceeded",
         Refusal::Unavailable => "unavailable",

@@ -103,6 +103,9 @@ pub enum Refusal {
         /// What was asked for, as its API spells it.
         what: String,
     },
+    /// The same call of the same caller is under way, and has been for longer than this one could wait.
+    #[error("a request with this idempotency-key is under way; send it again in a moment")]
+    UnderWay,
     /// More is waiting than can be done soon.
     #[error("overloaded")]
     Overloaded,
@@ -187,6 +190,7 @@ impl Refusal {
             Refusal::Limited { .. } => "limited",
             Refusal::FieldInvalid { .. } => "field_invalid",
             Refusal::Unsupported { .. } => "unsupported",
+            Refusal::UnderWay => "under_way",
             Refusal::Overloaded => "overloaded",
             Refusal::DeadlineExceeded => "deadline_exceeded",
             Refusal::Unavailable => "unavailable",

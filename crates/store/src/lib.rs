@@ -30,6 +30,7 @@ mod fold;
 mod give_back;
 mod health;
 mod history;
+mod idempotency;
 mod inspect;
 mod journal;
 mod lane;
@@ -38,8 +39,8 @@ mod lists;
 mod load;
 mod lookup;
 mod matching;
-mod messages;
 mod message_events;
+mod messages;
 mod migration;
 mod opt_outs;
 mod pooler;
@@ -71,6 +72,7 @@ use crate::fault::Fault;
 
 pub use backup::{BackupError, backup};
 pub use history::{MessageQuery, MessageRecord};
+pub use idempotency::Known;
 pub use inspect::{Inspection, describe, inspect};
 pub use journal::{
     EndpointState, EventPage, EventQuery, EventRecord, Finding, Parked, Sequenced, Told, Turn,

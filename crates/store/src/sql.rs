@@ -31,6 +31,7 @@ pub(crate) struct Sql {
     purge_budgets: String,
     purge_deleted: String,
     purge_opt_outs: String,
+    purge_calls: String,
     pub(crate) writes: Writes,
 }
 
@@ -110,6 +111,10 @@ impl Sql {
             purge_opt_outs: format!(
                 "DELETE FROM opt_outs WHERE (pseudonym, route) IN \
                  (SELECT pseudonym, route FROM opt_outs WHERE until_at <= $1 LIMIT $2{skip})"
+            ),
+            purge_calls: format!(
+                "DELETE FROM idempotency WHERE call {} AND until_at <= $1",
+                once(&format!("SELECT call FROM idempotency WHERE until_at <= $1 LIMIT $2{skip}"))
             ),
             writes,
         }
@@ -215,6 +220,10 @@ impl Sql {
             &self.purge_opt_outs,
             vec![now.into(), i64::from(most).into()],
         )
+    }
+
+    pub(crate) fn purge_calls(&self, now: i64, most: u32) -> Statement {
+        self.statement(&self.purge_calls, vec![now.into(), i64::from(most).into()])
     }
 
     /// Writes something small that hurts nobody, to know whether writing works. On PostgreSQL a row that

@@ -29,6 +29,8 @@ pub struct Store {
     /// For what is not a command: messages, purging, looking at the tables.
     pub(crate) jobs: LaneLine,
     pub(crate) sequencer: Arc<Mutex<Sequencer>>,
+    /// For calls that are carried out once.
+    pub(crate) once: LaneLine,
     settings: Arc<Settings>,
     lanes: Arc<[Lane]>,
     lookups: Arc<[Lookups]>,
@@ -118,6 +120,10 @@ impl Store {
             )),
             lanes,
             lookups,
+            once: match backend {
+                DbBackend::Sqlite => jobs.clone(),
+                _ => line(),
+            },
             jobs,
             sequencer: Arc::new(Mutex::new(Sequencer::new(dialer.clone()))),
             settings: Arc::new(settings.clone()),

@@ -89,7 +89,14 @@ impl Database {
             .await
             .expect("the test's database");
         let mut dump = String::new();
-        for table in ["accounts", "phone_numbers", "budgets", "messages", "events"] {
+        for table in [
+            "accounts",
+            "phone_numbers",
+            "budgets",
+            "messages",
+            "events",
+            "idempotency",
+        ] {
             let sql = match table {
                 // What waits to go on record and what is there, as they were at one moment.
                 "events" => {

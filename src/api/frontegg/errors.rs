@@ -182,6 +182,13 @@ pub(super) fn reply(refusal: &Refusal) -> Response {
             none,
             [format!("{what} is not supported")],
         ),
+        Refusal::UnderWay => {
+            let text = ["a request with this idempotency-key is under way; try again"];
+            wait(
+                error(StatusCode::CONFLICT, none, text),
+                Duration::from_secs(1),
+            )
+        }
         Refusal::Overloaded => {
             let text = ["more is waiting than can be done soon; try again"];
             wait(
@@ -330,6 +337,7 @@ mod tests {
             Refusal::Unsupported {
                 what: "something".into(),
             },
+            Refusal::UnderWay,
             Refusal::Overloaded,
             Refusal::DeadlineExceeded,
             Refusal::Unavailable,

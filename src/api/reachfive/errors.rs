@@ -357,6 +357,11 @@ fn reply(refusal: &Refusal) -> Problem {
             Problem::request(format!("{what} is not supported; leave it out"), WRONG)
                 .keyed("error.feature.notAvailable")
         }
+        Refusal::UnderWay => {
+            let text = "a request with this idempotency-key is under way; try again";
+            Problem::new(StatusCode::CONFLICT, "temporarily_unavailable", text, LATER)
+                .after(Duration::from_secs(1))
+        }
         Refusal::Overloaded => {
             let (text, error) = ("too much is waiting; try again", "temporarily_unavailable");
             Problem::new(StatusCode::TOO_MANY_REQUESTS, error, text, LATER)

@@ -40,6 +40,7 @@ pub(super) fn status(refusal: &Refusal) -> Status {
         | Refusal::FieldInvalid { .. }
         | Refusal::Unsupported { .. } => (Code::InvalidArgument, None),
         Refusal::Limited { retry_after, .. } => (Code::ResourceExhausted, Some(*retry_after)),
+        Refusal::UnderWay => (Code::Aborted, Some(Duration::from_secs(1))),
         Refusal::Overloaded => (Code::ResourceExhausted, Some(Duration::from_secs(1))),
         Refusal::DeadlineExceeded => (Code::DeadlineExceeded, None),
         Refusal::IssuerUnavailable | Refusal::Unavailable => (Code::Unavailable, None),

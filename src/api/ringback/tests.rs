@@ -252,6 +252,7 @@ fn every_refusal_has_its_code_and_its_stable_name() {
         (Refusal::CodeAbsent, Code::FailedPrecondition),
         (field, Code::InvalidArgument),
         (Refusal::Unsupported { what }, Code::InvalidArgument),
+        (Refusal::UnderWay, Code::Aborted),
         (Refusal::Overloaded, Code::ResourceExhausted),
         (Refusal::DeadlineExceeded, Code::DeadlineExceeded),
         (Refusal::Unavailable, Code::Unavailable),

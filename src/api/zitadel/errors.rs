@@ -150,6 +150,12 @@ pub(super) fn status_of(refusal: &Refusal, missing: Missing) -> Status {
             None,
             None,
         ),
+        Refusal::UnderWay => ours(
+            Code::Aborted,
+            "a request with this idempotency-key is under way; send it again in a moment",
+            Some(OVERLOAD_PAUSE),
+            None,
+        ),
         Refusal::Overloaded => ours(
             Code::ResourceExhausted,
             "more is waiting than can be done soon; try again in a moment",

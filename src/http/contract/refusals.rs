@@ -35,6 +35,8 @@ pub fn account() -> Vec<Refusal> {
 /// One account is changed, by a service or by its user.
 pub fn change() -> Vec<Refusal> {
     let own = vec![
+        Refusal::UnderWay,
+        field("idempotency-key", "was used for another request"),
         Refusal::TokenStale,
         Refusal::ScopeMissing("phone".into()),
         limited(Limit::AccountChanges),

@@ -58,6 +58,7 @@ fn every_refusal_has_a_reply() {
             rule: "must be y".into(),
         },
         Refusal::Unsupported { what: text() },
+        Refusal::UnderWay,
         Refusal::Overloaded,
         Refusal::DeadlineExceeded,
         Refusal::Unavailable,

@@ -173,6 +173,12 @@ fn every_refusal_has_its_code_text_and_id() {
             "human.password is not supported; leave it out",
         ),
         (
+            Refusal::UnderWay,
+            Code::Aborted,
+            "RINGBACK-under_way",
+            "a request with this idempotency-key is under way; send it again in a moment",
+        ),
+        (
             Refusal::Overloaded,
             Code::ResourceExhausted,
             "RINGBACK-overloaded",
