@@ -8,6 +8,7 @@ mod browser;
 mod console;
 mod database;
 mod flows;
+mod fuzz;
 mod http;
 mod lists;
 mod outages;
