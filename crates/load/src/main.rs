@@ -23,6 +23,7 @@ mod run;
 mod scenario;
 mod seed;
 mod server;
+mod silence;
 mod single;
 mod stub;
 

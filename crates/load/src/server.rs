@@ -48,6 +48,8 @@ pub(crate) struct Setup {
     keep_seconds: u64,
     /// What carries messages, as sections of a file.
     routes: String,
+    /// In place of those that are served by default.
+    apis: Option<String>,
 }
 
 struct Secrets {
@@ -87,6 +89,7 @@ impl Setup {
             },
             lanes: None,
             keep_seconds: 0,
+            apis: None,
             routes: "[sms.routes.inbox]\ntype = \"inbox\"\n".to_owned(),
         })
     }
@@ -95,6 +98,21 @@ impl Setup {
     pub(crate) fn keeping(mut self, seconds: u64) -> Setup {
         self.keep_seconds = seconds;
         self
+    }
+
+    /// Which serves these APIs.
+    pub(crate) fn with_apis(mut self, names: &[&str]) -> Setup {
+        self.apis = Some(format!("apis = {names:?}"));
+        self
+    }
+
+    /// A token of an end user, issued now.
+    pub(crate) fn user_token(&self, user: &str) -> anyhow::Result<String> {
+        let scope = "openid full_write";
+        token(
+            &self.secrets.token_secret,
+            json!({"sub": user, "scope": scope}),
+        )
     }
 
     /// With these routes, as sections of a file, in place of the inbox.
@@ -187,7 +205,10 @@ impl Setup {
             metrics,
             started_in,
             idle_mib,
-            token: token(&self.secrets.token_secret)?,
+            token: token(
+                &self.secrets.token_secret,
+                json!({"sub": "load", "roles": ["IAM_OWNER"]}),
+            )?,
         })
     }
 
@@ -223,6 +244,7 @@ impl Setup {
             routes,
             ..
         } = self;
+        let apis = self.apis.as_deref().unwrap_or_default();
         let database = self.reached.as_ref().unwrap_or(&self.database);
         let lanes = self
             .lanes
@@ -230,6 +252,7 @@ impl Setup {
             .unwrap_or_default();
         format!(
             r#"
+{apis}
 [server]
 listen = "{listen}"
 [database]
@@ -327,15 +350,12 @@ fn random_key() -> anyhow::Result<String> {
     Ok(STANDARD.encode(bytes))
 }
 
-/// A token of our issuer that may do everything (RFC 7515 and RFC 7519, with HS256).
-fn token(secret: &str) -> anyhow::Result<String> {
-    let claims = json!({
-        "iss": ISSUER,
-        "aud": AUDIENCE,
-        "sub": "load",
-        "exp": unix_seconds() + TOKEN_LIFE,
-        "roles": ["IAM_OWNER"],
-    });
+/// A token of our issuer with these claims (RFC 7515 and RFC 7519, with HS256).
+fn token(secret: &str, mut claims: serde_json::Value) -> anyhow::Result<String> {
+    claims["iss"] = ISSUER.into();
+    claims["aud"] = AUDIENCE.into();
+    claims["iat"] = unix_seconds().into();
+    claims["exp"] = (unix_seconds() + TOKEN_LIFE).into();
     let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!(
         "{}.{}",
@@ -364,7 +384,8 @@ mod tests {
 
     #[test]
     fn tokens_have_three_parts_and_differ_by_secret() {
-        let (one, other) = (token("a").unwrap(), token("b").unwrap());
+        let token = |secret| token(secret, json!({"sub": "load"})).unwrap();
+        let (one, other) = (token("a"), token("b"));
         assert_eq!(one.split('.').count(), 3);
         assert_ne!(one.rsplit('.').next(), other.rsplit('.').next());
     }

@@ -11,6 +11,7 @@ use crate::lists::Lists;
 use crate::overload::Overload;
 use crate::report::{TITLES, Table, cells, two, whole};
 use crate::run::{Latency, Measurement};
+use crate::silence::Silence;
 
 /// Everything that was found; a spot that was measured more than once has all its outcomes.
 #[derive(Default)]
@@ -24,6 +25,7 @@ pub(crate) struct Found {
     pub(crate) lists: BTreeMap<Database, Vec<Lists>>,
     pub(crate) drains: BTreeMap<Database, Vec<Drain>>,
     pub(crate) beside: BTreeMap<Database, Beside>,
+    pub(crate) silence: BTreeMap<Database, Vec<Silence>>,
     /// Questions that are no work, over the network.
     pub(crate) round_trips: Vec<Latency>,
 }
@@ -57,7 +59,14 @@ impl Found {
         for (database, found) in &self.beside {
             found.rows(&mut beside, database.name());
         }
+        let mut silence = Silence::titles();
+        for (database, found) in &self.silence {
+            found
+                .iter()
+                .for_each(|found| found.row(&mut silence, database.name()));
+        }
         for (title, table) in [
+            ("Known and unknown", silence),
             ("A pile of messages", drains),
             ("Beside a route that hangs", beside),
         ] {

@@ -12,6 +12,7 @@ use crate::overload::{Flood, overload};
 use crate::request::Protocol;
 use crate::run::PAUSE;
 use crate::scenario::Scenario;
+use crate::silence::silence;
 
 /// What can be measured alone, in under two minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -30,12 +31,16 @@ pub(super) enum Part {
     Lists,
     /// send and flow with and without history, a pile of messages, a route that hangs
     Delivery,
+    /// Whether the time of an answer tells what is known
+    Silence,
 }
 
 /// Messages in a pile, and those of a quick run.
 const PILE: (u64, u64) = (100_000, 20_000);
 /// What the route of a pile allows in a second, where it says.
 const PACED: u64 = 2_000;
+/// Calls of each kind about what is known, and as many about what is not.
+const CALLS: usize = 2_000;
 /// Messages that go out one after the other, alone and beside a route that hangs.
 const ONE_BY_ONE: u64 = 1_000;
 
@@ -95,6 +100,7 @@ impl Bench {
         self.two_servers(3).await?;
         self.lists(3).await?;
         self.delivery(3).await?;
+        self.silence().await?;
         self.starts().await?;
         self.overloads(3).await
     }
@@ -122,6 +128,7 @@ impl Bench {
             Part::TwoServers => self.two_servers(rounds).await,
             Part::Lists => self.lists(rounds).await,
             Part::Delivery => self.delivery(rounds).await,
+            Part::Silence => self.silence().await,
         }
     }
 
@@ -273,6 +280,17 @@ impl Bench {
             let (name, ratio) = (database.name(), found.ratio());
             self.say(format!("beside a route that hangs, {name}: p99 {ratio:.2}"));
             self.found.beside.insert(database, found);
+        }
+        Ok(())
+    }
+
+    async fn silence(&mut self) -> anyhow::Result<()> {
+        for database in DATABASES {
+            let Installation { setup, name } = self.installation(database).await?;
+            let found = silence(setup, CALLS).await?;
+            drop_database(name, &self.postgres).await?;
+            self.say(format!("silence, {}", database.name()));
+            self.found.silence.insert(database, found);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::overload::Overload;
 use crate::report::{Table, two};
 use crate::request::Protocol;
 use crate::scenario::Scenario;
+use crate::silence::LEAST;
 use Asked::{AtLeast, AtMost, Nothing};
 use Database::{Postgres, Sqlite};
 use Scenario::{Flow, Get, Send, Set};
@@ -68,6 +69,7 @@ impl Found {
         self.protocol_rows(&mut rows);
         self.delivery_rows(&mut rows);
         self.history_rows(&mut rows);
+        self.silence_rows(&mut rows);
         self.network_rows(&mut rows);
         self.process_rows(&mut rows);
         self.size_rows(&mut rows);
@@ -182,6 +184,21 @@ impl Found {
                 format!("hand-over, {name}: p99 beside a route that hangs ÷ alone"),
                 beside.map(Beside::ratio),
                 AtMost(1.1),
+            );
+        }
+    }
+
+    fn silence_rows(&self, rows: &mut Rows) {
+        for (database, found) in &self.silence {
+            let least = found.iter().map(|found| found.p).reduce(f64::min);
+            rows.add(
+                format!(
+                    "known and unknown, {}: least p of {} calls",
+                    database.name(),
+                    found.len()
+                ),
+                least,
+                AtLeast(LEAST),
             );
         }
     }
