@@ -12,6 +12,7 @@ mod reachfive;
 mod registration;
 mod rights;
 mod ringback;
+mod silence;
 mod times;
 mod unkept;
 mod user;

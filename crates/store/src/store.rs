@@ -4,7 +4,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Instant;
 
-use ringback_core::{Account, Caller, Command, Proof, Refusal, Reply, Time, view, view_proof};
+use ringback_core::{
+    Account, Action, Caller, Command, Proof, Refusal, Reply, Time, view, view_proof,
+};
 use sea_orm::DbBackend;
 use tokio::sync::Mutex;
 
@@ -167,7 +169,11 @@ impl Store {
         }
         let name = command.name();
         let lane = &self.lanes[queue_of(&command.account, self.lanes.len())];
-        let result = lane.execute(command, deadline).await;
+        let registers = matches!(command.action, Action::Register { .. });
+        let result = match command.caller.is_stranger_to(&command.account) && !registers {
+            true => Err(Refusal::AccountNotFound),
+            false => lane.execute(command, deadline).await,
+        };
         let outcome = match &result {
             Ok(_) => "ok",
             Err(Refusal::CodeRefused(failure)) => failure.code(),
@@ -202,7 +208,7 @@ impl Store {
 
     async fn look_up(&self, caller: &Caller, id: &str) -> Result<Vec<Arc<Account>>, Refusal> {
         // PostgreSQL cannot even be asked for such a text, so no account has it.
-        if id.contains('\0') {
+        if id.contains('\0') || caller.is_stranger_to(id) {
             return Err(Refusal::AccountNotFound);
         }
         let lookups = &self.lookups[queue_of(id, self.lookups.len())];
