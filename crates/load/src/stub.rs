@@ -44,6 +44,7 @@ impl Stub {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let taken = Arc::new(Mutex::new(Taken::default()));
+        #[expect(clippy::disallowed_methods, reason = "it ends with the stub")]
         let task = tokio::spawn(serve(listener, taken.clone(), answers));
         Ok(Stub {
             address,
@@ -90,6 +91,7 @@ async fn serve(listener: TcpListener, taken: Arc<Mutex<Taken>>, answers: bool) {
         let taken = taken.clone();
         let answer = service_fn(move |request| answer(request, taken.clone(), answers));
         // Whoever goes away has had what there was for them.
+        #[expect(clippy::disallowed_methods, reason = "it ends with its connection")]
         tokio::spawn(async move {
             let connection = hyper::server::conn::http1::Builder::new();
             drop(
