@@ -104,7 +104,9 @@ impl<'a> Decider<'a> {
                 },
                 _,
             ) => self.register(slot, profile, phone.as_ref()),
-            (Action::Delete, Some(_)) => self.delete(slot),
+            (Action::Delete, Some(_)) => self.delete(slot, EventKind::Deleted),
+            (Action::Erase, Some(_)) => self.delete(slot, EventKind::Erased),
+            (Action::Erase, None) => self.erase_unknown(slot),
             (Action::Change(change), Some(_)) => self.change_account(slot, change),
             (Action::Change(change), None) if self.plan.registers => {
                 self.register_self(slot, change)
@@ -200,15 +202,27 @@ impl<'a> Decider<'a> {
         }
     }
 
-    fn delete(&mut self, slot: &mut Slot) -> Result<Reply, Refusal> {
+    fn delete(&mut self, slot: &mut Slot, kind: EventKind) -> Result<Reply, Refusal> {
         let mut account = slot.account.take().ok_or(Refusal::AccountNotFound)?;
         if let Err(refusal) = self.capacity(&account) {
             slot.account = Some(account);
             return Err(refusal);
         }
-        self.record(&mut account, EventKind::Deleted, None);
+        self.record(&mut account, kind, None);
         slot.deleted = self.deleted();
         Ok(Outcome::default().reply(account))
+    }
+
+    /// Where there is no account there may be traces of one, which are not of the slot.
+    fn erase_unknown(&self, slot: &Slot) -> Result<Reply, Refusal> {
+        let (caller, id) = (&self.command.caller, &self.command.account);
+        match caller.capacity(id, &slot.organization, self.plan.call) {
+            Ok(_) => {
+                let nobody = self.fresh(&slot.organization, Profile::default());
+                Ok(Outcome::default().reply(nobody))
+            }
+            Err(_) => Err(Refusal::AccountNotFound),
+        }
     }
 
     /// What is remembered of an account that is deleted now.
@@ -264,6 +278,10 @@ impl<'a> Decider<'a> {
             Change::Unlock => Ok(self.unlock(account)),
             Change::OpenSession(new) => self.open_session(account, new),
             Change::TakeSession => self.take_session(account),
+            Change::Tidy => {
+                account.drop_stale(self.at.now, None);
+                Ok(Outcome::default())
+            }
         }
     }
 }

@@ -111,6 +111,10 @@ pub enum EventKind {
     Unlocked,
     /// The account was deleted.
     Deleted,
+    /// The account was deleted, and all that is kept of its user with it.
+    Erased,
+    /// The account was brought over from elsewhere, by [`crate::Account::sequence`] as it was there.
+    Imported,
 }
 
 impl EventKind {
@@ -147,6 +151,8 @@ impl EventKind {
             EventKind::PhoneRemoved => "phone.removed",
             EventKind::Unlocked => "account.unlocked",
             EventKind::Deleted => "account.deleted",
+            EventKind::Erased => "account.erased",
+            EventKind::Imported => "account.imported",
         }
     }
 
@@ -165,7 +171,9 @@ impl EventKind {
             | EventKind::PhoneVerified
             | EventKind::PhoneRemoved
             | EventKind::Unlocked
-            | EventKind::Deleted => None,
+            | EventKind::Deleted
+            | EventKind::Erased
+            | EventKind::Imported => None,
         }
     }
 }

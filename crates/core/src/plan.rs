@@ -91,6 +91,7 @@ impl Action {
                 }
             }
             Action::Delete => Plan::new("delete", Call::Delete),
+            Action::Erase => Plan::new("erase", Call::Delete),
             Action::Change(change) => change.plan(),
         }
     }
@@ -170,6 +171,7 @@ impl Change {
                 ..Plan::new("open_session", Call::OpenSession)
             },
             Change::TakeSession => Plan::new("take_session", Call::TakeSession),
+            Change::Tidy => Plan::new("tidy", Call::RemoveAny),
         }
     }
 }

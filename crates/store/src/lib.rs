@@ -11,9 +11,11 @@
 //! | whether all this works | `readiness` |
 //! | statements | `sql`, `writes`, `table`, `rows`, `entity` |
 //! | one account, lists | `lookup`, `lists`, `turns`, `matching`, `fold` |
+//! | many accounts at once, one account no more | `moving`, `kept`, `erase` |
 //! | messages | `messages`, `settle`, `give_back`, `history`, `receipts`, `opt_outs`, `conversion`, `wakeups` |
 //! | events on record | `journal` |
-//! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint`, `reserve` |
+//! | what nobody waits for any more | `tidy` |
+//! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint`, `compact`, `reserve` |
 
 mod address;
 mod admission;
@@ -21,9 +23,11 @@ mod backup;
 mod batch;
 mod changes;
 mod checkpoint;
+mod compact;
 mod conversion;
 mod dial;
 mod entity;
+mod erase;
 mod fault;
 mod files;
 mod fold;
@@ -32,6 +36,7 @@ mod health;
 mod history;
 mod inspect;
 mod journal;
+mod kept;
 mod lane;
 mod line;
 mod lists;
@@ -40,6 +45,7 @@ mod lookup;
 mod matching;
 mod messages;
 mod migration;
+mod moving;
 mod opt_outs;
 mod pooler;
 mod query;
@@ -57,6 +63,7 @@ mod share;
 mod sql;
 mod store;
 mod table;
+mod tidy;
 mod trial;
 mod wakeups;
 mod writes;
@@ -69,14 +76,17 @@ use ringback_core::{Keys, Policies, Time};
 use crate::fault::Fault;
 
 pub use backup::{BackupError, backup};
+pub use erase::Erased;
 pub use history::{MessageQuery, MessageRecord};
 pub use inspect::{Inspection, describe, inspect};
 pub use journal::{
     EndpointState, EventPage, EventQuery, EventRecord, Finding, Parked, Sequenced, Told, Turn,
     Untold, Verified, Wrong, audit_key,
 };
+pub use kept::{Kept, RecordedEvent};
 pub use messages::{Claimed, Waiting};
 pub use migration::{LaterStep, take_later_steps};
+pub use moving::{Accounts, Imported, Incoming, IncomingPhone, IncomingState};
 pub use query::{
     AccountFilter, AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery,
     PhonePage, PhoneQuery, PhoneRow, PhoneSort, TextMatch, TextPlace,

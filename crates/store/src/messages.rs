@@ -224,7 +224,8 @@ impl Store {
             .map_err(|fault| health.report(&fault, "looking for messages"))
     }
 
-    /// Deletes some of the budgets, of the deletions, of the opt-outs and of the messages that say nothing any more, erases the
+    /// Deletes some of the budgets, of the deletions, of the opt-outs, of the messages and of the pending numbers that say
+    /// nothing any more, erases the
     /// numbers of some messages of which nothing will be heard any more, and says how many rows it touched.
     pub async fn purge(&self) -> Result<u64, Refusal> {
         let (sql, now) = (&self.shared.sql, self.now());
@@ -242,7 +243,7 @@ impl Store {
             let rows = self.change(statement, &[]).await;
             purged += rows.map_err(|fault| health.report(&fault, "purging"))?;
         }
-        Ok(purged)
+        Ok(purged + self.tidy(now).await?)
     }
 
     /// A change that is a transaction of its own, after which messages wait for these routes; says how many rows
