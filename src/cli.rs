@@ -71,6 +71,10 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         data_dir: Option<PathBuf>,
     },
+    /// Write all users and their numbers to a file that `ringback import` reads
+    Export(commands::ExportArguments),
+    /// Bring users and their numbers over: of `ringback export`, Auth0, Firebase, Cognito or Clerk
+    Import(commands::ImportArguments),
     /// Say what is wrong with configuration, database, issuers or routes; make nothing and send nothing
     Check {
         /// As for `serve`
@@ -120,6 +124,8 @@ pub async fn main() -> ExitCode {
             config,
             data_dir,
         } => commands::backup(file, config, data_dir).await,
+        Command::Export(arguments) => commands::export(arguments).await,
+        Command::Import(arguments) => commands::import(arguments).await,
         Command::Check {
             config,
             token: None,

@@ -11,6 +11,7 @@ pub mod config;
 pub mod console;
 pub mod dev;
 pub mod http;
+pub mod moving;
 pub mod proto;
 pub mod receipts;
 pub mod story;

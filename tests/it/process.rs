@@ -6,6 +6,7 @@ mod data_directory;
 mod delivery;
 pub mod harness;
 mod leaks;
+mod moving;
 mod probes;
 mod races;
 pub mod receiver;
