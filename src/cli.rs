@@ -73,6 +73,8 @@ enum Command {
     },
     /// Write all users and their numbers to a file that `ringback import` reads
     Export(commands::ExportArguments),
+    /// Forget a user: the account and every trace of it
+    Erase(commands::EraseArguments),
     /// Bring users and their numbers over: of `ringback export`, Auth0, Firebase, Cognito or Clerk
     Import(commands::ImportArguments),
     /// Say what is wrong with configuration, database, issuers or routes; make nothing and send nothing
@@ -125,6 +127,7 @@ pub async fn main() -> ExitCode {
             data_dir,
         } => commands::backup(file, config, data_dir).await,
         Command::Export(arguments) => commands::export(arguments).await,
+        Command::Erase(arguments) => commands::erase(arguments).await,
         Command::Import(arguments) => commands::import(arguments).await,
         Command::Check {
             config,

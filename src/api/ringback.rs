@@ -4,6 +4,7 @@
 mod contract;
 mod errors;
 mod messages;
+mod person;
 mod requests;
 mod responses;
 mod rules;
@@ -20,7 +21,8 @@ use crate::http::{BODY_LIMIT, Installed, RpcService, Services};
 use crate::proto::ringback::phone::v1::phone_service_server::{PhoneService, PhoneServiceServer};
 use crate::proto::ringback::phone::v1::{
     AddUserPhoneRequest, AddUserPhoneResponse, ChangeUserPhoneRequest, ChangeUserPhoneResponse,
-    ConfirmUserPhoneRemovalRequest, ConfirmUserPhoneRemovalResponse, ListUserPhonesRequest,
+    ConfirmUserPhoneRemovalRequest, ConfirmUserPhoneRemovalResponse, EraseUserRequest,
+    EraseUserResponse, ExportUserRequest, ExportUserResponse, ListUserPhonesRequest,
     ListUserPhonesResponse, PreverifyUserPhoneRequest, PreverifyUserPhoneResponse,
     RemoveUserPhoneRequest, RemoveUserPhoneResponse, RequestUserPhoneRemovalRequest,
     RequestUserPhoneRemovalResponse, ResendUserPhoneChangeRequest, ResendUserPhoneChangeResponse,
@@ -267,6 +269,26 @@ impl PhoneService for PhoneApi {
         Ok(Response::new(UnlockUserResponse {
             details: Some(details(&reply)),
         }))
+    }
+
+    async fn export_user(
+        &self,
+        request: Request<ExportUserRequest>,
+    ) -> Result<Response<ExportUserResponse>, Status> {
+        let answer = person::export(&self.store, request).await;
+        answer
+            .map(Response::new)
+            .map_err(|refusal| status_of_read(&refusal))
+    }
+
+    async fn erase_user(
+        &self,
+        request: Request<EraseUserRequest>,
+    ) -> Result<Response<EraseUserResponse>, Status> {
+        let answer = person::erase(&self.store, request).await;
+        answer
+            .map(Response::new)
+            .map_err(|refusal| status(&refusal))
     }
 }
 

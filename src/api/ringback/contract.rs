@@ -64,7 +64,14 @@ pub(super) fn told(method: &str) -> RpcTold {
         "SetPrimaryUserPhone" => {
             changes(held, &[], [one(), vec![Refusal::PhoneUnverified]].concat())
         }
-        // UnlockUser, and whatever comes to be.
+        "ExportUser" => {
+            let mut told = reads(user, account());
+            let rule = "must be the next_page_token of the page before, or empty";
+            let token = status_of_read(&field("page_token", rule));
+            told.refusals.push(("page_token_invalid".to_owned(), token));
+            told
+        }
+        // UnlockUser, EraseUser, and whatever comes to be.
         _ => changes(user, &[], vec![]),
     }
 }

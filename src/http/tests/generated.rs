@@ -57,6 +57,8 @@ phone_service! {
     resend_user_phone_change(ResendUserPhoneChangeRequest) -> ResendUserPhoneChangeResponse;
     set_primary_user_phone(SetPrimaryUserPhoneRequest) -> SetPrimaryUserPhoneResponse;
     unlock_user(UnlockUserRequest) -> UnlockUserResponse;
+    export_user(ExportUserRequest) -> ExportUserResponse;
+    erase_user(EraseUserRequest) -> EraseUserResponse;
 }
 
 #[tokio::test]
