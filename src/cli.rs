@@ -92,6 +92,9 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// See what the guard holds back, let it pass, or try other rules on what was decided before
+    #[command(subcommand)]
+    Guard(commands::GuardCommand),
     /// Let a user guess again who is locked after too many wrong codes
     Unlock(commands::UnlockArguments),
     /// Print a token for the service that `ringback dev` runs
@@ -131,6 +134,7 @@ pub async fn main() -> ExitCode {
         Command::Messages(arguments) => commands::messages(arguments).await,
         Command::SmsTest(arguments) => commands::sms_test(arguments).await,
         Command::Config { config } => commands::config(config),
+        Command::Guard(command) => commands::guard(command).await,
         Command::Unlock(arguments) => commands::unlock(arguments).await,
         Command::Token(arguments) => commands::token(arguments),
     };

@@ -88,6 +88,11 @@ mod generated {
                 include!(concat!(env!("OUT_DIR"), "/ringback.verification.v1.rs"));
             }
         }
+        pub mod guard {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/ringback.guard.v1.rs"));
+            }
+        }
         pub mod sms {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/ringback.sms.v1.rs"));

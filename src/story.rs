@@ -55,7 +55,11 @@ pub async fn blocked(
                     "No code goes out to this user for another {seconds} seconds: {refusal}."
                 )));
             }
-            Err(refusal @ (Refusal::NumberKindNotServed(_) | Refusal::NumberOptedOut)) => {
+            Err(
+                refusal @ (Refusal::NumberKindNotServed(_)
+                | Refusal::NumberOptedOut
+                | Refusal::Guarded(_)),
+            ) => {
                 return Ok(Some(format!("No code goes out to this number: {refusal}.")));
             }
             // The user has it already: whether another code may go out to it is asked next.

@@ -1,8 +1,9 @@
-//! ringback's own services: phone numbers, of one user and across users, several of them; and what became of
-//! messages.
+//! ringback's own services: phone numbers, of one user and across users, several of them; what became of messages; and
+//! what the guard holds back.
 
 mod contract;
 mod errors;
+mod guard;
 mod messages;
 mod requests;
 mod responses;
@@ -51,6 +52,7 @@ pub fn install(config: &Config) -> Installed {
             Box::new(phones),
             Box::new(messages::service),
             Box::new(verifications),
+            Box::new(guard::service),
         ],
         pages: Some(Box::new(move |services| {
             verification::pages(&for_pages, services)

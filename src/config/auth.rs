@@ -39,16 +39,24 @@ pub enum Permission {
     /// Has messages tried again.
     #[serde(rename = "sms.write")]
     WriteMessages,
+    /// Sees what the guard holds back.
+    #[serde(rename = "guard.read")]
+    ReadGuard,
+    /// Lets codes pass that the guard holds back.
+    #[serde(rename = "guard.write")]
+    WriteGuard,
 }
 
 impl Permission {
     /// Every one.
-    pub const ALL: [Permission; 5] = [
+    pub const ALL: [Permission; 7] = [
         Permission::Read,
         Permission::Write,
         Permission::Delete,
         Permission::ReadMessages,
         Permission::WriteMessages,
+        Permission::ReadGuard,
+        Permission::WriteGuard,
     ];
 
     /// The permission of that name in a token.
@@ -59,6 +67,8 @@ impl Permission {
             "user.delete" => Some(Permission::Delete),
             "sms.read" => Some(Permission::ReadMessages),
             "sms.write" => Some(Permission::WriteMessages),
+            "guard.read" => Some(Permission::ReadGuard),
+            "guard.write" => Some(Permission::WriteGuard),
             _ => None,
         }
     }
@@ -71,6 +81,8 @@ impl Permission {
             Permission::Delete => Right::Delete,
             Permission::ReadMessages => Right::ReadMessages,
             Permission::WriteMessages => Right::WriteMessages,
+            Permission::ReadGuard => Right::ReadGuard,
+            Permission::WriteGuard => Right::WriteGuard,
         }
     }
 }

@@ -51,6 +51,7 @@ const EXAMPLES: &str = r#"
     "*" = 5000
     [organizations."*".limits]
     sends_per_organization_per_day = 2000
+    spend_per_organization_per_day = "250"
     [organizations."*".limits.sends_per_country_per_day]
     default = 200
     "*" = 2000

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use figment::error::Kind;
 use figment::value::{Dict, Value};
-use ringback_core::delivery::{Prefer, RouteRules, Routes};
+use ringback_core::delivery::{Prefer, RouteRules, Routes, read_cost};
 use ringback_sms::{HttpSettings, SmppSettings, TwilioSettings, VonageSettings};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -246,6 +246,7 @@ impl RouteSection {
         RouteRules {
             countries: upper(&self.common.countries),
             kinds: self.common.kinds.iter().cloned().collect(),
+            cost_per_segment: read_cost(&self.common.cost_per_segment).unwrap_or(0),
             tells_repeats: match &self.provider {
                 ProviderSection::Inbox(_) | ProviderSection::Webhook(_) => true,
                 ProviderSection::Unknown(_) => false,

@@ -339,6 +339,10 @@ pub(super) fn header(name: &str, always: bool) -> Value {
             "Which parts of the request were left out, where accounts.unkept is ignore.",
             json!({ "type": "string" }),
         ),
+        shared::LIMIT => (
+            "The limit that was met, such as sends_per_number or \"guard; reason=prefix\".",
+            json!({ "type": "string" }),
+        ),
         "retry-after" => (
             "In how many seconds to try again.",
             json!({ "type": "integer", "minimum": 0 }),

@@ -76,7 +76,12 @@ impl Cors {
         let headers = list(headers.iter().map(String::as_str));
         let exposed = [
             &EXPOSED[..],
-            &[shared::EXPIRES_AT, shared::RESEND_AFTER, shared::IGNORED],
+            &[
+                shared::EXPIRES_AT,
+                shared::RESEND_AFTER,
+                shared::IGNORED,
+                shared::LIMIT,
+            ],
         ]
         .concat();
         Cors {

@@ -8,6 +8,7 @@ mod browser;
 mod console;
 mod database;
 mod flows;
+mod guard;
 mod http;
 mod lists;
 mod outages;

@@ -189,6 +189,15 @@ impl Caller {
     /// # Errors
     /// [`Refusal::PermissionDenied`].
     pub fn messages(&self, right: Right) -> Result<Scope, Refusal> {
+        self.reach(right)
+    }
+
+    /// Where the caller may use a right that is about no account: in one organisation, or for whoever has it everywhere
+    /// and names none, in all.
+    ///
+    /// # Errors
+    /// [`Refusal::PermissionDenied`].
+    pub fn reach(&self, right: Right) -> Result<Scope, Refusal> {
         if self.everywhere.holds(right) && !self.names_organization {
             return Ok(Scope::Everywhere);
         }

@@ -1,8 +1,12 @@
 //! The decision: one command, one account, one moment.
 
-use crate::account::{Account, AccountLimits, Deleted, Profile, Slot};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::account::{Account, AccountLimits, Deleted, Phone, Profile, Slot};
 use crate::command::{Action, Change, Command, Reply, SetPhone};
 use crate::event::{Event, EventKind, Message};
+use crate::guard::{Destination, Heard};
 use crate::limit::Budgets;
 use crate::moment::{Id, Moment, SeededIds};
 use crate::number::Number;
@@ -14,6 +18,7 @@ use outcome::Outcome;
 
 mod budgets;
 mod codes;
+mod guard;
 mod limits;
 mod numbers;
 mod outcome;
@@ -37,6 +42,8 @@ pub struct Decision {
     pub messages: Vec<Message>,
     /// The challenge whose code proved a number, and the number.
     pub proven: Option<(Id, Number)>,
+    /// What the guard hears of it.
+    pub heard: Option<Heard>,
 }
 
 /// Decides a command on what is kept of the account that [`Command::target`] means. `budgets` must hold an
@@ -50,11 +57,13 @@ pub fn decide(
     let policy = at.policies.of(&slot.organization);
     let mut decider = Decider::new(command, policy, at, budgets);
     let result = decider.act(slot);
+    decider.record_held(slot, &result);
     Decision {
         result,
         events: decider.events,
         messages: decider.messages,
         proven: decider.proven,
+        heard: decider.heard,
     }
 }
 
@@ -67,10 +76,17 @@ struct Decider<'a> {
     budgets: &'a mut Budgets,
     /// Whether a user acts on the own account, and no service.
     alone: bool,
+    /// Whether the account had proven a number before.
+    known: bool,
     ids: SeededIds,
     events: Vec<Event>,
     messages: Vec<Message>,
     proven: Option<(Id, Number)>,
+    heard: Option<Heard>,
+    /// A code that the guard held back, while it is not known whether that is what the command is refused for.
+    held: RefCell<Option<guard::Held>>,
+    /// Where messages to a number go.
+    destination: RefCell<Option<(Number, Rc<Destination>)>>,
 }
 
 impl<'a> Decider<'a> {
@@ -87,10 +103,14 @@ impl<'a> Decider<'a> {
             at,
             budgets,
             alone: false,
+            known: false,
             ids: SeededIds::new(at),
             events: Vec::new(),
             messages: Vec::new(),
             proven: None,
+            heard: None,
+            held: RefCell::default(),
+            destination: RefCell::default(),
         }
     }
 
@@ -222,6 +242,7 @@ impl<'a> Decider<'a> {
         let account = slot.account.as_mut().ok_or(Refusal::AccountNotFound)?;
         let capacity = self.capacity(account)?;
         self.alone = capacity == Capacity::Own;
+        self.known = account.phones.iter().any(Phone::verified);
         self.self_service(capacity)?;
         self.in_session(account, change)?;
         self.check_changes(account, capacity, change)?;

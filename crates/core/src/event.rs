@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::challenge::Purpose;
 use crate::moment::{Id, Time};
+use crate::number::NumberKind;
 use crate::refusal::CodeFailure;
 use crate::{Keys, Number};
 
@@ -52,6 +53,30 @@ pub struct EventDetail {
     /// Why, in the words of whoever says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What the guard was asked.
+    #[serde(flatten)]
+    pub guard: GuardRecord,
+}
+
+/// What the guard was asked of a code and what it found: enough to ask it again by other rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GuardRecord {
+    /// The number's kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<NumberKind>,
+    /// The number without its last four digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// What stands for the client's address, where a user asked who acts alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Whether the account had proven a number before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub known: bool,
+    /// What there was against it ([`crate::guard::Reason::code`]).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
 }
 
 impl EventDetail {
@@ -111,6 +136,8 @@ pub enum EventKind {
     Unlocked,
     /// The account was deleted.
     Deleted,
+    /// The guard did not let a code be sent.
+    GuardRefused,
 }
 
 impl EventKind {
@@ -147,6 +174,7 @@ impl EventKind {
             EventKind::PhoneRemoved => "phone.removed",
             EventKind::Unlocked => "account.unlocked",
             EventKind::Deleted => "account.deleted",
+            EventKind::GuardRefused => "guard.refused",
         }
     }
 
@@ -165,7 +193,8 @@ impl EventKind {
             | EventKind::PhoneVerified
             | EventKind::PhoneRemoved
             | EventKind::Unlocked
-            | EventKind::Deleted => None,
+            | EventKind::Deleted
+            | EventKind::GuardRefused => None,
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::delivery::Conversion;
+use crate::guard::Known;
 use crate::{Keys, Policies};
 
 /// A point in time: whole microseconds since 1970-01-01T00:00:00Z.
@@ -96,6 +97,8 @@ pub struct Moment<'a> {
     pub keys: &'a Keys,
     /// How routes have done lately, where that says which comes first.
     pub conversion: Option<&'a Conversion>,
+    /// What the guard knows of countries and of numbers that begin alike; `None` for nothing.
+    pub guard: Option<&'a dyn Known>,
     /// Which share of an organisation's budgets is used first: one that others who decide at the same time do not
     /// use, as far as that can be. Any number will do.
     pub share: u32,
@@ -158,6 +161,7 @@ mod tests {
             policies: &policies,
             keys: &keys,
             conversion: None,
+            guard: None,
             share: 0,
         };
         let (mut a, mut b) = (SeededIds::new(&at), SeededIds::new(&at));

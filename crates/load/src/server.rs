@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use clap::ValueEnum;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::Sha256;
@@ -45,6 +46,41 @@ pub(crate) struct Setup {
     reached: Option<String>,
     secrets: Secrets,
     lanes: Option<usize>,
+    layers: Layers,
+}
+
+/// Which limits and guards the server has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Layers {
+    /// Those of the defaults, but that addresses are not counted: all users come from one
+    #[default]
+    Usual,
+    /// Client addresses too, each user's own, behind a proxy that is believed
+    Addresses,
+    /// And budgets of organisations, countries and money, and a guard that enforces its rules; none is ever met
+    All,
+}
+
+impl Layers {
+    fn config(self) -> &'static str {
+        match self {
+            Layers::Usual => "[limits]\nsends_per_address = []\nverifications_per_address = []\n",
+            Layers::Addresses => "",
+            Layers::All => {
+                r#"[limits]
+sends_per_organization_per_day = 1000000000
+spend_per_organization_per_day = "999999999"
+sends_per_country_per_day = { CH = 1000000000, default = 1000000000 }
+[guard]
+mode = "enforce"
+unverified_floor = 1000000000
+growth_floor = 1000000000
+prefix_sends = 1000000000
+prefix_day = 1000000000
+"#
+            }
+        }
+    }
 }
 
 struct Secrets {
@@ -65,6 +101,8 @@ pub(crate) struct Server {
     pub(crate) idle_mib: f64,
     /// A token that may do everything.
     token: String,
+    /// What those of users are signed with.
+    token_secret: String,
 }
 
 impl Setup {
@@ -83,7 +121,14 @@ impl Setup {
                 token_secret: random_key()?,
             },
             lanes: None,
+            layers: Layers::Usual,
         })
+    }
+
+    /// With these limits and guards.
+    pub(crate) fn with_layers(mut self, layers: Layers) -> Setup {
+        self.layers = layers;
+        self
     }
 
     /// With so many lanes, whatever the database.
@@ -165,6 +210,7 @@ impl Setup {
             started_in,
             idle_mib,
             token: token(&self.secrets.token_secret)?,
+            token_secret: self.secrets.token_secret.clone(),
         })
     }
 
@@ -188,13 +234,14 @@ impl Setup {
         Ok(command)
     }
 
-    /// What differs from the defaults: nothing that makes it faster, but that users are not counted by their address.
+    /// What differs from the defaults: nothing that makes it faster, but what [`Layers`] say.
     fn config(&self, listen: SocketAddr, metrics: SocketAddr) -> String {
         let Secrets {
             code_key,
             pseudonym_key,
             token_secret,
         } = &self.secrets;
+        let layers = self.layers.config();
         let database = self.reached.as_ref().unwrap_or(&self.database);
         let lanes = self
             .lanes
@@ -204,6 +251,7 @@ impl Setup {
             r#"
 [server]
 listen = "{listen}"
+trusted_proxies = ["127.0.0.1"]
 [database]
 url = "{database}"
 {lanes}
@@ -215,14 +263,12 @@ issuer = "{ISSUER}"
 audiences = ["{AUDIENCE}"]
 algorithms = ["HS256"]
 secret = "{token_secret}"
-# All users come from one address.
-[limits]
-sends_per_address = []
-verifications_per_address = []
+{layers}
 [sms]
 keep_seconds = 0
 [sms.routes.inbox]
 type = "inbox"
+cost_per_segment = "0.0075"
 [metrics]
 listen = "{metrics}"
 "#
@@ -235,7 +281,8 @@ impl Server {
     pub(crate) fn target(&self, protocol: Protocol) -> anyhow::Result<Target> {
         let process = self.child.id().map(Process::new);
         Ok(Target {
-            endpoint: Endpoint::new(self.address, protocol, &self.token)?,
+            endpoint: Endpoint::new(self.address, protocol, &self.token)?
+                .with_secret(&self.token_secret),
             process: Some(process.context("the server has ended")?),
         })
     }
@@ -302,12 +349,21 @@ fn random_key() -> anyhow::Result<String> {
 
 /// A token of our issuer that may do everything (RFC 7515 and RFC 7519, with HS256).
 fn token(secret: &str) -> anyhow::Result<String> {
+    signed(secret, "load", &["IAM_OWNER"])
+}
+
+/// A token of a user without rights over others.
+pub(crate) fn user_token(secret: &str, user: &str) -> anyhow::Result<String> {
+    signed(secret, user, &[])
+}
+
+fn signed(secret: &str, user: &str, roles: &[&str]) -> anyhow::Result<String> {
     let claims = json!({
         "iss": ISSUER,
         "aud": AUDIENCE,
-        "sub": "load",
+        "sub": user,
         "exp": unix_seconds() + TOKEN_LIFE,
-        "roles": ["IAM_OWNER"],
+        "roles": roles,
     });
     let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!(

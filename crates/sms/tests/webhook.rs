@@ -75,6 +75,7 @@ fn code() -> Code {
         policies: &policies,
         keys: &keys,
         conversion: None,
+        guard: None,
         share: 0,
     };
     decide(

@@ -11,6 +11,7 @@
 //! | whether all this works | `readiness` |
 //! | statements | `sql`, `writes`, `table`, `rows`, `entity` |
 //! | one account, lists | `lookup`, `lists`, `turns`, `matching`, `fold` |
+//! | what the guard knows | `guard` |
 //! | messages | `messages`, `settle`, `give_back`, `history`, `receipts`, `opt_outs`, `conversion`, `wakeups` |
 //! | events on record | `journal` |
 //! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint`, `reserve` |
@@ -28,6 +29,7 @@ mod fault;
 mod files;
 mod fold;
 mod give_back;
+mod guard;
 mod health;
 mod history;
 mod inspect;
@@ -69,6 +71,7 @@ use ringback_core::{Keys, Policies, Time};
 use crate::fault::Fault;
 
 pub use backup::{BackupError, backup};
+pub use guard::{RecordedPage, RecordedPlace};
 pub use history::{MessageQuery, MessageRecord};
 pub use inspect::{Inspection, describe, inspect};
 pub use journal::{
@@ -188,6 +191,9 @@ pub(crate) struct Shared {
     /// Rings when this process has committed an event.
     events: tokio::sync::Notify,
     conversions: conversion::Conversions,
+    guards: guard::Guards,
+    /// Whether some organisation is guarded.
+    guarded: bool,
     /// Whether some organisation's routes are ordered by how they do.
     prefers: bool,
     /// How long what became of a message is kept.

@@ -87,8 +87,12 @@ impl World {
             };
             known.then(|| read(row))
         });
+        let mut budgets: BTreeMap<_, _> = budgets.collect::<Result<_, Fault>>()?;
+        for pseudonym in pseudonyms {
+            budgets.entry(pseudonym.clone()).or_default();
+        }
         Ok(World {
-            budgets: budgets.collect::<Result<_, Fault>>()?,
+            budgets,
             accounts,
             meant,
         })

@@ -237,6 +237,7 @@ impl Store {
             sql.purge_messages(&oldest.to_string(), PURGE),
             sql.erase_numbers(now.0, PURGE),
             self.old_tallies(now),
+            self.idle_guard_tallies(now),
         ] {
             let health = &self.shared.dialer.health;
             let rows = self.change(statement, &[]).await;

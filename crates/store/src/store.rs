@@ -12,6 +12,7 @@ use crate::admission::Lists;
 use crate::conversion::prefers_conversion;
 use crate::dial::{Dialer, Purpose, SharedDialer, other_encoding};
 use crate::fault::Fault;
+use crate::guard::guards_any;
 use crate::journal::Sequencer;
 use crate::lane::LaneLine;
 use crate::line::Line;
@@ -59,13 +60,21 @@ impl Store {
         };
         let line =
             || -> LaneLine { Arc::new(Mutex::new(Line::new(dialer.clone(), Purpose::Keys))) };
-        let jobs = line();
+        // Others who write to the database at the same time are likely to begin elsewhere.
+        let share = RandomState::new().hash_one(&settings.url) as u32;
+        let jobs: LaneLine = {
+            let mut line = Line::new(dialer.clone(), Purpose::Keys);
+            // What is given back goes to a share that no lane of this process uses first.
+            line.share = share.wrapping_add(u32::try_from(lanes).unwrap_or(0));
+            Arc::new(Mutex::new(line))
+        };
         let copied = dialer.file().map(|database| {
             let line = Line::new(dialer.clone(), Purpose::Keys);
             checkpoint::Log::new(line, jobs.clone(), database)
         });
         let (log, copying) = copied.unzip();
         let prefers = prefers_conversion(&rules.policies);
+        let guarded = guards_any(&rules.policies);
         let shared = Arc::new(Shared {
             dialer: dialer.clone(),
             sql: sql::Sql::new(backend),
@@ -75,6 +84,8 @@ impl Store {
             wakeups: Default::default(),
             events: Default::default(),
             conversions: Default::default(),
+            guards: Default::default(),
+            guarded,
             prefers,
             keep: settings.keep_messages,
             log,
@@ -83,8 +94,6 @@ impl Store {
             start(copying.run());
         }
         let bound = settings.lane_bound.max(1);
-        // Others who write to the database at the same time are likely to begin elsewhere.
-        let share = RandomState::new().hash_one(&settings.url) as u32;
         let lanes = (0_u32..).take(lanes).map(|nth| {
             // SQLite has one writer, so all that writes shares its line and waits there in order.
             let line = match backend {

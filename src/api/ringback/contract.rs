@@ -103,6 +103,20 @@ pub(super) fn of_messages(method: &str) -> RpcTold {
     }
 }
 
+/// What is told of a method of the guard's service.
+pub(super) fn of_guard(method: &str) -> RpcTold {
+    match method {
+        "GetGuardStatus" => reads(json!({ "heldOnly": true }), any()),
+        // AllowDestination, and whatever comes to be.
+        _ => {
+            let example = json!({ "prefix": "+4179123", "duration": "86400s" });
+            let rule = "must be two letters, such as CH (ISO 3166-1 alpha-2), or 001";
+            let country = field("country", rule);
+            told_of(example, &[], [any(), vec![country]].concat(), status)
+        }
+    }
+}
+
 pub(super) fn reads(example: Value, refusals: Vec<Refusal>) -> RpcTold {
     told_of(example, &[], refusals, status_of_read)
 }

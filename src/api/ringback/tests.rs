@@ -249,6 +249,10 @@ fn every_refusal_has_its_code_and_its_stable_name() {
             Code::InvalidArgument,
         ),
         (Refusal::NumberOptedOut, Code::FailedPrecondition),
+        (
+            Refusal::Guarded(ringback_core::guard::Reason::Country),
+            Code::FailedPrecondition,
+        ),
         (Refusal::CodeAbsent, Code::FailedPrecondition),
         (field, Code::InvalidArgument),
         (Refusal::Unsupported { what }, Code::InvalidArgument),

@@ -28,6 +28,7 @@ mod fairness;
 mod faults;
 mod files;
 mod give_back;
+mod guard;
 mod history;
 mod identity;
 mod journal;

@@ -47,6 +47,7 @@ fn every_refusal_has_a_reply() {
         Refusal::NumberInvalid(NumberError::Length),
         Refusal::NumberKindNotServed(NumberKind::PremiumRate),
         Refusal::NumberOptedOut,
+        Refusal::Guarded(ringback_core::guard::Reason::Country),
         Refusal::CodeAbsent,
         Refusal::CodeRefused(CodeFailure::Wrong),
         Refusal::Limited {

@@ -155,6 +155,12 @@ fn every_refusal_has_its_code_text_and_id() {
              another number",
         ),
         (
+            Refusal::Guarded(ringback_core::guard::Reason::Country),
+            Code::FailedPrecondition,
+            "RINGBACK-guarded",
+            "no codes are sent to numbers of this country; use a number of another country",
+        ),
+        (
             Refusal::CodeAbsent,
             Code::FailedPrecondition,
             "PHONE-5xrra88eq8",
