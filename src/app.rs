@@ -116,6 +116,8 @@ impl App {
             auth: Arc::new(auth),
             inbox: inbox.clone(),
             routes: routes.into(),
+            resting: delivery.resting(),
+            settings: config.settings().into(),
             trial_token,
         };
         let server = Server::open(&services, &readiness, apis, config).await;

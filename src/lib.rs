@@ -13,6 +13,7 @@ pub mod dev;
 pub mod http;
 pub mod proto;
 pub mod receipts;
+pub mod resting;
 pub mod story;
 pub mod telemetry;
 pub mod tls;

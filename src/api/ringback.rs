@@ -1,6 +1,7 @@
 //! ringback's own services: phone numbers, of one user and across users, several of them; and what became of
 //! messages.
 
+mod admin;
 mod contract;
 mod errors;
 mod messages;
@@ -8,6 +9,8 @@ mod requests;
 mod responses;
 mod rules;
 mod search;
+mod statistics;
+mod user_status;
 mod verification;
 
 use ringback_core::{Refusal, Reply};
@@ -20,13 +23,13 @@ use crate::http::{BODY_LIMIT, Installed, RpcService, Services};
 use crate::proto::ringback::phone::v1::phone_service_server::{PhoneService, PhoneServiceServer};
 use crate::proto::ringback::phone::v1::{
     AddUserPhoneRequest, AddUserPhoneResponse, ChangeUserPhoneRequest, ChangeUserPhoneResponse,
-    ConfirmUserPhoneRemovalRequest, ConfirmUserPhoneRemovalResponse, ListUserPhonesRequest,
-    ListUserPhonesResponse, PreverifyUserPhoneRequest, PreverifyUserPhoneResponse,
-    RemoveUserPhoneRequest, RemoveUserPhoneResponse, RequestUserPhoneRemovalRequest,
-    RequestUserPhoneRemovalResponse, ResendUserPhoneChangeRequest, ResendUserPhoneChangeResponse,
-    SearchPhonesRequest, SearchPhonesResponse, SetPrimaryUserPhoneRequest,
-    SetPrimaryUserPhoneResponse, UnlockUserRequest, UnlockUserResponse, VerifyUserPhoneRequest,
-    VerifyUserPhoneResponse,
+    ConfirmUserPhoneRemovalRequest, ConfirmUserPhoneRemovalResponse, GetUserPhoneStatusRequest,
+    GetUserPhoneStatusResponse, ListUserPhonesRequest, ListUserPhonesResponse,
+    PreverifyUserPhoneRequest, PreverifyUserPhoneResponse, RemoveUserPhoneRequest,
+    RemoveUserPhoneResponse, RequestUserPhoneRemovalRequest, RequestUserPhoneRemovalResponse,
+    ResendUserPhoneChangeRequest, ResendUserPhoneChangeResponse, SearchPhonesRequest,
+    SearchPhonesResponse, SetPrimaryUserPhoneRequest, SetPrimaryUserPhoneResponse,
+    UnlockUserRequest, UnlockUserResponse, VerifyUserPhoneRequest, VerifyUserPhoneResponse,
 };
 use errors::{status, status_of_read};
 use responses::{details, expires_at, found, id, numbers, resend_after};
@@ -50,6 +53,7 @@ pub fn install(config: &Config) -> Installed {
         rpcs: vec![
             Box::new(phones),
             Box::new(messages::service),
+            Box::new(admin::service),
             Box::new(verifications),
         ],
         pages: Some(Box::new(move |services| {
@@ -257,6 +261,16 @@ impl PhoneService for PhoneApi {
         Ok(Response::new(SetPrimaryUserPhoneResponse {
             details: Some(details(&reply)),
         }))
+    }
+
+    async fn get_user_phone_status(
+        &self,
+        request: Request<GetUserPhoneStatusRequest>,
+    ) -> Result<Response<GetUserPhoneStatusResponse>, Status> {
+        let answer = user_status::look(&self.store, request).await;
+        answer
+            .map(Response::new)
+            .map_err(|refusal| status_of_read(&refusal))
     }
 
     async fn unlock_user(

@@ -53,13 +53,17 @@ impl Permission {
 
     /// The permission of that name in a token.
     pub fn find(name: &str) -> Option<Permission> {
-        match name {
-            "user.read" => Some(Permission::Read),
-            "user.write" => Some(Permission::Write),
-            "user.delete" => Some(Permission::Delete),
-            "sms.read" => Some(Permission::ReadMessages),
-            "sms.write" => Some(Permission::WriteMessages),
-            _ => None,
+        Permission::ALL.into_iter().find(|one| one.name() == name)
+    }
+
+    /// Its name in a token.
+    pub fn name(self) -> &'static str {
+        match self {
+            Permission::Read => "user.read",
+            Permission::Write => "user.write",
+            Permission::Delete => "user.delete",
+            Permission::ReadMessages => "sms.read",
+            Permission::WriteMessages => "sms.write",
         }
     }
 

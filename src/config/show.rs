@@ -68,7 +68,7 @@ impl Config {
 }
 
 /// A value without what is secret in it.
-fn hidden(path: &[String], value: &Value) -> Value {
+pub(super) fn hidden(path: &[String], value: &Value) -> Value {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match (path.as_slice(), value) {
         (
@@ -114,7 +114,7 @@ fn hidden(path: &[String], value: &Value) -> Value {
 }
 
 /// Where each key and table stands in the default file.
-fn order() -> HashMap<String, usize> {
+pub(super) fn order() -> HashMap<String, usize> {
     let mut order = HashMap::new();
     let mut section = String::new();
     for (at, line) in DEFAULTS.lines().enumerate() {

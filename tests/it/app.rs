@@ -153,6 +153,11 @@ impl TestApp {
         while self.delivery.run_once().await.expect("a round of delivery") > 0 {}
     }
 
+    /// Writes down what was counted of messages.
+    pub async fn tally(&self) {
+        self.store.tally().await.expect("written");
+    }
+
     /// Delivers, then shows the messages to a number, newest first.
     pub async fn letters(&self, to: &str) -> Vec<Letter> {
         self.deliver().await;

@@ -1,6 +1,7 @@
 //! The whole program from outside, on both databases. `scripts/test` starts what it needs.
 #![expect(clippy::disallowed_methods, reason = "tests spawn tasks to race them")]
 
+mod admin;
 mod api;
 mod apis;
 mod app;

@@ -30,7 +30,7 @@ pub(super) fn told(method: &str) -> RpcTold {
     let held = json!({ "userId": "ann", "phoneId": ID });
     let one = || vec![Refusal::PhoneNotFound];
     match method {
-        "ListUserPhones" => reads(user, account()),
+        "ListUserPhones" | "GetUserPhoneStatus" => reads(user, account()),
         "SearchPhones" => {
             let example = json!({ "phonePrefix": "+4179", "isVerified": true, "pageSize": 10 });
             let mut told = reads(example, [any(), number()].concat());
@@ -83,6 +83,7 @@ pub(super) fn of_messages(method: &str) -> RpcTold {
             told.refusals.push(("page_token_invalid".to_owned(), token));
             told
         }
+        "GetDeliveryStatistics" => reads(json!({ "hours": 24 }), any()),
         "GetMessage" => {
             let mut told = reads(one, any());
             told.refusals.push(missing());
@@ -101,6 +102,11 @@ pub(super) fn of_messages(method: &str) -> RpcTold {
             told
         }
     }
+}
+
+/// What is told of a method of the admin service.
+pub(super) fn of_admin(_: &str) -> RpcTold {
+    reads(json!({}), any())
 }
 
 pub(super) fn reads(example: Value, refusals: Vec<Refusal>) -> RpcTold {

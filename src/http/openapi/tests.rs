@@ -4,7 +4,8 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
 use super::*;
 
-const ALL: [Service; 3] = [
+const ALL: [Service; 4] = [
+    ("ringback.admin.v1.AdminService", told),
     ("ringback.sms.v1.MessageService", told),
     ("zitadel.user.v2.UserService", told),
     ("ringback.phone.v1.PhoneService", told),

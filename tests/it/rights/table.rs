@@ -120,6 +120,7 @@ fn rpcs(number: &str, id: &str) -> Vec<(Kind, &'static str, Value)> {
     vec![
         (Kind::Look, "GetUserByID", json!({})),
         (Kind::Look, "ListUserPhones", json!({})),
+        (Kind::Look, "GetUserPhoneStatus", json!({})),
         (Kind::Follow, "GetVerification", json!({})),
         (Kind::Begin, "SetPhone", phone.clone()),
         (Kind::Prove, "ResendPhoneCode", json!({"sendCode": {}})),
