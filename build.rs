@@ -11,6 +11,8 @@ use prost::Message;
 const FILES: &[&str] = &[
     "google/rpc/error_details.proto",
     "google/rpc/status.proto",
+    "ringback/admin/v1/admin_service.proto",
+    "ringback/guard/v1/guard_service.proto",
     "ringback/phone/v1/phone_service.proto",
     "ringback/sms/v1/message_service.proto",
     "ringback/verification/v1/verification_service.proto",

@@ -1,30 +1,65 @@
 // @ts-check
 // The frame: who is signed in, which page an address shows, and the way between pages.
 
-import { actIn, actsIn, isIn, use, whenRefused } from "./api.js";
+import { isIn, use, whenRefused } from "./api.js";
+import * as contract from "./contract.js";
+import * as find from "./find.js";
 import * as home from "./home.js";
 import { html, onClick, one, put } from "./html.js";
 import * as inbox from "./inbox.js";
+import * as messages from "./messages.js";
+import * as overview from "./overview.js";
+import { say, unsay, words } from "./parts.js";
 import * as session from "./session.js";
+import * as settings from "./settings.js";
+import * as user from "./user.js";
 
 /**
- * A page: what it is called, and what fills it. `place` says what the address holds; its signal ends when somebody
- * goes elsewhere.
- * @typedef {{ found: string[], query: URLSearchParams, signal: AbortSignal, go: (path: string) => void }} Place
+ * A page: what it is called, and what fills it.
  * @typedef {{ title: string, show: (main: HTMLElement, place: Place) => unknown }} Page
+ */
+
+/**
+ * What a page's address holds. Its signal ends when somebody goes elsewhere.
+ * @typedef {{
+ *   found: string[],
+ *   query: URLSearchParams,
+ *   signal: AbortSignal,
+ *   go: (path: string) => void,
+ *   draw: (content: ReturnType<typeof html>) => void,
+ * }} Place
  */
 
 /** @type {[RegExp, Page][]} */
 const PAGES = [
-  [/^\/(?:console\/?)?$/, home],
+  [/^\/$/, home],
+  [/^\/console\/overview$/, overview],
+  [/^\/console\/find$/, find],
+  [/^\/console\/users\/([^/]+)$/, user],
+  [/^\/console\/messages$/, messages],
+  [/^\/console\/messages\/([^/]+)$/, messages.single],
+  [/^\/console\/settings$/, settings],
   [/^\/console\/inbox$/, inbox],
+  [/^\/console\/api$/, contract],
+  [/^\/console\/api\/([^/]+)$/, contract.single],
 ];
 
-/** @type {{ path: string, page: Page, dev?: boolean }[]} */
-const MENU = [
-  { path: "/console", page: home },
-  { path: "/console/inbox", page: inbox, dev: true },
-];
+/** The pages to choose from, for this caller. */
+function menu() {
+  const { settings: told, caller } = session.state;
+  const reads = session.may("user.read");
+  const entries = /** @type {[boolean, string, string][]} */ ([
+    [told.dev, "/", home.title],
+    [session.mayEverywhere("sms.read"), "/console/overview", overview.title],
+    [reads, "/console/find", find.title],
+    [!reads, `/console/users/${encodeURIComponent(caller.userId)}`, "My numbers"],
+    [session.may("sms.read"), "/console/messages", messages.title],
+    [session.mayEverywhere("user.write"), "/console/settings", settings.title],
+    [told.dev, "/console/inbox", inbox.title],
+    [true, "/console/api", contract.title],
+  ]);
+  return entries.filter(([shown]) => shown).map(([, path, title]) => ({ path, title }));
+}
 
 let leaving = new AbortController();
 
@@ -32,78 +67,159 @@ let leaving = new AbortController();
 async function show() {
   leaving.abort();
   leaving = new AbortController();
+  unsay();
+  if (/^\/console\/?$/.test(location.pathname)) history.replaceState(null, "", first());
   const path = location.pathname;
+  mark(path);
+  const main = document.createElement("div");
+  main.className = "page";
+  one(document, "main").replaceChildren(main);
   const hit = PAGES.map(([form, page]) => ({ page, match: form.exec(path) })).find(({ match }) => match);
-  drawFrame(path);
-  const main = one(document, "main");
+  document.title = `${hit?.page.title ?? "Not found"} · ringback`;
   if (!hit?.match) {
     put(main, html`<h1 tabindex="-1">Not found</h1><p>No page has this address.</p>`);
-    document.title = "Not found · ringback";
     return;
   }
-  const found = hit.match.slice(1).map((part) => decodeURIComponent(part ?? ""));
-  const place = { found, query: new URLSearchParams(location.search), signal: leaving.signal, go };
-  document.title = `${hit.page.title} · ringback`;
-  await hit.page.show(main, place);
+  const place = {
+    found: hit.match.slice(1).map((part) => decodeURIComponent(part)),
+    query: new URLSearchParams(location.search),
+    signal: leaving.signal,
+    go,
+    draw: (/** @type {ReturnType<typeof html>} */ content) => {
+      put(main, content);
+      if (moved) main.querySelector("h1")?.focus();
+    },
+  };
+  try {
+    await hit.page.show(main, place);
+  } catch (error) {
+    if (!place.signal.aborted) put(main, html`<p class="note bad" role="alert">${words(error)}</p>`);
+  }
 }
+
+/** Where a console begins. */
+function first() {
+  return session.state.settings.dev ? "/console/find" : (menu()[0]?.path ?? "/console/api");
+}
+
+/** Whether somebody has come from another page, and the heading is read out. */
+let moved = false;
 
 /**
  * Goes to another page of the console.
  * @param {string} path
  */
 function go(path) {
+  moved = true;
   history.pushState(null, "", path);
-  show().then(() => document.querySelector("h1")?.focus());
+  scrollTo(0, 0);
+  show();
 }
 
-/** @param {string} path */
-function drawFrame(path) {
-  const { settings, name } = session.state;
-  const links = MENU.filter((entry) => !entry.dev || settings.dev).map(
-    ({ path: to, page }) => html`
-      <li><a href="${to}" ${path === to || (to === "/console" && path === "/") ? html`aria-current="page"` : ""}>${page.title}</a></li>`,
-  );
+/** Shows in the menu which page is open. @param {string} path */
+function mark(path) {
+  const links = /** @type {HTMLAnchorElement[]} */ ([...document.querySelectorAll(".side nav a")]);
+  const fits = (/** @type {string} */ to) => path === to || (to !== "/" && path.startsWith(`${to}/`));
+  const users = path.startsWith("/console/users/") && session.may("user.read");
+  for (const link of links) {
+    const to = link.getAttribute("href") ?? "";
+    const is = fits(to) || (users && to === "/console/find");
+    if (is) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+/** The frame around every page. */
+function drawFrame() {
+  const { settings: told, caller } = session.state;
+  const links = menu().map(({ path, title }) => html`<li><a href="${path}">${title}</a></li>`);
   put(
     document.body,
     html`
       <a class="skip" href="#main">To the content</a>
       <div class="frame">
         <header class="side">
-          <a class="brand" href="/console"><img src="${session.asset("icon.svg")}" alt="">ringback <small>${settings.version}</small></a>
+          <a class="brand" href="/console"><img src="${session.asset("icon.svg")}" alt="">ringback <small>${told.version}</small></a>
           <nav aria-label="Pages"><ul>${links}</ul></nav>
           <div class="who">
-            <span>Signed in as <strong>${name}</strong></span>
-            ${settings.dev ? "" : html`<button type="button" data-out>Sign out</button>`}
+            <span><span class="quiet">Signed in as</span> <strong>${caller.userId}</strong></span>
+            ${organization()}
+            ${told.dev ? "" : html`<div><button type="button" data-out>Sign out</button></div>`}
           </div>
         </header>
         <main id="main" tabindex="-1"></main>
+        <p class="said" role="status" data-said hidden></p>
       </div>`,
   );
+  const form = document.querySelector("[data-organization]");
+  form?.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const named = /** @type {HTMLInputElement | HTMLSelectElement} */ (one(/** @type {HTMLElement} */ (form), "[name]")).value.trim();
+    try {
+      await session.switchTo(named);
+      drawFrame();
+      await show();
+      say(`You act in ${session.state.caller.organizationId}.`);
+    } catch (error) {
+      say(words(error));
+    }
+  });
 }
 
-/** Asks who is there, unless it is known. */
-async function start() {
-  if (await session.begin()) {
-    await show();
-  } else {
-    session.drawGate(document.body, () => show());
+/** Where the caller acts, and for those who may act elsewhere, a way there. */
+function organization() {
+  const { caller } = session.state;
+  const anywhere = (caller.permissionsEverywhere ?? []).length > 0;
+  const others = caller.organizationIds ?? [];
+  if (!anywhere && others.length === 0) {
+    return html`<span><span class="quiet">in</span> <strong>${caller.organizationId}</strong></span>`;
   }
+  return html`
+    <form class="row end" data-organization>
+      <label class="grow">Organisation
+        ${anywhere
+          ? html`<input name="organization" value="${session.state.acting}" placeholder="all" autocomplete="off" spellcheck="false">`
+          : html`<select name="organization">${[caller.organizationId, ...others].map(
+              (name) => html`<option ${name === caller.organizationId ? html`selected` : ""}>${name}</option>`,
+            )}</select>`}</label>
+      <button>Switch</button>
+    </form>`;
+}
+
+/** @param {string} [why] */
+function gate(why) {
+  leaving.abort();
+  session.drawGate(document.body, enter, why);
+}
+
+function enter() {
+  drawFrame();
+  show();
+}
+
+async function start() {
+  const { isIn: signedIn, why, path } = await session.begin();
+  if (!signedIn) return gate(why);
+  if (path) history.replaceState(null, "", path);
+  enter();
 }
 
 whenRefused(() => {
   use("");
-  session.drawGate(document.body, () => show(), "The token is not valid any more. Sign in again.");
+  gate("The token is not valid any more. Sign in again.");
 });
 
-onClick(document.body, "a[href^='/console'], a[href='/']", (link) => {
-  const event = /** @type {MouseEvent} */ (window.event);
-  if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
+onClick(document.body, "a[href^='/console'], a[href='/']", (link, event) => {
+  if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.button !== 0) return;
   event.preventDefault();
-  go(/** @type {HTMLAnchorElement} */ (link).getAttribute("href") ?? "/console");
+  go(link.getAttribute("href") ?? "/console");
 });
+onClick(document.body, "[data-unsay]", unsay);
 onClick(document.body, "[data-out]", () => {
   use("");
-  session.drawGate(document.body, () => show());
+  gate();
 });
-addEventListener("popstate", () => isIn() && show());
+addEventListener("popstate", () => {
+  if (isIn()) show();
+});
 start();

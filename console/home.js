@@ -1,7 +1,7 @@
 // @ts-check
 // `/` of `ringback dev`: what runs, a token, and messages as they come.
 
-import { html, one, put } from "./html.js";
+import { html, one } from "./html.js";
 import { watch } from "./inbox.js";
 import { state } from "./session.js";
 
@@ -12,8 +12,7 @@ export const title = "Start";
  * @param {import("./app.js").Place} place
  */
 export function show(main, place) {
-  put(
-    main,
+  place.draw(
     html`
       <div class="head"><h1 tabindex="-1">ringback runs</h1>
       <span class="quiet">Every API, the worker, and an inbox in place of telephones, in one process.</span></div>
@@ -33,7 +32,9 @@ export function show(main, place) {
           </section>
           <section class="sheet" aria-labelledby="links">
             <div class="top"><h2 id="links">Links</h2></div>
-            <div class="body">
+            <div class="body links">
+              <a href="/console/find">Find a user or a number</a>
+              <a href="/console/api">What can be called, and try it</a>
               <a href="/openapi.json">The contract, as a file</a>
               <a href="/readyz">Is the database there?</a>
             </div>

@@ -68,11 +68,11 @@ export function one(root, selector) {
  * Runs `then` when something below `root` that fits the selector is clicked.
  * @param {HTMLElement} root
  * @param {string} selector
- * @param {(element: HTMLElement) => unknown} then
+ * @param {(element: HTMLElement, event: MouseEvent) => unknown} then
  */
 export function onClick(root, selector, then) {
   root.addEventListener("click", (event) => {
     const hit = event.target instanceof Element ? event.target.closest(selector) : null;
-    if (hit instanceof HTMLElement && root.contains(hit)) then(hit);
+    if (hit instanceof HTMLElement && root.contains(hit)) then(hit, event);
   });
 }

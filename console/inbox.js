@@ -19,8 +19,7 @@ const PATIENCE = 25;
  * @param {import("./app.js").Place} place
  */
 export function show(main, place) {
-  put(
-    main,
+  place.draw(
     html`
       <div class="head"><h1 tabindex="-1">Inbox</h1>
       <span class="quiet">What would have gone out as text messages. In memory, newest first.</span></div>
@@ -35,7 +34,7 @@ export function show(main, place) {
  * @param {AbortSignal} signal
  */
 export async function watch(sheet, signal) {
-  put(sheet, html`<ul class="letters" role="log" aria-label="Messages"></ul><p class="empty">No message has come yet.</p>`);
+  put(sheet, html`<div role="log" aria-label="Messages as they come"><ul class="letters"></ul></div><p class="empty">No message has come yet.</p>`);
   const [list, empty] = [one(sheet, "ul"), one(sheet, ".empty")];
   let after = "";
   while (!signal.aborted) {

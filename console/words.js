@@ -60,3 +60,20 @@ export function away(when) {
   if (size < 1) return "now";
   return span > 0 ? `in ${words}` : `${words} ago`;
 }
+
+/**
+ * A duration as protobuf's JSON writes it, in seconds: "1.5s" → 1.5.
+ * @param {string} duration
+ */
+export function protoSeconds(duration) {
+  return Number(duration.replace(/s$/, ""));
+}
+
+/**
+ * A share in percent, or a dash when there is no whole.
+ * @param {number} part
+ * @param {number} whole
+ */
+export function percent(part, whole) {
+  return whole === 0 ? "–" : `${Math.round((100 * part) / whole)} %`;
+}

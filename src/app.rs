@@ -24,6 +24,8 @@ use crate::worker::{Callbacks, Delivery, DeliverySettings, routes};
 
 /// How often it is written down what a process without a worker has counted.
 const TALLY_EVERY: Duration = Duration::from_secs(15);
+/// How often processes tell each other what the guard has counted.
+const EXCHANGE_EVERY: Duration = Duration::from_secs(1);
 
 /// The program's own clock and generator. Nothing else reads either.
 pub fn source() -> Source {
@@ -107,6 +109,8 @@ impl App {
         }
         let store = open(config, source).await?;
         tables.make_ready(&store).await?;
+        // What cannot be read now is read in a second; the store has said why.
+        let _ = store.exchange_guard().await;
         let (routes, inbox) = routes(config)?;
         let mut apis = apis(config);
         let auth = auth(config, &mut apis, clock)?;
@@ -116,6 +120,8 @@ impl App {
             auth: Arc::new(auth),
             inbox: inbox.clone(),
             routes: routes.into(),
+            resting: delivery.resting(),
+            settings: config.settings().into(),
             trial_token,
         };
         let server = Server::open(&services, &readiness, apis, config).await;
@@ -142,6 +148,7 @@ impl App {
         let (stop, stopped) = watch::channel(false);
         let store = self.store;
         let counts = store.clone();
+        let guarding = guard(store.clone(), stopped.clone());
         let delivery = async move {
             match worker {
                 true => self.delivery.run(stopped).await,
@@ -165,7 +172,7 @@ impl App {
             // The worker stops after the listener: what requests still accepted may go out.
             let _ = stop.send(true);
         };
-        let working = async { tokio::join!(serving, delivery) };
+        let working = async { tokio::join!(serving, delivery, guarding) };
         tokio::select! {
             _ = working => {}
             () = renewing => {}
@@ -185,6 +192,20 @@ async fn tally(store: Store, mut stopped: watch::Receiver<bool>) {
             _ = stopped.wait_for(|stop| *stop) => return,
         }
     }
+}
+
+/// Writes down what the guard has counted here, and reads what it has elsewhere; at the end all of it.
+async fn guard(store: Store, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            // What cannot be written down now is written down later; the store has said why.
+            () = tokio::time::sleep(EXCHANGE_EVERY) => {
+                let _ = store.exchange_guard().await;
+            }
+            _ = stopped.wait_for(|stop| *stop) => break,
+        }
+    }
+    let _ = store.leave_guard().await;
 }
 
 /// Says that there are numbers for tests: nobody shall forget them.
@@ -207,7 +228,7 @@ pub fn apis(config: &Config) -> Vec<Installed> {
         (named(Api::Frontegg), api::frontegg::install),
         (named(Api::ReachFive), api::reachfive::install),
         (config.sms.has_inbox(), api::inbox::install),
-        (config.sms.wants_receipts(), api::receipts::install),
+        (config.sms.hears(), api::receipts::install),
         (true, console::install),
     ];
     let served = all.iter().filter(|(is_served, _)| *is_served);

@@ -71,6 +71,12 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         data_dir: Option<PathBuf>,
     },
+    /// Write all users and their numbers to a file that `ringback import` reads
+    Export(commands::ExportArguments),
+    /// Forget a user: the account and every trace of it
+    Erase(commands::EraseArguments),
+    /// Bring users and their numbers over: of `ringback export`, Auth0, Firebase, Cognito or Clerk
+    Import(commands::ImportArguments),
     /// Say what is wrong with configuration, database, issuers or routes; make nothing and send nothing
     Check {
         /// As for `serve`
@@ -92,6 +98,9 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// See what the guard holds back, let it pass, or try other rules on what was decided before
+    #[command(subcommand)]
+    Guard(commands::GuardCommand),
     /// Let a user guess again who is locked after too many wrong codes
     Unlock(commands::UnlockArguments),
     /// Print a token for the service that `ringback dev` runs
@@ -120,6 +129,9 @@ pub async fn main() -> ExitCode {
             config,
             data_dir,
         } => commands::backup(file, config, data_dir).await,
+        Command::Export(arguments) => commands::export(arguments).await,
+        Command::Erase(arguments) => commands::erase(arguments).await,
+        Command::Import(arguments) => commands::import(arguments).await,
         Command::Check {
             config,
             token: None,
@@ -131,6 +143,7 @@ pub async fn main() -> ExitCode {
         Command::Messages(arguments) => commands::messages(arguments).await,
         Command::SmsTest(arguments) => commands::sms_test(arguments).await,
         Command::Config { config } => commands::config(config),
+        Command::Guard(command) => commands::guard(command).await,
         Command::Unlock(arguments) => commands::unlock(arguments).await,
         Command::Token(arguments) => commands::token(arguments),
     };

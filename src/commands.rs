@@ -4,8 +4,14 @@ mod backup;
 mod check;
 mod config;
 mod dev;
+mod erase;
+mod export;
+mod guard;
+mod import;
 mod messages;
 mod migrate;
+mod person;
+mod remote;
 mod serve;
 mod sms_test;
 mod token;
@@ -16,6 +22,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use ringback_core::Caller;
+use ringback_core::rights::Rights;
 use tokio::net::TcpListener;
 
 use crate::app;
@@ -26,6 +34,10 @@ pub use backup::backup;
 pub use check::{check, check_token};
 pub use config::config;
 pub use dev::dev;
+pub use erase::{EraseArguments, erase};
+pub use export::{ExportArguments, export};
+pub use guard::{GuardCommand, guard};
+pub use import::{ImportArguments, import};
 pub use messages::{MessagesArguments, messages};
 pub use migrate::migrate;
 pub use serve::serve;
@@ -42,6 +54,16 @@ fn say_which_database(config: &Config) {
 
 fn load(file: Option<PathBuf>) -> anyhow::Result<Config> {
     Ok(Config::load(file.as_deref(), environment())?)
+}
+
+/// Whoever works on the database itself, as events name them: in one organisation, or in any.
+fn operator(name: &str, organization: Option<String>, default: &str, rights: Rights) -> Caller {
+    let Some(organization) = organization else {
+        let mut caller = Caller::new(name, default);
+        caller.everywhere = rights;
+        return caller;
+    };
+    Caller::new(name, organization).with_rights(rights)
 }
 
 /// The configuration of a data directory that `ringback dev` made.

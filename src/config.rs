@@ -5,6 +5,7 @@ mod auth;
 mod check;
 mod console;
 mod cors;
+mod described;
 mod error;
 mod form;
 mod guard;
@@ -29,13 +30,14 @@ use ringback_core::limit::LimitRules;
 use ringback_core::number::NumberRules;
 use ringback_core::policy::{AccountRules, CodeRules, NotifyRules, SelfServiceRules};
 use ringback_core::{Policies, Policy};
-use ringback_sms::texts::TextRules;
+use ringback_sms::texts::{TextRules, Texts};
 use serde::Deserialize;
 
 pub use address::{AddressError, is_loopback, web_address};
 pub use auth::{AuthSection, IssuerSection, Permission, Trust};
 pub use console::{ConsoleSection, ConsoleToken};
 pub use cors::CorsSection;
+pub use described::Setting;
 pub use error::{ConfigError, Problem};
 pub use guard::OwnGuard;
 use layers::{Layers, Sources};
@@ -207,6 +209,10 @@ impl Config {
 
     /// The rules that decisions follow where an organisation has none of its own.
     pub fn policy(&self) -> Policy {
+        self.policy_with(self.texts().ok().as_ref())
+    }
+
+    fn policy_with(&self, texts: Option<&Texts>) -> Policy {
         Policy {
             numbers: self.numbers.clone(),
             accounts: self.accounts.clone(),
@@ -216,18 +222,23 @@ impl Config {
             notify: self.notify.clone(),
             self_service: self.self_service.clone(),
             routes: self.sms.routes(),
+            segments: Config::segments(texts, None),
             test_numbers: self.test_numbers(),
         }
     }
 
     /// The rules that decisions about accounts of each organisation follow.
     pub fn policies(&self) -> Policies {
-        let default = self.policy();
+        let texts = self.texts().ok();
+        let default = self.policy_with(texts.as_ref());
         let own = self.organizations.iter();
+        let own = own.map(|(id, section)| {
+            let mut policy = section.over(&default, &self.sms);
+            policy.segments = Config::segments(texts.as_ref(), Some(id));
+            (id.clone(), policy)
+        });
         Policies {
-            by_organization: own
-                .map(|(id, section)| (id.clone(), section.over(&default, &self.sms)))
-                .collect(),
+            by_organization: own.collect(),
             default,
         }
     }

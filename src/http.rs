@@ -18,12 +18,14 @@ mod health;
 mod installed;
 mod json;
 mod listener;
+mod once;
 mod openapi;
 mod parameters;
 mod protocol;
 mod quiet;
 mod rest;
 mod routes;
+mod shown;
 mod slots;
 #[cfg(test)]
 mod tests;

@@ -78,6 +78,11 @@ mod generated {
     }
 
     pub mod ringback {
+        pub mod admin {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/ringback.admin.v1.rs"));
+            }
+        }
         pub mod phone {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/ringback.phone.v1.rs"));
@@ -86,6 +91,11 @@ mod generated {
         pub mod verification {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/ringback.verification.v1.rs"));
+            }
+        }
+        pub mod guard {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/ringback.guard.v1.rs"));
             }
         }
         pub mod sms {

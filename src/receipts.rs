@@ -1,9 +1,9 @@
-//! What providers tell of messages that they took, noted with the message; however it was told.
+//! What providers tell, however it is told: of messages that they took, and what people write back.
 
 use metrics::counter;
 use ringback_core::delivery::{Arrival, State};
-use ringback_core::{Id, Refusal};
-use ringback_sms::Receipt;
+use ringback_core::{Id, Number, Refusal};
+use ringback_sms::{Receipt, Wish};
 use ringback_store::Store;
 use tracing::{debug, info, warn};
 
@@ -39,6 +39,28 @@ pub async fn note_receipt(
         Arrival::Undelivered(_) => "undelivered",
     };
     count_receipt(route, result);
+    Ok(())
+}
+
+/// Notes that the owner of a number asks to be left alone by a route, or no longer to be.
+///
+/// # Errors
+/// [`Refusal::Unavailable`]: it is to be told again.
+pub async fn note_wish(
+    store: &Store,
+    route: &str,
+    number: &Number,
+    wish: Wish,
+) -> Result<(), Refusal> {
+    let word = match wish {
+        Wish::Stop => "stop",
+        Wish::Start => "start",
+    };
+    match wish {
+        Wish::Stop => store.opted_out(number, route).await?,
+        Wish::Start => store.opted_in(number, route).await?,
+    }
+    info!(route, word, from = number.masked(), "a number's owner asks");
     Ok(())
 }
 

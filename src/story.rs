@@ -2,6 +2,7 @@
 
 use ringback_core::command::SetPhone;
 use ringback_core::delivery::{Attempt, State, Verdict};
+use ringback_core::limit::Limit;
 use ringback_core::rights::Scope;
 use ringback_core::{Caller, Change, Command, Delivery, Refusal, Time, Verification, Which};
 use ringback_store::{MessageQuery, MessageRecord, Store};
@@ -49,13 +50,20 @@ pub async fn blocked(
             action: change.into(),
         };
         match store.would(&command).await? {
-            Err(refusal @ Refusal::Limited { retry_after, .. }) => {
-                let seconds = retry_after.as_secs_f64().ceil();
+            Err(Refusal::Limited {
+                limit: held,
+                retry_after,
+            }) => {
+                let (seconds, why) = (retry_after.as_secs_f64().ceil(), limit(held));
                 return Ok(Some(format!(
-                    "No code goes out to this user for another {seconds} seconds: {refusal}."
+                    "No code goes out to this user for another {seconds} seconds: {why}."
                 )));
             }
-            Err(refusal @ (Refusal::NumberKindNotServed(_) | Refusal::NumberOptedOut)) => {
+            Err(
+                refusal @ (Refusal::NumberKindNotServed(_)
+                | Refusal::NumberOptedOut
+                | Refusal::Guarded(_)),
+            ) => {
                 return Ok(Some(format!("No code goes out to this number: {refusal}.")));
             }
             // The user has it already: whether another code may go out to it is asked next.
@@ -64,6 +72,34 @@ pub async fn blocked(
         }
     }
     Ok(None)
+}
+
+/// A limit in plain words, as what a code has to wait for.
+pub fn limit(limit: Limit) -> &'static str {
+    match limit {
+        Limit::CoolDown => "there is a pause after each message to the number",
+        Limit::NumberSends => "the number has got as many messages as one number gets",
+        Limit::Others => "a limit is reached that does not depend on this user alone",
+        Limit::AccountSends => "the user has got as many messages as one user gets",
+        Limit::AccountSets => "the user has set as many numbers as one user may",
+        Limit::AccountChanges => "the user has changed as much as one user may",
+        Limit::AddressSends => "as many codes went out to the user's address as one address gets",
+        Limit::AddressVerifications => {
+            "as many codes came in from the user's address as one may send"
+        }
+        Limit::OrganizationSends => "the organisation has sent as many messages as it may in a day",
+        Limit::CountrySends => {
+            "the organisation has sent as many messages to this country as it may in a day"
+        }
+        Limit::OrganizationSpend => {
+            "the organisation's messages have cost as much as they may in a day"
+        }
+        Limit::Guard(_) => "the guard holds back codes to such numbers, or from the user's address",
+        Limit::Guesses => {
+            "every guess of the code was wrong, and a new one is made when it has ended"
+        }
+        Limit::WrongCodes => "too many wrong codes came in",
+    }
 }
 
 /// Where a message stands at `now`, and why: a sentence or two for whoever asks why nothing came.

@@ -1,10 +1,13 @@
-//! Receipts: what SMS providers tell of messages that they took, at the address that each message gave them.
+//! Receipts: what SMS providers tell of messages that they took, at the address that each message gave them; and
+//! what people write back.
 
 mod contract;
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -16,13 +19,14 @@ use tracing::warn;
 use crate::config::Config;
 use crate::http::contract::Paths;
 use crate::http::{Installed, Unread, read_body};
-use crate::receipts::{count_receipt, note_receipt};
+use crate::receipts::{count_receipt, note_receipt, note_wish};
 use crate::worker::Callbacks;
 
-/// The largest receipt, in bytes.
+/// The largest receipt or message, in bytes.
 const LIMIT: usize = 64 * 1024;
 
-/// `/sms/receipts/{route}/{token}`, for those of the routes that send receipts.
+/// `/sms/receipts/{route}/{token}`, for those of the routes that send receipts, and `/sms/inbound/{route}`, for those
+/// that pass on what people write back.
 pub fn install(config: &Config) -> Installed {
     let callbacks = Callbacks::new(&config.server.public_url);
     Installed {
@@ -32,10 +36,13 @@ pub fn install(config: &Config) -> Installed {
                 routes: services.routes.clone(),
                 callbacks,
             };
-            let at = "/sms/receipts/{route}/{token}";
+            let receipts = "/sms/receipts/{route}/{token}";
+            let inbound = "/sms/inbound/{route}";
             Paths::new(contract::about)
-                .route(Method::POST, at, receive, contract::posted)
-                .route(Method::GET, at, receive, contract::asked)
+                .route(Method::POST, receipts, receive, contract::posted)
+                .route(Method::GET, receipts, receive, contract::asked)
+                .route(Method::POST, inbound, hear, contract::written)
+                .route(Method::GET, inbound, hear, contract::written_by_query)
                 .map(|router| router.with_state(api))
         })),
         ..Installed::default()
@@ -58,30 +65,18 @@ async fn receive(
 ) -> Response {
     let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap_or_default();
     let of = api.store.rules().keys.receipt_of(&bytes);
-    let known = api.routes.iter().find(|one| *one.name == *route);
-    let (Some((message, attempt)), Some(route)) = (of, known) else {
+    let (Some((message, attempt)), Some(route)) = (of, api.route(&route)) else {
         return unexpected();
     };
-    let (head, body) = request.into_parts();
-    let body = match read_body(body, LIMIT).await {
-        Ok(body) => body,
+    let told = match Told::read(request, api.callbacks.at(&route.name, &token)).await {
+        Ok(told) => told,
         Err(unread) => return unread_answer(unread),
     };
-    let query = head.uri.query().unwrap_or_default();
-    // As the provider was given it: what a proxy has made of it on the way is of no interest.
-    let mut url = api.callbacks.at(&route.name, &token);
-    if !query.is_empty() {
-        url = format!("{url}?{query}");
-    }
-    let told = ReceiptRequest {
-        method: head.method.as_str(),
-        url: &url,
-        query,
-        headers: &head.headers,
-        body: &body,
-    };
     let name = &*route.name;
-    let receipt = match route.provider.read_receipt(&told, api.store.now()) {
+    let receipt = route
+        .provider
+        .read_receipt(&told.request(), api.store.now());
+    let receipt = match receipt {
         Ok(receipt) => receipt,
         Err(error) => {
             count_receipt(name, "refused");
@@ -92,15 +87,89 @@ async fn receive(
     match note_receipt(&api.store, name, (message, attempt), &receipt).await {
         Ok(()) => {
             // Not before: what could not be written down comes again.
-            route.provider.noted(&receipt);
+            route.provider.noted(receipt.once.as_deref());
             (StatusCode::OK, "").into_response()
         }
         Err(_) => away(),
     }
 }
 
+/// What somebody wrote back. The address is no secret: only the provider's signature says that it is so. What is no
+/// wish is taken and forgotten.
+async fn hear(
+    State(api): State<ReceiptApi>,
+    Path(route): Path<String>,
+    request: Request,
+) -> Response {
+    let sends = |route: &&Route| route.provider.sends_inbound();
+    let Some(route) = api.route(&route).filter(sends) else {
+        return unexpected();
+    };
+    let told = match Told::read(request, api.callbacks.inbound(&route.name)).await {
+        Ok(told) => told,
+        Err(unread) => return unread_answer(unread),
+    };
+    let name = &*route.name;
+    let read = route
+        .provider
+        .read_inbound(&told.request(), api.store.now());
+    let inbound = match read {
+        Ok(inbound) => inbound,
+        Err(error) => {
+            warn!(route = name, %error, "what somebody wrote back is refused");
+            return refused(&error);
+        }
+    };
+    let noted = match &inbound.wish {
+        Some((number, wish)) => note_wish(&api.store, name, number, *wish).await,
+        None => Ok(()),
+    };
+    match noted {
+        Ok(()) => {
+            route.provider.noted(inbound.once.as_deref());
+            (StatusCode::OK, "").into_response()
+        }
+        Err(_) => away(),
+    }
+}
+
+impl ReceiptApi {
+    fn route(&self, name: &str) -> Option<&Route> {
+        self.routes.iter().find(|one| *one.name == *name)
+    }
+}
+
+/// A request, read.
+struct Told {
+    head: Parts,
+    url: String,
+    body: Bytes,
+}
+
+impl Told {
+    /// At an address as the provider was given it: what a proxy has made of it on the way is of no interest.
+    async fn read(request: Request, mut url: String) -> Result<Told, Unread> {
+        let (head, body) = request.into_parts();
+        let body = read_body(body, LIMIT).await?;
+        if let Some(query) = head.uri.query().filter(|query| !query.is_empty()) {
+            url = format!("{url}?{query}");
+        }
+        Ok(Told { head, url, body })
+    }
+
+    fn request(&self) -> ReceiptRequest<'_> {
+        ReceiptRequest {
+            method: self.head.method.as_str(),
+            url: &self.url,
+            query: self.head.uri.query().unwrap_or_default(),
+            headers: &self.head.headers,
+            body: &self.body,
+        }
+    }
+}
+
 fn unexpected() -> Response {
-    (StatusCode::NOT_FOUND, "no receipt is expected here\n").into_response()
+    (StatusCode::NOT_FOUND, "nothing is expected here\n").into_response()
 }
 
 fn unread_answer(unread: Unread) -> Response {
@@ -111,7 +180,7 @@ fn refused(error: &ReceiptError) -> Response {
     let status = match error {
         ReceiptError::Signature(_) => StatusCode::UNAUTHORIZED,
         ReceiptError::Malformed(_) => StatusCode::BAD_REQUEST,
-        ReceiptError::NoReceipts => StatusCode::NOT_FOUND,
+        ReceiptError::NoReceipts | ReceiptError::NoInbound => StatusCode::NOT_FOUND,
     };
     (status, format!("{error}\n")).into_response()
 }

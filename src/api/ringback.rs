@@ -1,13 +1,18 @@
-//! ringback's own services: phone numbers, of one user and across users, several of them; and what became of
-//! messages.
+//! ringback's own services: phone numbers, of one user and across users, several of them; what became of messages; and
+//! what the guard holds back.
 
+mod admin;
 mod contract;
 mod errors;
+mod guard;
 mod messages;
+mod person;
 mod requests;
 mod responses;
 mod rules;
 mod search;
+mod statistics;
+mod user_status;
 mod verification;
 
 use ringback_core::{Refusal, Reply};
@@ -20,13 +25,14 @@ use crate::http::{BODY_LIMIT, Installed, RpcService, Services};
 use crate::proto::ringback::phone::v1::phone_service_server::{PhoneService, PhoneServiceServer};
 use crate::proto::ringback::phone::v1::{
     AddUserPhoneRequest, AddUserPhoneResponse, ChangeUserPhoneRequest, ChangeUserPhoneResponse,
-    ConfirmUserPhoneRemovalRequest, ConfirmUserPhoneRemovalResponse, ListUserPhonesRequest,
-    ListUserPhonesResponse, PreverifyUserPhoneRequest, PreverifyUserPhoneResponse,
-    RemoveUserPhoneRequest, RemoveUserPhoneResponse, RequestUserPhoneRemovalRequest,
-    RequestUserPhoneRemovalResponse, ResendUserPhoneChangeRequest, ResendUserPhoneChangeResponse,
-    SearchPhonesRequest, SearchPhonesResponse, SetPrimaryUserPhoneRequest,
-    SetPrimaryUserPhoneResponse, UnlockUserRequest, UnlockUserResponse, VerifyUserPhoneRequest,
-    VerifyUserPhoneResponse,
+    ConfirmUserPhoneRemovalRequest, ConfirmUserPhoneRemovalResponse, EraseUserRequest,
+    EraseUserResponse, ExportUserRequest, ExportUserResponse, GetUserPhoneStatusRequest,
+    GetUserPhoneStatusResponse, ListUserPhonesRequest, ListUserPhonesResponse,
+    PreverifyUserPhoneRequest, PreverifyUserPhoneResponse, RemoveUserPhoneRequest,
+    RemoveUserPhoneResponse, RequestUserPhoneRemovalRequest, RequestUserPhoneRemovalResponse,
+    ResendUserPhoneChangeRequest, ResendUserPhoneChangeResponse, SearchPhonesRequest,
+    SearchPhonesResponse, SetPrimaryUserPhoneRequest, SetPrimaryUserPhoneResponse,
+    UnlockUserRequest, UnlockUserResponse, VerifyUserPhoneRequest, VerifyUserPhoneResponse,
 };
 use errors::{status, status_of_read};
 use responses::{details, expires_at, found, id, numbers, resend_after};
@@ -50,7 +56,9 @@ pub fn install(config: &Config) -> Installed {
         rpcs: vec![
             Box::new(phones),
             Box::new(messages::service),
+            Box::new(admin::service),
             Box::new(verifications),
+            Box::new(guard::service),
         ],
         pages: Some(Box::new(move |services| {
             verification::pages(&for_pages, services)
@@ -259,6 +267,16 @@ impl PhoneService for PhoneApi {
         }))
     }
 
+    async fn get_user_phone_status(
+        &self,
+        request: Request<GetUserPhoneStatusRequest>,
+    ) -> Result<Response<GetUserPhoneStatusResponse>, Status> {
+        let answer = user_status::look(&self.store, request).await;
+        answer
+            .map(Response::new)
+            .map_err(|refusal| status_of_read(&refusal))
+    }
+
     async fn unlock_user(
         &self,
         request: Request<UnlockUserRequest>,
@@ -267,6 +285,26 @@ impl PhoneService for PhoneApi {
         Ok(Response::new(UnlockUserResponse {
             details: Some(details(&reply)),
         }))
+    }
+
+    async fn export_user(
+        &self,
+        request: Request<ExportUserRequest>,
+    ) -> Result<Response<ExportUserResponse>, Status> {
+        let answer = person::export(&self.store, request).await;
+        answer
+            .map(Response::new)
+            .map_err(|refusal| status_of_read(&refusal))
+    }
+
+    async fn erase_user(
+        &self,
+        request: Request<EraseUserRequest>,
+    ) -> Result<Response<EraseUserResponse>, Status> {
+        let answer = person::erase(&self.store, request).await;
+        answer
+            .map(Response::new)
+            .map_err(|refusal| status(&refusal))
     }
 }
 

@@ -82,6 +82,34 @@ pub const RESEND_AFTER: &str = "ringback-resend-after";
 /// Which parts of a request were left out, where the configuration says so.
 pub const IGNORED: &str = "ringback-ignored";
 
+/// The limit that a request has met, by its name, such as `guard; reason=prefix` (an item of RFC 9651).
+pub const LIMIT: &str = "ringback-limit";
+
+/// Names the limit that a refusal is about ([`Refusal::limit`]), for programs.
+pub fn name_limit(limit: Option<(&str, Option<&str>)>, headers: &mut HeaderMap) {
+    let Some((limit, reason)) = limit else {
+        return;
+    };
+    let named = match reason {
+        Some(reason) => format!("{limit}; reason={reason}"),
+        None => limit.to_owned(),
+    };
+    // Names are of letters and underscores.
+    if let Ok(value) = HeaderValue::try_from(named) {
+        headers.insert(HeaderName::from_static(LIMIT), value);
+    }
+}
+
+/// The same of a status.
+pub fn named(refusal: &Refusal, mut status: Status) -> Status {
+    if let limit @ Some(_) = refusal.limit() {
+        let mut headers = status.metadata().clone().into_headers();
+        name_limit(limit, &mut headers);
+        *status.metadata_mut() = MetadataMap::from_headers(headers);
+    }
+    status
+}
+
 /// A gRPC reply with the times of the code that it tells of; the other wires make headers of them.
 pub fn respond<T>(times: Option<CodeTimes>, message: T) -> Response<T> {
     let mut response = Response::new(message);
@@ -123,6 +151,30 @@ pub fn timestamp(time: Time) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_is_named_with_its_reason() {
+        use ringback_core::guard::Reason;
+        use ringback_core::limit::Limit;
+        let told = |refusal: &Refusal| {
+            let status = named(refusal, Status::new(Code::Aborted, "no"));
+            let name = status.metadata().get(LIMIT);
+            name.and_then(|name| name.to_str().ok().map(str::to_owned))
+        };
+        let limited = |limit| Refusal::Limited {
+            limit,
+            retry_after: Duration::from_secs(1),
+        };
+        assert_eq!(
+            told(&limited(Limit::CoolDown)).as_deref(),
+            Some("cool_down")
+        );
+        let guard = limited(Limit::Guard(Reason::PrefixDay));
+        assert_eq!(told(&guard).as_deref(), Some("guard; reason=prefix_day"));
+        let guarded = Refusal::Guarded(Reason::Country);
+        assert_eq!(told(&guarded).as_deref(), Some("guard; reason=country"));
+        assert_eq!(told(&Refusal::Overloaded), None);
+    }
 
     #[test]
     fn times_are_rfc_3339_and_whole_seconds() {

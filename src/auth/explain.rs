@@ -136,6 +136,8 @@ fn named(rights: Rights) -> String {
         ("user.delete", rights.delete),
         ("sms.read", rights.read_messages),
         ("sms.write", rights.write_messages),
+        ("guard.read", rights.read_guard),
+        ("guard.write", rights.write_guard),
     ];
     let held: Vec<&str> = all
         .iter()

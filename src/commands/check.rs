@@ -10,7 +10,7 @@ use crate::app::{self, source};
 use crate::auth::Auth;
 use crate::telemetry;
 use crate::tls::Tls;
-use crate::worker::routes;
+use crate::worker::{Callbacks, routes};
 
 /// `ringback check`: says everything that is wrong, not only the first thing.
 pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
@@ -61,10 +61,18 @@ pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
     }
     match routes(&config) {
         Ok((routes, _)) => {
+            let callbacks = Callbacks::new(&config.server.public_url);
             for route in &routes {
                 match route.provider.check().await {
                     Ok(()) => println!("route {}: ok", route.name),
                     Err(error) => wrong.push(format!("route {}: {error}", route.name)),
+                }
+                if route.provider.sends_inbound() && !config.server.public_url.is_empty() {
+                    let at = callbacks.inbound(&route.name);
+                    println!(
+                        "route {}: what people write back (STOP, START) is taken at {at}",
+                        route.name
+                    );
                 }
             }
         }

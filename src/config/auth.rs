@@ -39,27 +39,41 @@ pub enum Permission {
     /// Has messages tried again.
     #[serde(rename = "sms.write")]
     WriteMessages,
+    /// Sees what the guard holds back.
+    #[serde(rename = "guard.read")]
+    ReadGuard,
+    /// Lets codes pass that the guard holds back.
+    #[serde(rename = "guard.write")]
+    WriteGuard,
 }
 
 impl Permission {
     /// Every one.
-    pub const ALL: [Permission; 5] = [
+    pub const ALL: [Permission; 7] = [
         Permission::Read,
         Permission::Write,
         Permission::Delete,
         Permission::ReadMessages,
         Permission::WriteMessages,
+        Permission::ReadGuard,
+        Permission::WriteGuard,
     ];
 
     /// The permission of that name in a token.
     pub fn find(name: &str) -> Option<Permission> {
-        match name {
-            "user.read" => Some(Permission::Read),
-            "user.write" => Some(Permission::Write),
-            "user.delete" => Some(Permission::Delete),
-            "sms.read" => Some(Permission::ReadMessages),
-            "sms.write" => Some(Permission::WriteMessages),
-            _ => None,
+        Permission::ALL.into_iter().find(|one| one.name() == name)
+    }
+
+    /// Its name in a token.
+    pub fn name(self) -> &'static str {
+        match self {
+            Permission::Read => "user.read",
+            Permission::Write => "user.write",
+            Permission::Delete => "user.delete",
+            Permission::ReadMessages => "sms.read",
+            Permission::WriteMessages => "sms.write",
+            Permission::ReadGuard => "guard.read",
+            Permission::WriteGuard => "guard.write",
         }
     }
 
@@ -71,6 +85,8 @@ impl Permission {
             Permission::Delete => Right::Delete,
             Permission::ReadMessages => Right::ReadMessages,
             Permission::WriteMessages => Right::WriteMessages,
+            Permission::ReadGuard => Right::ReadGuard,
+            Permission::WriteGuard => Right::WriteGuard,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Config, ConfigError, web_address};
+use super::{Api, Config, ConfigError, web_address};
 
 /// `[console]`
 #[derive(Clone, Debug, Deserialize)]
@@ -49,6 +49,10 @@ impl Config {
             error.add("console.issuer", "must be the name of one of auth.issuers");
             return;
         };
+        if console.enabled && !self.apis.contains(&Api::Ringback) {
+            let text = "needs \"ringback\" among apis, whose calls the console makes; add it, or set console.enabled = false";
+            error.add("console.issuer", text);
+        }
         if !console.client_id.is_empty()
             && let Err(fault) = web_address(&issuer.issuer, issuer.allow_insecure)
         {

@@ -51,6 +51,7 @@ const EXAMPLES: &str = r#"
     "*" = 5000
     [organizations."*".limits]
     sends_per_organization_per_day = 2000
+    spend_per_organization_per_day = "250"
     [organizations."*".limits.sends_per_country_per_day]
     default = 200
     "*" = 2000
@@ -171,6 +172,14 @@ const EXAMPLES: &str = r#"
     [sms.routes."*".receipt]
     status = "/status"
     error = "/error"
+    signed = "header"
+    header = "x-token"
+    prefix = "sha256="
+    secret = "..."
+    username = "acme"
+    [sms.routes."*".inbound]
+    from = "/from"
+    text = "/text"
     signed = "header"
     header = "x-token"
     prefix = "sha256="

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ringback_core::Policy;
+use ringback_core::limit::Amount;
 use ringback_core::number::NumberKind;
 use ringback_sms::texts::OwnTextRules;
 use serde::Deserialize;
@@ -50,6 +51,8 @@ pub struct OwnNumbers {
 pub struct OwnLimits {
     /// As `limits.sends_per_organization_per_day`.
     pub sends_per_organization_per_day: Option<u64>,
+    /// As `limits.spend_per_organization_per_day`.
+    pub spend_per_organization_per_day: Option<Amount>,
     /// As `limits.sends_per_country_per_day`, in place of the whole of it.
     pub sends_per_country_per_day: Option<BTreeMap<String, u64>>,
 }
@@ -79,11 +82,14 @@ impl OrganizationSection {
         }
         let OwnLimits {
             sends_per_organization_per_day,
+            spend_per_organization_per_day,
             sends_per_country_per_day,
         } = self.limits.clone();
         let limits = &mut policy.limits;
         limits.sends_per_organization_per_day =
             sends_per_organization_per_day.unwrap_or(limits.sends_per_organization_per_day);
+        limits.spend_per_organization_per_day =
+            spend_per_organization_per_day.unwrap_or(limits.spend_per_organization_per_day);
         if let Some(countries) = sends_per_country_per_day {
             limits.sends_per_country_per_day = countries;
         }

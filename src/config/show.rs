@@ -68,7 +68,7 @@ impl Config {
 }
 
 /// A value without what is secret in it.
-fn hidden(path: &[String], value: &Value) -> Value {
+pub(super) fn hidden(path: &[String], value: &Value) -> Value {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match (path.as_slice(), value) {
         (
@@ -87,7 +87,7 @@ fn hidden(path: &[String], value: &Value) -> Value {
                 "password" | "auth_token" | "api_secret" | "private_key" | "signature_secret",
             ]
             | ["sms", "routes", _, "secret", _]
-            | ["sms", "routes", _, "receipt", "secret"],
+            | ["sms", "routes", _, "receipt" | "inbound", "secret"],
             Value::String(_, text),
         ) if !text.is_empty() => Value::from(SECRET),
         (["sms", "routes", _, "secrets"], Value::Array(_, items)) => {
@@ -114,7 +114,7 @@ fn hidden(path: &[String], value: &Value) -> Value {
 }
 
 /// Where each key and table stands in the default file.
-fn order() -> HashMap<String, usize> {
+pub(super) fn order() -> HashMap<String, usize> {
     let mut order = HashMap::new();
     let mut section = String::new();
     for (at, line) in DEFAULTS.lines().enumerate() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use figment::error::Kind;
 use figment::value::{Dict, Value};
-use ringback_core::delivery::{Prefer, RouteRules, Routes};
+use ringback_core::delivery::{Prefer, RouteRules, Routes, read_cost};
 use ringback_sms::{HttpSettings, SmppSettings, TwilioSettings, VonageSettings};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -212,10 +212,15 @@ impl SmsSection {
         Duration::from_secs(self.keep_seconds)
     }
 
-    /// Whether a provider is asked to tell at an address of ours what became of messages.
-    pub fn wants_receipts(&self) -> bool {
+    /// Whether a provider may tell something at an address of ours: what became of messages, or what people write
+    /// back.
+    pub fn hears(&self) -> bool {
         let mut routes = self.routes.values();
-        routes.any(|route| route.provider.wants_receipts())
+        routes.any(|route| match &route.provider {
+            ProviderSection::Http(http) => http.receipt.is_some() || http.inbound.is_some(),
+            ProviderSection::Twilio(twilio) => !twilio.auth_token.expose_secret().is_empty(),
+            other => other.wants_receipts(),
+        })
     }
 
     /// Whether messages stay in memory.
@@ -246,6 +251,7 @@ impl RouteSection {
         RouteRules {
             countries: upper(&self.common.countries),
             kinds: self.common.kinds.iter().cloned().collect(),
+            cost_per_segment: read_cost(&self.common.cost_per_segment).unwrap_or(0),
             tells_repeats: match &self.provider {
                 ProviderSection::Inbox(_) | ProviderSection::Webhook(_) => true,
                 ProviderSection::Unknown(_) => false,

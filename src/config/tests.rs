@@ -4,6 +4,7 @@ use std::io::Write;
 
 use jsonwebtoken::Algorithm;
 use ringback_core::MessageKind;
+use ringback_core::limit::Segments;
 use ringback_core::number::NumberKind;
 use ringback_sms::{Bind, HexIds, LongMessages, SmppSettings};
 use secrecy::ExposeSecret;
@@ -82,7 +83,12 @@ fn relay_of(config: &Config) -> &WebhookSection {
 #[test]
 fn the_default_file_holds_the_defaults_of_the_rules() {
     let config = load(&[]).unwrap();
-    assert_eq!(config.policy(), Policy::default());
+    let policy = Policy {
+        // They follow from the texts.
+        segments: Segments::default(),
+        ..config.policy()
+    };
+    assert_eq!(policy, Policy::default());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The texts of a configuration.
 
+use ringback_core::limit::Segments;
 use ringback_sms::texts::{CodeShape, Texts};
 
 use super::{Config, ConfigError};
@@ -22,5 +23,11 @@ impl Config {
             }
             error
         })
+    }
+
+    /// As how many text messages those of an organisation go out at most, by language. Where texts are wrong nothing
+    /// starts, so nobody is told.
+    pub(super) fn segments(texts: Option<&Texts>, organization: Option<&str>) -> Segments {
+        texts.map_or_else(Segments::default, |texts| texts.most_segments(organization))
     }
 }

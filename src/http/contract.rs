@@ -73,6 +73,17 @@ pub fn organization() -> Value {
     })
 }
 
+/// The header that makes a change happen once.
+pub(super) fn idempotency() -> Value {
+    json!({
+        "name": "idempotency-key",
+        "in": "header",
+        "description": "The same key and request within 24 hours are answered alike and change nothing more; the answer has \
+                        idempotency-replayed then.",
+        "schema": { "type": "string", "pattern": "^[!-~]{1,255}$" },
+    })
+}
+
 /// The header that names languages.
 pub fn languages() -> Value {
     json!({
@@ -337,6 +348,10 @@ pub(super) fn header(name: &str, always: bool) -> Value {
         ),
         shared::IGNORED => (
             "Which parts of the request were left out, where accounts.unkept is ignore.",
+            json!({ "type": "string" }),
+        ),
+        shared::LIMIT => (
+            "The limit that was met, such as sends_per_number or \"guard; reason=prefix\".",
             json!({ "type": "string" }),
         ),
         "retry-after" => (

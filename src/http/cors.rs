@@ -48,12 +48,13 @@ const HEADERS: [&str; 26] = [
 ];
 
 /// Response headers that pages may read.
-const EXPOSED: [&str; 9] = [
+const EXPOSED: [&str; 10] = [
     "content-length",
     "deprecation",
     "grpc-message",
     "grpc-status",
     "grpc-status-details-bin",
+    "idempotency-replayed",
     "link",
     "retry-after",
     "www-authenticate",
@@ -76,7 +77,12 @@ impl Cors {
         let headers = list(headers.iter().map(String::as_str));
         let exposed = [
             &EXPOSED[..],
-            &[shared::EXPIRES_AT, shared::RESEND_AFTER, shared::IGNORED],
+            &[
+                shared::EXPIRES_AT,
+                shared::RESEND_AFTER,
+                shared::IGNORED,
+                shared::LIMIT,
+            ],
         ]
         .concat();
         Cors {

@@ -1,7 +1,8 @@
 //! One port, every API: what a request speaks and which service it is for, once; then who calls, then the call.
 
+mod keyed;
+
 use std::convert::Infallible;
-use std::fmt::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,10 +27,12 @@ use super::cors::Cors;
 use super::grpc;
 use super::health::{self, Readiness};
 use super::installed::{Installed, RpcService, Services};
+use super::once::{self, Once};
 use super::protocol::Protocol;
 use super::quiet::Quiet;
 use super::rest::{self, Failure};
 use super::routes::{Label, Routes, Rpc};
+use super::shown::Shown;
 use super::{client, drain_body, error, files, openapi};
 use crate::auth::Auth;
 use crate::config::{Config, Network, ServerSection};
@@ -54,6 +57,8 @@ struct Inner {
     paths: Router,
     room: Arc<Room>,
     proxies: Vec<Network>,
+    /// Calls with an idempotency key; `None` where nothing remembers them.
+    once: Option<Once>,
 }
 
 impl Server {
@@ -86,14 +91,9 @@ impl Server {
         let (contract, _) = openapi::paths(services_told.collect(), told).into_parts();
         let paths = paths.merge(contract).merge(pages);
         let open = health::grpc_services(readiness.clone(), names);
-        Server::of(
-            &config.server,
-            services.auth.clone(),
-            cors,
-            rpcs,
-            open,
-            paths,
-        )
+        let auth = services.auth.clone();
+        let store = services.store.clone();
+        Server::of(&config.server, auth, cors, rpcs, open, paths).with(Once { store })
     }
 
     /// From its parts.
@@ -118,7 +118,17 @@ impl Server {
                 .method_not_allowed_fallback(async || error::wrong_method()),
             room: Arc::new(Room::new(section.body_mib * 1024 * 1024)),
             proxies: section.trusted_proxies.clone(),
+            once: None,
         }))
+    }
+
+    /// The same, which carries calls with a key out once.
+    fn with(self, once: Once) -> Server {
+        let mut inner = self.0;
+        if let Some(inner) = Arc::get_mut(&mut inner) {
+            inner.once = Some(once);
+        }
+        Server(inner)
     }
 
     /// Answers a request: one span and one measurement for each.
@@ -144,33 +154,8 @@ impl Server {
     }
 }
 
-/// A path as logs show it: of a part that is too long for an id, such as the secret of a receipt's address, only
-/// the beginning.
-struct Shown<'a>(&'a str);
-
-/// The longest part that is shown whole.
-const LONGEST_SHOWN: usize = 40;
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, part) in self.0.split('/').enumerate() {
-            if index > 0 {
-                f.write_char('/')?;
-            }
-            match part.len() > LONGEST_SHOWN {
-                true => part.chars().take(8).try_for_each(|c| f.write_char(c))?,
-                false => f.write_str(part)?,
-            }
-            if part.len() > LONGEST_SHOWN {
-                f.write_char('…')?;
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Inner {
-    async fn respond(&self, request: Request) -> Response {
+    async fn respond(self: &Arc<Self>, request: Request) -> Response {
         let (mut head, body) = request.into_parts();
         client::note(&mut head, &self.proxies);
         if let Some(response) = self.cors.preflight(&head) {
@@ -192,7 +177,17 @@ impl Inner {
         }
     }
 
-    async fn by_protocol(&self, head: Parts, body: Body) -> Response {
+    async fn by_protocol(self: &Arc<Self>, head: Parts, body: Body) -> Response {
+        match (&self.once, once::key(&head.headers)) {
+            (Some(_), Some(key)) => {
+                let key = key.map(str::to_owned);
+                self.under_key(key, head, body).await
+            }
+            (None, _) | (_, None) => self.plainly(head, body).await,
+        }
+    }
+
+    async fn plainly(&self, head: Parts, body: Body) -> Response {
         // The path borrows nothing of the head, which moves on.
         let uri = head.uri.clone();
         let protocol = Protocol::classify(&self.routes, &head, uri.path());
@@ -250,9 +245,7 @@ impl Inner {
                 };
                 let outcome = self.call(&binding.rpc, &head, timeout, message).await;
                 let response = outcome.and_then(|reply| Ok(rest::write(binding, &reply)?));
-                response.unwrap_or_else(|Failure { status, http }| {
-                    error::status_as(&error::in_json_names(status), http)
-                })
+                response.unwrap_or_else(rest_refusal)
             }
         }
     }
@@ -267,10 +260,7 @@ impl Inner {
         let timeout = connect::timeout(&head.headers);
         let outcome = self.call(rpc, head, timeout, message).await;
         let response = outcome.and_then(|reply| connect::write(codec, rpc, &reply));
-        response.unwrap_or_else(|status| match codec {
-            Codec::Json => error::connect(&error::in_json_names(status)),
-            Codec::Proto => error::connect(&status),
-        })
+        response.unwrap_or_else(|status| connect_refusal(codec, status))
     }
 
     fn service(&self, rpc: &Rpc) -> &RpcService {
@@ -305,6 +295,17 @@ impl Inner {
         let in_time = tokio::time::timeout_at(end.into(), call).await;
         in_time.unwrap_or_else(|_| passed())
     }
+}
+
+fn connect_refusal(codec: Codec, status: Status) -> Response {
+    match codec {
+        Codec::Json => error::connect(&error::in_json_names(status)),
+        Codec::Proto => error::connect(&status),
+    }
+}
+
+fn rest_refusal(Failure { status, http }: Failure) -> Response {
+    error::status_as(&error::in_json_names(status), http)
 }
 
 /// Notes how long a request took. What has no label was answered before anybody looked at its path.
@@ -362,33 +363,5 @@ async fn through<S: Service<Request, Error = Infallible>>(
     match service.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Shown;
-
-    #[test]
-    fn logs_show_no_secret_of_an_address() {
-        let token = "AaBbCcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrSsTtUuVvWwXx";
-        for (path, shown) in [
-            ("/".to_owned(), "/"),
-            ("/v2/users/ann/phone".to_owned(), "/v2/users/ann/phone"),
-            (
-                "/v2/messages/01900000-0000-7000-8000-000000000001".to_owned(),
-                "/v2/messages/01900000-0000-7000-8000-000000000001",
-            ),
-            (
-                format!("/sms/receipts/relay/{token}"),
-                "/sms/receipts/relay/AaBbCcDd…",
-            ),
-            (
-                format!("/sms/receipts/relay/{token}/"),
-                "/sms/receipts/relay/AaBbCcDd…/",
-            ),
-        ] {
-            assert_eq!(Shown(&path).to_string(), shown);
-        }
     }
 }

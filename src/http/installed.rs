@@ -15,6 +15,8 @@ use tower::util::BoxCloneSyncService;
 
 use super::contract::{Paths, RpcTold};
 use crate::auth::{Auth, OwnIssuer};
+use crate::config::Setting;
+use crate::resting::Resting;
 
 /// What every API works with.
 #[derive(Clone)]
@@ -27,6 +29,10 @@ pub struct Services {
     pub inbox: Option<Inbox>,
     /// What carries messages, for those that tell later what became of one.
     pub routes: Arc<[Route]>,
+    /// Which of them are left alone for a while.
+    pub resting: Resting,
+    /// How the program is set up, without secrets.
+    pub settings: Arc<[Setting]>,
     /// A token that may do everything, shown to whoever tries the program out.
     pub trial_token: Option<String>,
 }

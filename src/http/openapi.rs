@@ -13,7 +13,8 @@ use serde_json::{Map, Value, json};
 
 use super::body::Unread;
 use super::contract::{
-    About, Entry, Operation, Paths, RpcTold, Words, reference, status_schema, wrong_method,
+    About, Entry, Operation, Paths, RpcTold, Words, idempotency, reference, status_schema,
+    wrong_method,
 };
 use super::error;
 use answers::Refused;
@@ -188,6 +189,10 @@ impl Document {
             told["description"] = operation.description.into();
         }
         let mut parameters = operation.parameters;
+        let is_open = told["security"].as_array().is_some_and(Vec::is_empty);
+        if !entry.method.is_safe() && !operation.reads && !is_open {
+            parameters.push(idempotency());
+        }
         if operation.security.is_none() {
             parameters.extend(about.parameters);
         }

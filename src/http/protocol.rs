@@ -35,6 +35,16 @@ pub(super) enum Protocol<'a, 'p> {
 }
 
 impl<'a, 'p> Protocol<'a, 'p> {
+    /// Whether it may change something.
+    pub(super) fn changes(&self, method: &Method) -> bool {
+        match self {
+            Protocol::Grpc(_, rpc) | Protocol::Connect(_, rpc) => !rpc.reads,
+            Protocol::Rest(binding, _) => !binding.rpc.reads,
+            Protocol::Path => !method.is_safe(),
+            Protocol::ConnectGet(..) | Protocol::Open | Protocol::Unknown(_) => false,
+        }
+    }
+
     /// What metrics call it.
     pub(super) fn label(&self) -> Label {
         match self {

@@ -59,6 +59,10 @@ pub(super) fn describe() {
         "1 while a country's codes of the last three hours are handed in less than half as often as in its week"
     );
     describe_counter!(
+        "ringback_guard_decisions_total",
+        "Codes that the guard was asked for: allowed, recorded (sent all the same), refused; by its first reason"
+    );
+    describe_counter!(
         "ringback_opt_outs_total",
         "Words of numbers' owners to a route: stop, start, or what the provider said of them"
     );

@@ -24,6 +24,11 @@ impl Callbacks {
         self.at(route, &token)
     }
 
+    /// Where a route passes on what people write back.
+    pub fn inbound(&self, route: &str) -> String {
+        format!("{}/sms/inbound/{route}", self.public_url)
+    }
+
     /// The address that has this token in it.
     pub fn at(&self, route: &str, token: &str) -> String {
         format!("{}/sms/receipts/{route}/{token}", self.public_url)

@@ -18,6 +18,7 @@ use super::carrier::{Carrier, NO_ROUTE, note_lost, skipped, tell};
 use super::hearing::Hearing;
 use super::lane::Lane;
 use super::planner::Planner;
+use crate::resting::Resting;
 
 /// How often rows that say nothing any more are deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
@@ -86,6 +87,11 @@ impl Delivery {
             planner,
             settings,
         }
+    }
+
+    /// Which routes are left alone.
+    pub fn resting(&self) -> Resting {
+        self.planner.resting.clone()
     }
 
     /// Claims, sends and settles until nothing more is due. Says how many messages it claimed.

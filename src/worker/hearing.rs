@@ -5,14 +5,13 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringback_core::{Number, Refusal};
+use ringback_core::Refusal;
 use ringback_sms::{ProviderEvent, Receipt, UnackedEvent};
 use ringback_store::Store;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
-use tracing::info;
 
-use crate::receipts::{count_receipt, note_receipt};
+use crate::receipts::{count_receipt, note_receipt, note_wish};
 
 /// A receipt may come before it was noted what the route calls its message: it is looked for again, after twice
 /// the pause each time.
@@ -73,8 +72,9 @@ impl Hearing {
     async fn hear(&mut self, told: UnackedEvent) {
         let noted = match &told.event {
             ProviderEvent::Receipt { reference, receipt } => self.receipt(reference, receipt).await,
-            ProviderEvent::OptedOut { number } => self.wish(number, false).await,
-            ProviderEvent::OptedIn { number } => self.wish(number, true).await,
+            ProviderEvent::Wish { number, wish } => {
+                note_wish(&self.store, &self.route, number, *wish).await
+            }
         };
         // The store has said why it was not; the provider tells it again.
         if noted.is_ok() {
@@ -136,18 +136,6 @@ impl Hearing {
                 return;
             }
         }
-    }
-
-    /// The owner of a number asks to be left alone by this route, or no longer to be.
-    async fn wish(&self, number: &Number, takes_messages: bool) -> Result<(), Refusal> {
-        let route = &*self.route;
-        let word = if takes_messages { "start" } else { "stop" };
-        match takes_messages {
-            true => self.store.opted_in(number, route).await?,
-            false => self.store.opted_out(number, route).await?,
-        }
-        info!(route, word, from = number.masked(), "a number's owner asks");
-        Ok(())
     }
 }
 

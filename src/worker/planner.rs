@@ -11,11 +11,14 @@ use ringback_store::Settled;
 use tracing::{error, info, warn};
 
 use super::breaker::{Breaker, Turned};
+use crate::resting::Resting;
 
 /// The routes of an installation, and how they do.
 pub(super) struct Planner {
     policies: Policies,
     breakers: BTreeMap<String, Mutex<Breaker>>,
+    /// What the breakers say, for whoever asks from outside.
+    pub(super) resting: Resting,
 }
 
 impl Planner {
@@ -24,6 +27,7 @@ impl Planner {
         Planner {
             policies,
             breakers: names.map(|name| (name.into(), Mutex::default())).collect(),
+            resting: Resting::default(),
         }
     }
 
@@ -73,6 +77,7 @@ impl Planner {
             return;
         };
         let turned = breaker.note(verdict, now);
+        self.resting.note(route, breaker.ready_at(now));
         gauge!("ringback_route_state", "route" => route.to_owned()).set(breaker.level());
         match (turned, verdict) {
             (Some(Turned::Open(rest)), Verdict::Unable { fault }) => {

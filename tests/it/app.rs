@@ -13,9 +13,9 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use ringback::app::App;
 use ringback::config::{Api, Config, IssuerSection, Permission};
-use ringback::http::serve;
+use ringback::http::{Server, serve};
 use ringback::worker::Delivery;
-use ringback_core::{Number, Time};
+use ringback_core::{Id, Number, Time};
 use ringback_sms::Inbox;
 use ringback_store::{Source, Store};
 use serde_json::{Value, json};
@@ -71,6 +71,14 @@ impl TestApp {
 
     /// Starts with a configuration that differs from the usual one.
     pub async fn start_with(database: Database, change: impl FnOnce(&mut Config)) -> TestApp {
+        TestApp::start_in_process(database, change).await.0
+    }
+
+    /// The same, and the server that answers without a network.
+    pub async fn start_in_process(
+        database: Database,
+        change: impl FnOnce(&mut Config),
+    ) -> (TestApp, Server) {
         let mut config = configuration(&database.url);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -81,6 +89,7 @@ impl TestApp {
             .await
             .expect("a program");
         let (stop, stopped) = oneshot::channel::<()>();
+        let server = app.server.clone();
         tokio::spawn(async move {
             let answer = move |request| app.server.clone().answer(request);
             serve(listener, app.tls, app.bounds, answer, async {
@@ -88,7 +97,7 @@ impl TestApp {
             })
             .await;
         });
-        TestApp {
+        let made = TestApp {
             address,
             channel: Endpoint::from_shared(format!("http://{address}"))
                 .expect("an endpoint")
@@ -104,7 +113,17 @@ impl TestApp {
             clock,
             numbers: AtomicU32::new(0),
             stop: Some(stop),
-        }
+        };
+        (made, server)
+    }
+
+    /// What stands in the address of a receipt.
+    pub fn receipt_token(&self, message: Id, attempt: u32) -> Vec<u8> {
+        self.store
+            .rules()
+            .keys
+            .receipt_token(message, attempt)
+            .to_vec()
     }
 
     /// The owner of a number has told a route to stop.
@@ -151,6 +170,11 @@ impl TestApp {
     /// Sends the messages that are due now.
     pub async fn deliver(&self) {
         while self.delivery.run_once().await.expect("a round of delivery") > 0 {}
+    }
+
+    /// Writes down what was counted of messages.
+    pub async fn tally(&self) {
+        self.store.tally().await.expect("written");
     }
 
     /// Delivers, then shows the messages to a number, newest first.

@@ -1,5 +1,12 @@
 //! Pages for people: what is served to whom, and what keeps it to itself.
 
+mod looks;
+mod pages;
+mod sign_in;
+mod types;
+
+use std::path::{Path, PathBuf};
+
 use http::HeaderMap;
 use ringback::config::Config;
 use serde_json::Value;
@@ -9,6 +16,14 @@ use crate::database::Database;
 
 crate::on_both! {
     pages_are_served_once_an_issuer_is_named,
+}
+
+/// Where packages of npm are that tests need: `scripts/test` gets them.
+fn npm() -> PathBuf {
+    match std::env::var_os("RINGBACK_TEST_NPM") {
+        Some(place) => place.into(),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/npm/node_modules"),
+    }
 }
 
 struct Answer {

@@ -1,6 +1,7 @@
 //! The whole program from outside, on both databases. `scripts/test` starts what it needs.
 #![expect(clippy::disallowed_methods, reason = "tests spawn tasks to race them")]
 
+mod admin;
 mod api;
 mod apis;
 mod app;
@@ -8,6 +9,8 @@ mod browser;
 mod console;
 mod database;
 mod flows;
+mod fuzz;
+mod guard;
 mod http;
 mod lists;
 mod outages;

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ringback_core::Refusal;
+use ringback_core::guard::Reason;
 use ringback_core::limit::Limit;
 use ringback_core::number::{NumberError, NumberKind};
 use ringback_core::refusal::CodeFailure;
@@ -118,6 +119,7 @@ fn every_refusal_has_a_snapshot() {
         number(NumberError::TestOver),
         Refusal::NumberKindNotServed(NumberKind::PremiumRate),
         Refusal::NumberOptedOut,
+        Refusal::Guarded(Reason::Country),
         Refusal::CodeAbsent,
         Refusal::CodeRefused(CodeFailure::Wrong),
         limited(Limit::CoolDown),
@@ -128,6 +130,8 @@ fn every_refusal_has_a_snapshot() {
         limited(Limit::AddressVerifications),
         limited(Limit::OrganizationSends),
         limited(Limit::CountrySends),
+        limited(Limit::OrganizationSpend),
+        limited(Limit::Guard(Reason::Prefix)),
         limited(Limit::Guesses),
         Refusal::FieldInvalid {
             field: String::new(),
@@ -136,6 +140,7 @@ fn every_refusal_has_a_snapshot() {
         Refusal::Unsupported {
             what: String::new(),
         },
+        Refusal::UnderWay,
         Refusal::Overloaded,
         Refusal::DeadlineExceeded,
         Refusal::Unavailable,
@@ -152,7 +157,7 @@ fn every_refusal_has_a_snapshot() {
         let text = std::fs::read_to_string(&file).expect(name);
         harmless(name, &text);
     }
-    assert_eq!(kinds.len(), 34);
+    assert_eq!(kinds.len(), 35);
 }
 
 /// Which row meets a refusal; a new one does not compile until it has one.
@@ -184,6 +189,7 @@ fn row_of(refusal: &Refusal) -> Option<&'static str> {
         Refusal::NumberInvalid(NumberError::TestOver) => return None,
         Refusal::NumberKindNotServed(_) => "number_kind_not_served",
         Refusal::NumberOptedOut => "number_opted_out",
+        Refusal::Guarded(_) => "guarded",
         Refusal::CodeAbsent => "code_absent",
         Refusal::CodeRefused(_) => "code_refused",
         Refusal::Limited {
@@ -234,8 +240,17 @@ fn row_of(refusal: &Refusal) -> Option<&'static str> {
             limit: Limit::CountrySends,
             ..
         } => "limited_sends_per_country",
+        Refusal::Limited {
+            limit: Limit::OrganizationSpend,
+            ..
+        } => "limited_spend_per_organization",
+        Refusal::Limited {
+            limit: Limit::Guard(_),
+            ..
+        } => "limited_guard",
         Refusal::FieldInvalid { .. } => "phone_too_long",
         Refusal::Unsupported { .. } => "unsupported_password",
+        Refusal::UnderWay => "under_way",
         Refusal::Overloaded => "overloaded",
         Refusal::DeadlineExceeded => "deadline_exceeded",
         Refusal::Unavailable => "unavailable",

@@ -95,6 +95,14 @@ impl Caller {
         self.user == account && self.home == organization && self.is_home()
     }
 
+    /// Whether whatever is asked about an account of this id is answered as if there were none: it is not the
+    /// caller's own, and the caller has no rights anywhere. Then nothing need be looked up, and the time that an answer
+    /// takes tells nothing either.
+    pub fn is_stranger_to(&self, account: &str) -> bool {
+        let mut local = self.local.iter();
+        self.user != account && !self.everywhere.any() && !local.any(|(_, rights)| rights.any())
+    }
+
     /// In what capacity the caller acts on an account that exists in `organization`: the one place where
     /// [`Call::rule`] is applied. Whoever may neither read nor write there is told the same of it as of one
     /// that does not exist.
@@ -189,6 +197,15 @@ impl Caller {
     /// # Errors
     /// [`Refusal::PermissionDenied`].
     pub fn messages(&self, right: Right) -> Result<Scope, Refusal> {
+        self.reach(right)
+    }
+
+    /// Where the caller may use a right that is about no account: in one organisation, or for whoever has it everywhere
+    /// and names none, in all.
+    ///
+    /// # Errors
+    /// [`Refusal::PermissionDenied`].
+    pub fn reach(&self, right: Right) -> Result<Scope, Refusal> {
         if self.everywhere.holds(right) && !self.names_organization {
             return Ok(Scope::Everywhere);
         }
@@ -207,6 +224,23 @@ mod tests {
         read: true,
         ..Rights::NONE
     };
+
+    #[test]
+    fn a_stranger_has_no_rights_and_asks_of_others() {
+        let ann = Caller::new("ann", "acme");
+        assert!(ann.is_stranger_to("bob") && !ann.is_stranger_to("ann"));
+        assert!(!ann.clone().with_rights(READ).is_stranger_to("bob"));
+        let everywhere = Caller {
+            everywhere: READ,
+            ..ann.clone()
+        };
+        assert!(!everywhere.is_stranger_to("bob"));
+        // Whatever decides says the same of them.
+        for call in [Call::Read, Call::SendCode, Call::SubmitCode] {
+            let refused = ann.capacity("bob", "acme", call);
+            assert_eq!(refused, Err(Refusal::AccountNotFound));
+        }
+    }
     const WRITE: Rights = Rights {
         write: true,
         ..Rights::NONE

@@ -33,7 +33,7 @@ impl Command {
                     otherwise: organization,
                 }
             }
-            Action::Delete | Action::Change(_) => self.caller.target(&self.account),
+            Action::Delete | Action::Erase | Action::Change(_) => self.caller.target(&self.account),
         }
     }
 }
@@ -52,6 +52,8 @@ pub enum Action {
     },
     /// Delete the account.
     Delete,
+    /// Delete the account, if there is one, because all that is kept of its user goes.
+    Erase,
     /// Change it.
     Change(Change),
 }
@@ -137,6 +139,8 @@ pub enum Change {
     OpenSession(NewSession),
     /// Take the caller's session by its handle.
     TakeSession,
+    /// Forget numbers that wait to be proven and can no longer be.
+    Tidy,
 }
 
 /// Which of an account's numbers.
@@ -229,7 +233,8 @@ pub enum PhoneChange {
 /// What a caller learns when a command was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// The account after the command; of a deleted one, before it.
+    /// The account after the command; of a deleted one, before it; of one that is to be erased and is not there, an
+    /// empty one.
     pub account: Account,
     /// The number that it was about, where the command did not mean the primary one.
     pub phone: Option<Id>,

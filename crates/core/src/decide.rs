@@ -1,8 +1,12 @@
 //! The decision: one command, one account, one moment.
 
-use crate::account::{Account, AccountLimits, Deleted, Profile, Slot};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::account::{Account, AccountLimits, Deleted, Phone, Profile, Slot};
 use crate::command::{Action, Change, Command, Reply, SetPhone};
 use crate::event::{Event, EventKind, Message};
+use crate::guard::{Destination, Heard};
 use crate::limit::Budgets;
 use crate::moment::{Id, Moment, SeededIds};
 use crate::number::Number;
@@ -14,6 +18,7 @@ use outcome::Outcome;
 
 mod budgets;
 mod codes;
+mod guard;
 mod limits;
 mod numbers;
 mod outcome;
@@ -37,6 +42,8 @@ pub struct Decision {
     pub messages: Vec<Message>,
     /// The challenge whose code proved a number, and the number.
     pub proven: Option<(Id, Number)>,
+    /// What the guard hears of it.
+    pub heard: Option<Heard>,
 }
 
 /// Decides a command on what is kept of the account that [`Command::target`] means. `budgets` must hold an
@@ -50,11 +57,13 @@ pub fn decide(
     let policy = at.policies.of(&slot.organization);
     let mut decider = Decider::new(command, policy, at, budgets);
     let result = decider.act(slot);
+    decider.record_held(slot, &result);
     Decision {
         result,
         events: decider.events,
         messages: decider.messages,
         proven: decider.proven,
+        heard: decider.heard,
     }
 }
 
@@ -67,10 +76,17 @@ struct Decider<'a> {
     budgets: &'a mut Budgets,
     /// Whether a user acts on the own account, and no service.
     alone: bool,
+    /// Whether the account had proven a number before.
+    known: bool,
     ids: SeededIds,
     events: Vec<Event>,
     messages: Vec<Message>,
     proven: Option<(Id, Number)>,
+    heard: Option<Heard>,
+    /// A code that the guard held back, while it is not known whether that is what the command is refused for.
+    held: RefCell<Option<guard::Held>>,
+    /// Where messages to a number go.
+    destination: RefCell<Option<(Number, Rc<Destination>)>>,
 }
 
 impl<'a> Decider<'a> {
@@ -87,10 +103,14 @@ impl<'a> Decider<'a> {
             at,
             budgets,
             alone: false,
+            known: false,
             ids: SeededIds::new(at),
             events: Vec::new(),
             messages: Vec::new(),
             proven: None,
+            heard: None,
+            held: RefCell::default(),
+            destination: RefCell::default(),
         }
     }
 
@@ -104,7 +124,9 @@ impl<'a> Decider<'a> {
                 },
                 _,
             ) => self.register(slot, profile, phone.as_ref()),
-            (Action::Delete, Some(_)) => self.delete(slot),
+            (Action::Delete, Some(_)) => self.delete(slot, EventKind::Deleted),
+            (Action::Erase, Some(_)) => self.delete(slot, EventKind::Erased),
+            (Action::Erase, None) => self.erase_unknown(slot),
             (Action::Change(change), Some(_)) => self.change_account(slot, change),
             (Action::Change(change), None) if self.plan.registers => {
                 self.register_self(slot, change)
@@ -200,15 +222,27 @@ impl<'a> Decider<'a> {
         }
     }
 
-    fn delete(&mut self, slot: &mut Slot) -> Result<Reply, Refusal> {
+    fn delete(&mut self, slot: &mut Slot, kind: EventKind) -> Result<Reply, Refusal> {
         let mut account = slot.account.take().ok_or(Refusal::AccountNotFound)?;
         if let Err(refusal) = self.capacity(&account) {
             slot.account = Some(account);
             return Err(refusal);
         }
-        self.record(&mut account, EventKind::Deleted, None);
+        self.record(&mut account, kind, None);
         slot.deleted = self.deleted();
         Ok(Outcome::default().reply(account))
+    }
+
+    /// Where there is no account there may be traces of one, which are not of the slot.
+    fn erase_unknown(&self, slot: &Slot) -> Result<Reply, Refusal> {
+        let (caller, id) = (&self.command.caller, &self.command.account);
+        match caller.capacity(id, &slot.organization, self.plan.call) {
+            Ok(_) => {
+                let nobody = self.fresh(&slot.organization, Profile::default());
+                Ok(Outcome::default().reply(nobody))
+            }
+            Err(_) => Err(Refusal::AccountNotFound),
+        }
     }
 
     /// What is remembered of an account that is deleted now.
@@ -222,6 +256,7 @@ impl<'a> Decider<'a> {
         let account = slot.account.as_mut().ok_or(Refusal::AccountNotFound)?;
         let capacity = self.capacity(account)?;
         self.alone = capacity == Capacity::Own;
+        self.known = account.phones.iter().any(Phone::verified);
         self.self_service(capacity)?;
         self.in_session(account, change)?;
         self.check_changes(account, capacity, change)?;
@@ -264,6 +299,10 @@ impl<'a> Decider<'a> {
             Change::Unlock => Ok(self.unlock(account)),
             Change::OpenSession(new) => self.open_session(account, new),
             Change::TakeSession => self.take_session(account),
+            Change::Tidy => {
+                account.drop_stale(self.at.now, None);
+                Ok(Outcome::default())
+            }
         }
     }
 }

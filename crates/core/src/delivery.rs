@@ -15,8 +15,8 @@ mod routes;
 mod trail;
 
 pub use conversion::{Conversion, HourOf, Tally, has_fallen, hour_of};
-pub use cost::{read_cost, write_cost};
-pub use give_back::{give_back, gives_back};
+pub use cost::{read_amount, read_cost, write_cost};
+pub use give_back::{budgets_of, give_back, gives_back};
 pub use receipt::{Arrival, Heard, Lost, heard};
 pub use routes::{NO_COUNTRY, Prefer, RouteRules, Routes};
 pub use trail::{Attempt, Trail};

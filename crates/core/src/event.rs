@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::challenge::Purpose;
 use crate::moment::{Id, Time};
+use crate::number::NumberKind;
 use crate::refusal::CodeFailure;
 use crate::{Keys, Number};
 
@@ -23,7 +24,7 @@ pub struct Event {
     pub sequence: u64,
     /// When.
     pub at: Time,
-    /// Whose token asked for it.
+    /// Whose token asked for it; empty where nobody asked, such as of what became of a message.
     pub actor: String,
     /// What happened.
     pub kind: EventKind,
@@ -52,6 +53,30 @@ pub struct EventDetail {
     /// Why, in the words of whoever says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What the guard was asked.
+    #[serde(flatten)]
+    pub guard: GuardRecord,
+}
+
+/// What the guard was asked of a code and what it found: enough to ask it again by other rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GuardRecord {
+    /// The number's kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<NumberKind>,
+    /// The number without its last four digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// What stands for the client's address, where a user asked who acts alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Whether the account had proven a number before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub known: bool,
+    /// What there was against it ([`crate::guard::Reason::code`]).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
 }
 
 impl EventDetail {
@@ -111,6 +136,20 @@ pub enum EventKind {
     Unlocked,
     /// The account was deleted.
     Deleted,
+    /// A route took a message.
+    MessageTaken,
+    /// A receipt says that a message arrived.
+    MessageDelivered,
+    /// A message did not arrive: no route could bring it, or a receipt says so.
+    MessageFailed,
+    /// A message was not tried any more: it was too late, or its code no longer of use.
+    MessageGivenUp,
+    /// The guard did not let a code be sent.
+    GuardRefused,
+    /// The account was deleted, and all that is kept of its user with it.
+    Erased,
+    /// The account was brought over from elsewhere, by [`crate::Account::sequence`] as it was there.
+    Imported,
 }
 
 impl EventKind {
@@ -147,6 +186,13 @@ impl EventKind {
             EventKind::PhoneRemoved => "phone.removed",
             EventKind::Unlocked => "account.unlocked",
             EventKind::Deleted => "account.deleted",
+            EventKind::MessageTaken => "message.taken",
+            EventKind::MessageDelivered => "message.delivered",
+            EventKind::MessageFailed => "message.failed",
+            EventKind::MessageGivenUp => "message.given_up",
+            EventKind::GuardRefused => "guard.refused",
+            EventKind::Erased => "account.erased",
+            EventKind::Imported => "account.imported",
         }
     }
 
@@ -165,7 +211,14 @@ impl EventKind {
             | EventKind::PhoneVerified
             | EventKind::PhoneRemoved
             | EventKind::Unlocked
-            | EventKind::Deleted => None,
+            | EventKind::Deleted
+            | EventKind::MessageTaken
+            | EventKind::MessageDelivered
+            | EventKind::MessageFailed
+            | EventKind::MessageGivenUp
+            | EventKind::GuardRefused
+            | EventKind::Erased
+            | EventKind::Imported => None,
         }
     }
 }

@@ -4,14 +4,21 @@
 //! What it knows of a country, of the numbers that begin alike and of a client address are tallies: values that rows
 //! can hold. Whoever sends asks [`examine`] and then tells the tallies; whoever verifies tells them as well.
 
+mod replay;
 mod rules;
+mod standing;
+mod tallies;
 mod tally;
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::moment::Time;
 use crate::number::{Number, NumberKind};
+pub use replay::{Counts, Player, Recorded, Replay, What};
 pub use rules::{GuardRules, Mode, PriceClass, countries};
+pub use standing::Standing;
+pub use tallies::{Place, ProvenToday, Tallies, Tally, Told};
 pub use tally::{AddressTally, CountryTally, PrefixTally};
 
 /// What stands for the country of a number that belongs to none, such as a satellite phone's.
@@ -52,6 +59,43 @@ pub struct Facts<'a> {
     pub address: Option<&'a AddressTally>,
     /// Whether the account has proven a number before.
     pub known: bool,
+}
+
+/// What is known of countries and of numbers that begin alike, for whoever decides.
+pub trait Known: fmt::Debug {
+    /// Lets `look` see what is known of where an organisation's message would go.
+    fn show(
+        &self,
+        organization: &str,
+        to: &Destination,
+        look: &mut dyn FnMut(&CountryTally, &PrefixTally),
+    );
+}
+
+/// What the guard hears of a command: to be told to the tallies once the command is committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A code is sent.
+    Sent {
+        /// Where it goes.
+        to: Destination,
+        /// What there was against it; more than nothing only where nothing is refused.
+        reasons: Vec<Reason>,
+    },
+    /// A code was not sent.
+    Refused {
+        /// Where it would have gone.
+        to: Destination,
+        /// What there was against it.
+        reasons: Vec<Reason>,
+    },
+    /// A code was handed in.
+    Answered {
+        /// Where it had gone.
+        to: Destination,
+        /// The number's pseudonym: one number proves something of its country once a day.
+        number: String,
+    },
 }
 
 /// Why the guard would not send.
@@ -147,6 +191,9 @@ type Found = Vec<(Reason, Option<Duration>)>;
 /// country; but whose neighbours answer since today only may be the one who answers for them.
 fn country(rules: &GuardRules, to: &Destination, facts: Facts<'_>, now: Time) -> Found {
     let tally = facts.country;
+    if tally.is_allowed(now) || facts.prefix.is_allowed(now) {
+        return Vec::new();
+    }
     let day = rules.unverified_in_a_day(&to.country, tally, now);
     let hour = rules.unverified_in_an_hour(&to.country, tally, now);
     let growth = rules.sends_in_a_day(&to.country, tally, now);
@@ -170,6 +217,9 @@ fn country(rules: &GuardRules, to: &Destination, facts: Facts<'_>, now: Time) ->
 }
 
 fn prefix(rules: &GuardRules, tally: &PrefixTally, now: Time) -> Found {
+    if tally.is_allowed(now) {
+        return Vec::new();
+    }
     let blocked = tally.blocked_for(now);
     let mut found = Vec::from_iter(blocked.map(|wait| (Reason::Prefix, Some(wait))));
     if tally.sent_in_a_day(now) >= rules.prefix_day {

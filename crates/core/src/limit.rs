@@ -7,6 +7,7 @@ mod failures;
 mod number;
 mod rules;
 mod share;
+mod spend;
 mod window;
 
 pub(crate) use address::AddressUse;
@@ -18,8 +19,11 @@ pub use number::NumberBudget;
 pub(crate) use number::Sender;
 pub use rules::LimitRules;
 pub use share::Share;
-pub(crate) use share::{Pool, Pooled, SHARES};
+pub(crate) use share::{Pool, SHARES, Use, keep_shares, shares};
+pub use spend::{Amount, Segments};
 pub use window::{Times, Window};
+
+use crate::guard::Reason;
 
 /// Which limit a refusal came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +48,10 @@ pub enum Limit {
     OrganizationSends,
     /// Messages of one organisation to one country.
     CountrySends,
+    /// What messages of one organisation cost.
+    OrganizationSpend,
+    /// The guard lets no codes go to such numbers for now, or not for users at this address.
+    Guard(Reason),
     /// The guesses of a challenge are used up, and a new message would not bring new ones.
     Guesses,
     /// The pause after wrong codes of one account for one number.
@@ -51,8 +59,8 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// Every limit.
-    pub const ALL: [Limit; 12] = [
+    /// Every limit; the guard's with one of its reasons.
+    pub const ALL: [Limit; 14] = [
         Limit::CoolDown,
         Limit::NumberSends,
         Limit::Others,
@@ -63,6 +71,8 @@ impl Limit {
         Limit::AddressVerifications,
         Limit::OrganizationSends,
         Limit::CountrySends,
+        Limit::OrganizationSpend,
+        Limit::Guard(Reason::CountryDay),
         Limit::Guesses,
         Limit::WrongCodes,
     ];
@@ -80,8 +90,18 @@ impl Limit {
             Limit::AddressVerifications => "verifications_per_address",
             Limit::OrganizationSends => "sends_per_organization",
             Limit::CountrySends => "sends_per_country",
+            Limit::OrganizationSpend => "spend_per_organization",
+            Limit::Guard(_) => "guard",
             Limit::Guesses => "guesses",
             Limit::WrongCodes => "wrong_codes",
+        }
+    }
+
+    /// Why, where there is more to say than its name.
+    pub fn reason(self) -> Option<&'static str> {
+        match self {
+            Limit::Guard(reason) => Some(reason.code()),
+            _ => None,
         }
     }
 }

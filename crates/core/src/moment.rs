@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::delivery::Conversion;
+use crate::guard::Known;
 use crate::{Keys, Policies};
 
 /// A point in time: whole microseconds since 1970-01-01T00:00:00Z.
@@ -60,6 +61,12 @@ impl Id {
         Id(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
     }
 
+    /// A new id of this time with fresh randomness, of which all but a few bits are used.
+    pub fn new(time: Time, random: [u8; 10]) -> Id {
+        let millis = u64::try_from(time.0 / 1_000).unwrap_or(0);
+        Id(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+
     /// The id of 16 bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Id {
         Id(uuid::Uuid::from_bytes(bytes))
@@ -96,13 +103,15 @@ pub struct Moment<'a> {
     pub keys: &'a Keys,
     /// How routes have done lately, where that says which comes first.
     pub conversion: Option<&'a Conversion>,
+    /// What the guard knows of countries and of numbers that begin alike; `None` for nothing.
+    pub guard: Option<&'a dyn Known>,
     /// Which share of an organisation's budgets is used first: one that others who decide at the same time do not
     /// use, as far as that can be. Any number will do.
     pub share: u32,
 }
 
 /// Fresh bytes, stretched from a moment's seed: block n is SHA-256(seed ‖ n).
-pub(crate) struct SeededIds {
+pub struct SeededIds {
     now: Time,
     seed: [u8; 32],
     drawn: u32,
@@ -110,9 +119,14 @@ pub(crate) struct SeededIds {
 
 impl SeededIds {
     pub(crate) fn new(at: &Moment<'_>) -> SeededIds {
+        SeededIds::of(at.now, at.seed)
+    }
+
+    /// From 32 fresh bytes, for ids of this time.
+    pub fn of(now: Time, seed: [u8; 32]) -> SeededIds {
         SeededIds {
-            now: at.now,
-            seed: at.seed,
+            now,
+            seed,
             drawn: 0,
         }
     }
@@ -128,12 +142,21 @@ impl SeededIds {
         bytes
     }
 
-    pub(crate) fn id(&mut self) -> Id {
+    /// A new id of the present time.
+    pub fn id(&mut self) -> Id {
         let bytes = self.bytes();
         let mut random = [0; 10];
         random.copy_from_slice(&bytes[..10]);
-        let millis = u64::try_from(self.now.0 / 1_000).unwrap_or(0);
-        Id(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+        Id::new(self.now, random)
+    }
+
+    /// A new id of another time, the `nth` of those that belong together, which come in this order.
+    pub fn id_at(&mut self, time: Time, nth: usize) -> Id {
+        let bytes = self.bytes();
+        let mut random = [0; 10];
+        random.copy_from_slice(&bytes[..10]);
+        random[0] = u8::try_from(nth).unwrap_or(u8::MAX);
+        Id::new(time, random)
     }
 }
 
@@ -158,6 +181,7 @@ mod tests {
             policies: &policies,
             keys: &keys,
             conversion: None,
+            guard: None,
             share: 0,
         };
         let (mut a, mut b) = (SeededIds::new(&at), SeededIds::new(&at));

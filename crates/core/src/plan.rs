@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::command::{
     Action, Change, Command, Delivery, NumberText, PhoneChange, SetPhone, Verification, Which,
 };
-use crate::limit::{AddressUse, LimitRules, SHARES};
+use crate::limit::{AddressUse, SHARES};
 use crate::number::NumberRules;
 use crate::rights::Call;
 use crate::{Keys, Number, Policy};
@@ -91,6 +91,7 @@ impl Action {
                 }
             }
             Action::Delete => Plan::new("delete", Call::Delete),
+            Action::Erase => Plan::new("erase", Call::Delete),
             Action::Change(change) => change.plan(),
         }
     }
@@ -170,6 +171,7 @@ impl Change {
                 ..Plan::new("open_session", Call::OpenSession)
             },
             Change::TakeSession => Plan::new("take_session", Call::TakeSession),
+            Change::Tidy => Plan::new("tidy", Call::RemoveAny),
         }
     }
 }
@@ -222,21 +224,21 @@ impl Command {
             false => 0..0,
         };
         let shares = shares.map(|share| keys.share_pseudonym(organization, share));
-        let address = self.address(&policy.limits);
+        let address = self.address(policy);
         let address = address.map(|address| keys.address_pseudonym(address));
         let numbers = named.into_iter().chain(known);
         numbers.chain(address).chain(shares).collect()
     }
 
     /// The address whose budget counts the command, where a user acts alone.
-    fn address(&self, rules: &LimitRules) -> Option<IpAddr> {
+    fn address(&self, policy: &Policy) -> Option<IpAddr> {
         let what = match self.action.plan().call {
             Call::SendCode | Call::SendOtherCode => AddressUse::Send,
             Call::SubmitCode | Call::SubmitRemoval => AddressUse::Verification,
             _ => return None,
         };
         let alone = self.caller.user == self.account && !self.caller.spoken_for;
-        let counted = alone && !what.windows(rules).is_empty();
+        let counted = alone && what.is_counted(policy);
         self.caller.address.filter(|_| counted)
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::code::{Alphabet, Shape};
 use crate::delivery::Routes;
 use crate::guard::GuardRules;
-use crate::limit::{LimitRules, Window};
+use crate::limit::{LimitRules, Segments, Window};
 use crate::number::{NumberRules, is_region};
 
 mod guard;
@@ -62,6 +62,8 @@ pub struct Policy {
     pub self_service: SelfServiceRules,
     /// Which routes carry messages.
     pub routes: Routes,
+    /// As how many text messages one goes out.
+    pub segments: Segments,
     /// Numbers for tests.
     pub test_numbers: TestNumbers,
 }

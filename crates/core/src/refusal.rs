@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::guard::Reason;
 use crate::limit::Limit;
 use crate::number::{NumberError, NumberKind};
 
@@ -75,6 +76,9 @@ pub enum Refusal {
          another number"
     )]
     NumberOptedOut,
+    /// A code would have to be sent where the guard lets none go, and waiting does not help.
+    #[error("no codes are sent to {}", not_served(*.0))]
+    Guarded(Reason),
     /// There is no challenge whose code could be sent again.
     #[error("no code to send again")]
     CodeAbsent,
@@ -103,6 +107,9 @@ pub enum Refusal {
         /// What was asked for, as its API spells it.
         what: String,
     },
+    /// The same call of the same caller is under way, and has been for longer than this one could wait.
+    #[error("a request with this idempotency-key is under way; send it again in a moment")]
+    UnderWay,
     /// More is waiting than can be done soon.
     #[error("overloaded")]
     Overloaded,
@@ -117,10 +124,19 @@ pub enum Refusal {
     Internal,
 }
 
+/// What the guard refuses for good is where a number is, or what it is.
+fn not_served(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Kind => "numbers of this kind; use a number of another kind",
+        _ => "numbers of this country; use a number of another country",
+    }
+}
+
 /// A limit that others have filled is not named: whoever asks shall not learn of them.
 fn reached(limit: Limit) -> String {
     match limit {
         Limit::Others => "try again later".to_owned(),
+        Limit::Guard(_) => "codes are held back for now; try again later".to_owned(),
         named => format!("limit {} reached", named.code()),
     }
 }
@@ -160,6 +176,18 @@ impl CodeFailure {
 }
 
 impl Refusal {
+    /// The limit that a caller has met, by its stable name, and why where there is more to say.
+    pub fn limit(&self) -> Option<(&'static str, Option<&'static str>)> {
+        match self {
+            Refusal::Limited { limit, .. } => Some((limit.code(), limit.reason())),
+            Refusal::Guarded(reason) => {
+                let limit = Limit::Guard(*reason);
+                Some((limit.code(), limit.reason()))
+            }
+            _ => None,
+        }
+    }
+
     /// The stable name of the reason: in metrics, in logs and at APIs that have room for one.
     pub fn code(&self) -> &'static str {
         match self {
@@ -182,11 +210,13 @@ impl Refusal {
             Refusal::NumberInvalid(error) => error.code(),
             Refusal::NumberKindNotServed(_) => "number_kind_not_served",
             Refusal::NumberOptedOut => "number_opted_out",
+            Refusal::Guarded(_) => "guarded",
             Refusal::CodeAbsent => "code_absent",
             Refusal::CodeRefused(_) => "code_refused",
             Refusal::Limited { .. } => "limited",
             Refusal::FieldInvalid { .. } => "field_invalid",
             Refusal::Unsupported { .. } => "unsupported",
+            Refusal::UnderWay => "under_way",
             Refusal::Overloaded => "overloaded",
             Refusal::DeadlineExceeded => "deadline_exceeded",
             Refusal::Unavailable => "unavailable",

@@ -22,6 +22,10 @@ pub enum Right {
     ReadMessages,
     /// `sms.write`
     WriteMessages,
+    /// `guard.read`
+    ReadGuard,
+    /// `guard.write`
+    WriteGuard,
 }
 
 /// A set of rights.
@@ -37,6 +41,10 @@ pub struct Rights {
     pub read_messages: bool,
     /// `sms.write`
     pub write_messages: bool,
+    /// `guard.read`
+    pub read_guard: bool,
+    /// `guard.write`
+    pub write_guard: bool,
 }
 
 impl Rights {
@@ -47,6 +55,8 @@ impl Rights {
         delete: false,
         read_messages: false,
         write_messages: false,
+        read_guard: false,
+        write_guard: false,
     };
     /// Every one.
     pub const ALL: Rights = Rights {
@@ -55,6 +65,8 @@ impl Rights {
         delete: true,
         read_messages: true,
         write_messages: true,
+        read_guard: true,
+        write_guard: true,
     };
 
     /// Whether this one is among them.
@@ -65,6 +77,8 @@ impl Rights {
             Right::Delete => self.delete,
             Right::ReadMessages => self.read_messages,
             Right::WriteMessages => self.write_messages,
+            Right::ReadGuard => self.read_guard,
+            Right::WriteGuard => self.write_guard,
         }
     }
 
@@ -77,6 +91,8 @@ impl Rights {
             delete: self.delete || other.delete,
             read_messages: self.read_messages || other.read_messages,
             write_messages: self.write_messages || other.write_messages,
+            read_guard: self.read_guard || other.read_guard,
+            write_guard: self.write_guard || other.write_guard,
         }
     }
 
@@ -89,6 +105,8 @@ impl Rights {
             delete: self.delete && other.delete,
             read_messages: self.read_messages && other.read_messages,
             write_messages: self.write_messages && other.write_messages,
+            read_guard: self.read_guard && other.read_guard,
+            write_guard: self.write_guard && other.write_guard,
         }
     }
 
@@ -113,6 +131,8 @@ impl FromIterator<Right> for Rights {
                 Right::Delete => all.delete = true,
                 Right::ReadMessages => all.read_messages = true,
                 Right::WriteMessages => all.write_messages = true,
+                Right::ReadGuard => all.read_guard = true,
+                Right::WriteGuard => all.write_guard = true,
             }
         }
         all

@@ -225,10 +225,15 @@ impl Bench {
 
 impl Installation {
     async fn close(self, postgres: &str) -> anyhow::Result<()> {
-        match self.name {
-            None => Ok(()),
-            Some(name) => administer(postgres, &format!("DROP DATABASE {name} WITH (FORCE)")).await,
-        }
+        drop_database(self.name, postgres).await
+    }
+}
+
+/// Drops the database of an installation, if it has one on the server.
+async fn drop_database(name: Option<String>, postgres: &str) -> anyhow::Result<()> {
+    match name {
+        None => Ok(()),
+        Some(name) => administer(postgres, &format!("DROP DATABASE {name} WITH (FORCE)")).await,
     }
 }
 

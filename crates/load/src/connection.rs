@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use crate::answer::Miss;
 use crate::reply::{PREFIX, Reply, grpc_web, status, unary, unframed};
 use crate::request::{Protocol, Request};
+use crate::server::user_token;
 
 /// More than any answer has, so that no answer waits for room.
 const WINDOW: u32 = 1024 * 1024;
@@ -26,6 +27,8 @@ pub(crate) struct Endpoint {
     pub(crate) address: SocketAddr,
     pub(crate) protocol: Protocol,
     headers: HeaderMap,
+    /// What tokens of users are signed with, where that is known.
+    secret: Option<Arc<str>>,
 }
 
 /// A connection that is ready for a request.
@@ -77,7 +80,27 @@ impl Endpoint {
             address,
             protocol,
             headers,
+            secret: None,
         })
+    }
+
+    /// The same, with which users can ask for themselves.
+    pub(crate) fn with_secret(self, secret: &str) -> Endpoint {
+        Endpoint {
+            secret: Some(secret.into()),
+            ..self
+        }
+    }
+
+    /// What a user's request says instead of ours: whose it is, and which address a proxy saw.
+    fn of_user(&self, user: &str, from: &str) -> anyhow::Result<HeaderMap> {
+        let secret = self.secret.as_ref();
+        let secret = secret.context("users ask for themselves on a server of our own only")?;
+        let bearer = format!("Bearer {}", user_token(secret, user)?);
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::try_from(bearer)?);
+        headers.insert("x-forwarded-for", HeaderValue::try_from(from)?);
+        Ok(headers)
     }
 
     fn http_request<B>(
@@ -158,18 +181,35 @@ impl Connection {
 
     /// Sends the request, and waits for the whole answer.
     pub(crate) async fn call(&mut self, request: Request<'_>) -> Result<Reply, Miss> {
+        self.call_with(request, HeaderMap::new()).await
+    }
+
+    /// The same by a user, with a token and at an address of the user's own.
+    pub(crate) async fn call_as(
+        &mut self,
+        user: &str,
+        from: &str,
+        request: Request<'_>,
+    ) -> Result<Reply, Miss> {
+        let headers = self.endpoint.of_user(user, from).map_err(broken)?;
+        self.call_with(request, headers).await
+    }
+
+    async fn call_with(&mut self, request: Request<'_>, own: HeaderMap) -> Result<Reply, Miss> {
         let body = self.endpoint.body(&request);
         let protocol = self.endpoint.protocol;
         match &mut self.sender {
             Sender::Http2(sender) => {
-                let request = self.endpoint.http_request(&request, ()).map_err(broken)?;
+                let mut request = self.endpoint.http_request(&request, ()).map_err(broken)?;
+                put(own, request.headers_mut());
                 grpc(sender, request, body).await
             }
             Sender::Http1(sender) => {
-                let request = self
+                let mut request = self
                     .endpoint
                     .http_request(&request, Full::new(body))
                     .map_err(broken)?;
+                put(own, request.headers_mut());
                 sender.ready().await.map_err(broken)?;
                 let response = sender.send_request(request).await.map_err(broken)?;
                 let (head, body) = response.into_parts();
@@ -182,6 +222,13 @@ impl Connection {
                 }
             }
         }
+    }
+}
+
+/// Takes the place of those with the same names.
+fn put(own: HeaderMap, headers: &mut HeaderMap) {
+    for (name, value) in &own {
+        headers.insert(name, value.clone());
     }
 }
 

@@ -32,6 +32,12 @@ pub(crate) fn number(n: u64) -> String {
     format!("+41{}", FIRST_NUMBER + n % NUMBER_COUNT)
 }
 
+/// The address of user `n`: a proxy is believed to have seen it.
+pub(crate) fn address(n: u64) -> String {
+    let [_, _, _, _, _, b, c, d] = n.to_be_bytes();
+    format!("10.{b}.{c}.{d}")
+}
+
 /// Whether the number of a seeded user is verified.
 pub(crate) fn is_verified(n: u64) -> bool {
     n.is_multiple_of(2)

@@ -6,6 +6,7 @@ mod aside;
 mod bench;
 mod connection;
 mod delay;
+mod drain;
 mod echo;
 mod fetch;
 mod fixture;
@@ -22,7 +23,9 @@ mod run;
 mod scenario;
 mod seed;
 mod server;
+mod silence;
 mod single;
+mod stub;
 
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;

@@ -333,6 +333,15 @@ pub(crate) async fn register(
     endpoint: Endpoint,
     fresh: std::ops::Range<u64>,
 ) -> anyhow::Result<()> {
+    each_once(endpoint, Scenario::Register, fresh).await
+}
+
+/// Does it once for each of these users.
+pub(crate) async fn each_once(
+    endpoint: Endpoint,
+    scenario: Scenario,
+    fresh: std::ops::Range<u64>,
+) -> anyhow::Result<()> {
     let ids = Arc::new(Ids::new(fresh.clone(), 0));
     let endpoint = Arc::new(endpoint);
     let mut tasks = JoinSet::new();
@@ -342,7 +351,7 @@ pub(crate) async fn register(
         tasks.spawn(async move {
             let work = async {
                 loop {
-                    match Scenario::Register
+                    match scenario
                         .once(&mut connection, &ids, &mut String::new())
                         .await
                     {
@@ -360,7 +369,7 @@ pub(crate) async fn register(
     }
     while let Some(done) = tasks.join_next().await {
         if let Err(miss) = done? {
-            bail!("users cannot be registered: {miss:?}");
+            bail!("{}: {miss:?}", scenario.name());
         }
     }
     Ok(())

@@ -19,6 +19,8 @@ pub(crate) enum Scenario {
     Set,
     /// Sets a number, the code is sent; the worker delivers meanwhile
     Send,
+    /// A user sets a number, with a token and at an address of the user's own; the code is sent
+    Own,
     /// Sets a number, the code comes back and is submitted
     Flow,
     /// Submits a wrong code for a fresh number; the time is that of the guess
@@ -52,6 +54,7 @@ impl Scenario {
         match self {
             Scenario::Set => "set",
             Scenario::Send => "send",
+            Scenario::Own => "own",
             Scenario::Flow => "flow",
             Scenario::Wrong => "wrong",
             Scenario::Get => "get",
@@ -67,7 +70,9 @@ impl Scenario {
     /// Whether each operation uses up a registered user.
     pub(crate) fn uses_fresh(self) -> bool {
         match self {
-            Scenario::Set | Scenario::Send | Scenario::Flow | Scenario::Wrong => true,
+            Scenario::Set | Scenario::Send | Scenario::Own | Scenario::Flow | Scenario::Wrong => {
+                true
+            }
             Scenario::Get
             | Scenario::List
             | Scenario::Search
@@ -111,6 +116,15 @@ impl Scenario {
                     number: &number,
                 };
                 answer::set_sent(&connection.call(request).await?)?;
+            }
+            Scenario::Own => {
+                let n = fresh(ids)?;
+                let (user, number, from) = (ids::user(n), ids::number(n), ids::address(n));
+                let request = Request::SetSent {
+                    user: &user,
+                    number: &number,
+                };
+                answer::set_sent(&connection.call_as(&user, &from, request).await?)?;
             }
             Scenario::Set | Scenario::Flow | Scenario::Wrong => {
                 let n = fresh(ids)?;

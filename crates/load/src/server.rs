@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use clap::ValueEnum;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::Sha256;
@@ -45,6 +46,46 @@ pub(crate) struct Setup {
     reached: Option<String>,
     secrets: Secrets,
     lanes: Option<usize>,
+    keep_seconds: u64,
+    /// What carries messages, as sections of a file.
+    routes: String,
+    /// In place of those that are served by default.
+    apis: Option<String>,
+    layers: Layers,
+}
+
+/// Which limits and guards the server has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Layers {
+    /// Those of the defaults, but that addresses are not counted: all users come from one
+    #[default]
+    Usual,
+    /// Client addresses too, each user's own, behind a proxy that is believed
+    Addresses,
+    /// And budgets of organisations, countries and money, and a guard that enforces its rules; none is ever met
+    All,
+}
+
+impl Layers {
+    fn config(self) -> &'static str {
+        match self {
+            Layers::Usual => "[limits]\nsends_per_address = []\nverifications_per_address = []\n",
+            Layers::Addresses => "",
+            Layers::All => {
+                r#"[limits]
+sends_per_organization_per_day = 1000000000
+spend_per_organization_per_day = "999999999"
+sends_per_country_per_day = { CH = 1000000000, default = 1000000000 }
+[guard]
+mode = "enforce"
+unverified_floor = 1000000000
+growth_floor = 1000000000
+prefix_sends = 1000000000
+prefix_day = 1000000000
+"#
+            }
+        }
+    }
 }
 
 struct Secrets {
@@ -65,6 +106,8 @@ pub(crate) struct Server {
     pub(crate) idle_mib: f64,
     /// A token that may do everything.
     token: String,
+    /// What those of users are signed with.
+    token_secret: String,
 }
 
 impl Setup {
@@ -83,7 +126,45 @@ impl Setup {
                 token_secret: random_key()?,
             },
             lanes: None,
+            layers: Layers::Usual,
+            keep_seconds: 0,
+            apis: None,
+            routes: "[sms.routes.inbox]\ntype = \"inbox\"\ncost_per_segment = \"0.0075\"\n"
+                .to_owned(),
         })
+    }
+
+    /// Which keeps so long what became of messages.
+    pub(crate) fn keeping(mut self, seconds: u64) -> Setup {
+        self.keep_seconds = seconds;
+        self
+    }
+
+    /// Which serves these APIs.
+    pub(crate) fn with_apis(mut self, names: &[&str]) -> Setup {
+        self.apis = Some(format!("apis = {names:?}"));
+        self
+    }
+
+    /// A token of an end user, issued now.
+    pub(crate) fn user_token(&self, user: &str) -> anyhow::Result<String> {
+        let scope = "openid full_write";
+        token(
+            &self.secrets.token_secret,
+            json!({"sub": user, "scope": scope}),
+        )
+    }
+
+    /// With these routes, as sections of a file, in place of the inbox.
+    pub(crate) fn with_routes(mut self, routes: &str) -> Setup {
+        self.routes = routes.to_owned();
+        self
+    }
+
+    /// With these limits and guards.
+    pub(crate) fn with_layers(mut self, layers: Layers) -> Setup {
+        self.layers = layers;
+        self
     }
 
     /// With so many lanes, whatever the database.
@@ -120,10 +201,15 @@ impl Setup {
 
     /// Starts the server, and waits until it is ready.
     pub(crate) async fn start(&self) -> anyhow::Result<Server> {
+        self.start_with(&[]).await
+    }
+
+    /// The same with further arguments.
+    pub(crate) async fn start_with(&self, arguments: &[&str]) -> anyhow::Result<Server> {
         // Another program can take a port before the server does: try again with others.
         let mut failure = None;
         for _ in 0..3 {
-            match self.start_once().await {
+            match self.start_once(arguments).await {
                 Ok(server) => return Ok(server),
                 Err(error) => failure = Some(error),
             }
@@ -131,11 +217,12 @@ impl Setup {
         Err(failure.context("the server does not start")?)
     }
 
-    async fn start_once(&self) -> anyhow::Result<Server> {
+    async fn start_once(&self, arguments: &[&str]) -> anyhow::Result<Server> {
         let (address, metrics) = (free_port()?, free_port()?);
         let log = self.directory().join(format!("{}.log", address.port()));
         let mut command = self.command("serve", address, metrics)?;
         let file = File::create(&log)?;
+        command.args(arguments);
         command.stdout(file.try_clone()?).stderr(file);
         let began = Instant::now();
         let mut child = command
@@ -164,7 +251,11 @@ impl Setup {
             metrics,
             started_in,
             idle_mib,
-            token: token(&self.secrets.token_secret)?,
+            token: token(
+                &self.secrets.token_secret,
+                json!({"sub": "load", "roles": ["IAM_OWNER"]}),
+            )?,
+            token_secret: self.secrets.token_secret.clone(),
         })
     }
 
@@ -188,13 +279,20 @@ impl Setup {
         Ok(command)
     }
 
-    /// What differs from the defaults: nothing that makes it faster, but that users are not counted by their address.
+    /// What differs from the defaults: nothing that makes it faster, but what [`Layers`] say.
     fn config(&self, listen: SocketAddr, metrics: SocketAddr) -> String {
         let Secrets {
             code_key,
             pseudonym_key,
             token_secret,
         } = &self.secrets;
+        let Setup {
+            keep_seconds,
+            routes,
+            ..
+        } = self;
+        let apis = self.apis.as_deref().unwrap_or_default();
+        let layers = self.layers.config();
         let database = self.reached.as_ref().unwrap_or(&self.database);
         let lanes = self
             .lanes
@@ -202,8 +300,10 @@ impl Setup {
             .unwrap_or_default();
         format!(
             r#"
+{apis}
 [server]
 listen = "{listen}"
+trusted_proxies = ["127.0.0.1"]
 [database]
 url = "{database}"
 {lanes}
@@ -215,14 +315,10 @@ issuer = "{ISSUER}"
 audiences = ["{AUDIENCE}"]
 algorithms = ["HS256"]
 secret = "{token_secret}"
-# All users come from one address.
-[limits]
-sends_per_address = []
-verifications_per_address = []
+{layers}
 [sms]
-keep_seconds = 0
-[sms.routes.inbox]
-type = "inbox"
+keep_seconds = {keep_seconds}
+{routes}
 [metrics]
 listen = "{metrics}"
 "#
@@ -235,7 +331,8 @@ impl Server {
     pub(crate) fn target(&self, protocol: Protocol) -> anyhow::Result<Target> {
         let process = self.child.id().map(Process::new);
         Ok(Target {
-            endpoint: Endpoint::new(self.address, protocol, &self.token)?,
+            endpoint: Endpoint::new(self.address, protocol, &self.token)?
+                .with_secret(&self.token_secret),
             process: Some(process.context("the server has ended")?),
         })
     }
@@ -300,15 +397,17 @@ fn random_key() -> anyhow::Result<String> {
     Ok(STANDARD.encode(bytes))
 }
 
-/// A token of our issuer that may do everything (RFC 7515 and RFC 7519, with HS256).
-fn token(secret: &str) -> anyhow::Result<String> {
-    let claims = json!({
-        "iss": ISSUER,
-        "aud": AUDIENCE,
-        "sub": "load",
-        "exp": unix_seconds() + TOKEN_LIFE,
-        "roles": ["IAM_OWNER"],
-    });
+/// A token of a user without rights over others.
+pub(crate) fn user_token(secret: &str, user: &str) -> anyhow::Result<String> {
+    token(secret, json!({"sub": user}))
+}
+
+/// A token of our issuer with these claims (RFC 7515 and RFC 7519, with HS256).
+fn token(secret: &str, mut claims: serde_json::Value) -> anyhow::Result<String> {
+    claims["iss"] = ISSUER.into();
+    claims["aud"] = AUDIENCE.into();
+    claims["iat"] = unix_seconds().into();
+    claims["exp"] = (unix_seconds() + TOKEN_LIFE).into();
     let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!(
         "{}.{}",
@@ -337,7 +436,8 @@ mod tests {
 
     #[test]
     fn tokens_have_three_parts_and_differ_by_secret() {
-        let (one, other) = (token("a").unwrap(), token("b").unwrap());
+        let token = |secret| token(secret, json!({"sub": "load"})).unwrap();
+        let (one, other) = (token("a"), token("b"));
         assert_eq!(one.split('.').count(), 3);
         assert_ne!(one.rsplit('.').next(), other.rsplit('.').next());
     }

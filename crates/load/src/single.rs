@@ -15,7 +15,7 @@ use crate::report::{TITLES, Table, cells, whole};
 use crate::request::Protocol;
 use crate::run::{Measurement, PAUSE, Plan, Target, register};
 use crate::scenario::Scenario;
-use crate::server::Setup;
+use crate::server::{Layers, Setup};
 
 /// From here on the generator has no processor left to measure with.
 const BUSY: f64 = 0.9;
@@ -59,6 +59,9 @@ pub(crate) struct RunArguments {
     /// How many fresh users are prepared; each operation of set, send, flow and wrong uses up one
     #[arg(long, value_name = "N")]
     pool: Option<u64>,
+    /// Which limits and guards the server that is started has
+    #[arg(long, value_enum, default_value_t = Layers::Usual)]
+    layers: Layers,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -94,7 +97,8 @@ pub(crate) async fn run(arguments: RunArguments) -> anyhow::Result<bool> {
         }
         None => {
             let program = fixture::program(&arguments.server)?;
-            let setup = Setup::new(&program, arguments.database_url.as_deref())?;
+            let setup = Setup::new(&program, arguments.database_url.as_deref())?
+                .with_layers(arguments.layers);
             let protocol = arguments.protocol;
             let load = Load {
                 plan,

@@ -3,7 +3,7 @@
 //! `send FILE [NAME]` reads `[sms.routes.NAME]` of FILE, or the only route that is there. Each line is one of
 //!
 //! - `{"send": {"id", "to", "text", "sender", "callback", "expires_in"}}`, all but `to` with a default;
-//! - `{"receipt": {"method", "url", "headers", "body"}}`;
+//! - `{"receipt": {"method", "url", "headers", "body"}}`, and the same as `inbound`;
 //! - `{"check": true}`.
 
 use std::collections::BTreeMap;
@@ -36,6 +36,7 @@ const COMMON: [&str; 7] = [
 struct Line {
     send: Option<Message>,
     receipt: Option<Received>,
+    inbound: Option<Received>,
     #[serde(default)]
     check: bool,
 }
@@ -114,7 +115,9 @@ async fn answer(provider: &Provider, line: Line) -> Result<Value, Failed> {
         let error = provider.check().await.err().map(|error| error.to_string());
         return Ok(json!({ "error": error }));
     }
-    let received = line.receipt.ok_or("neither send, receipt nor check")?;
+    let is_inbound = line.inbound.is_some();
+    let received = line.receipt.or(line.inbound);
+    let received = received.ok_or("neither send, receipt, inbound nor check")?;
     let mut headers = HeaderMap::new();
     for (name, value) in received.headers {
         headers.append(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
@@ -126,9 +129,20 @@ async fn answer(provider: &Provider, line: Line) -> Result<Value, Failed> {
         headers: &headers,
         body: received.body.as_bytes(),
     };
+    if is_inbound {
+        return Ok(match provider.read_inbound(&request, now()) {
+            Ok(inbound) => {
+                provider.noted(inbound.once.as_deref());
+                let (from, wish) = inbound.wish.unzip();
+                let wish = wish.map(|wish| format!("{wish:?}").to_lowercase());
+                json!({"wish": wish, "from": from.map(|from| from.as_str().to_owned())})
+            }
+            Err(error) => json!({"error": error.to_string()}),
+        });
+    }
     Ok(match provider.read_receipt(&request, now()) {
         Ok(receipt) => {
-            provider.noted(&receipt);
+            provider.noted(receipt.once.as_deref());
             let arrival = match receipt.arrival {
                 Arrival::OnTheWay => "on_the_way",
                 Arrival::Delivered => "delivered",

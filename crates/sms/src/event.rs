@@ -3,7 +3,7 @@
 use ringback_core::Number;
 use tokio::sync::oneshot;
 
-use crate::Receipt;
+use crate::{Receipt, Wish};
 
 /// What a provider tells over its own line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,15 +15,12 @@ pub enum ProviderEvent {
         /// What it says.
         receipt: Receipt,
     },
-    /// The owner of a number asks for no more messages, by a word such as STOP.
-    OptedOut {
+    /// The owner of a number asks for no more messages or for them again, by a word such as STOP or START.
+    Wish {
         /// Whose.
         number: Number,
-    },
-    /// The owner of a number allows messages again, by a word such as START.
-    OptedIn {
-        /// Whose.
-        number: Number,
+        /// What is asked for.
+        wish: Wish,
     },
 }
 

@@ -1,9 +1,11 @@
 //! Any provider's HTTP interface, by a recipe of the operator's.
 
+mod inbound;
 mod receipts;
 mod rules;
 mod settings;
 mod template;
+mod told;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,10 +19,11 @@ use ringback_core::Time;
 use ringback_core::delivery::{RouteFault, Verdict};
 use secrecy::{ExposeSecret, SecretString};
 
-pub use settings::{HttpReceiptSettings, HttpSettings, Signed};
+pub use settings::{HttpInboundSettings, HttpReceiptSettings, HttpSettings, Signed};
 
 use crate::line::{Line, address};
-use crate::{Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Sms};
+use crate::{Inbound, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Sms};
+use inbound::InboundRules;
 use receipts::Receipts;
 use rules::{Read, Rules};
 use template::{JsonTemplate, Template, Values};
@@ -50,6 +53,7 @@ struct Recipe {
     validity: (u64, u64),
     rules: Rules,
     receipts: Option<Receipts>,
+    inbound: Option<InboundRules>,
     check: Url,
     check_known: bool,
     tells_repeats: bool,
@@ -136,6 +140,20 @@ impl Http {
         }
     }
 
+    pub(crate) fn sends_inbound(&self) -> bool {
+        self.recipe.inbound.is_some()
+    }
+
+    pub(crate) fn read_inbound(
+        &self,
+        request: &ReceiptRequest<'_>,
+    ) -> Result<Inbound, ReceiptError> {
+        match &self.recipe.inbound {
+            Some(inbound) => inbound.read(request),
+            None => Err(ReceiptError::NoInbound),
+        }
+    }
+
     /// `None` when what the message says has no place in a header field or an address.
     fn request(&self, values: &Values<'_>) -> Option<RequestBuilder> {
         let recipe = &*self.recipe;
@@ -170,6 +188,10 @@ impl Http {
             }
         })
     }
+}
+
+fn of<K: Into<String>>((key, says): (K, String)) -> RouteError {
+    RouteError::setting(key, says)
 }
 
 fn filled(fields: &[(String, Template)], values: &Values<'_>) -> Vec<(String, String)> {
@@ -241,7 +263,6 @@ impl Recipe {
                 "must be 1 or more, and not above most_validity_seconds",
             ));
         }
-        let of = |(key, says): (&'static str, String)| RouteError::setting(key, says);
         let check_known = !own.check_url.is_empty();
         let check = match check_known {
             true => address(
@@ -272,6 +293,7 @@ impl Recipe {
                 .map(Receipts::parse)
                 .transpose()
                 .map_err(of)?,
+            inbound: InboundRules::parse(own).map_err(of)?,
             check,
             check_known,
             tells_repeats: own.tells_repeats,

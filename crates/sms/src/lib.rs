@@ -4,6 +4,7 @@ mod class;
 mod event;
 mod guard;
 mod http;
+mod inbound;
 mod inbox;
 mod line;
 mod provider;
@@ -24,8 +25,9 @@ use ringback_core::{Code, Number, Time};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-pub use crate::http::{Http, HttpReceiptSettings, HttpSettings, Signed};
+pub use crate::http::{Http, HttpInboundSettings, HttpReceiptSettings, HttpSettings, Signed};
 pub use event::{ProviderEvent, UnackedEvent};
+pub use inbound::{Inbound, Wish};
 pub use inbox::{Inbox, InboxMessage};
 pub use provider::Provider;
 pub use receipt::{Receipt, ReceiptError, ReceiptRequest};

@@ -6,8 +6,8 @@ use ringback_core::Time;
 use tokio::sync::mpsc;
 
 use crate::{
-    Http, Inbox, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Smpp, Sms, Twilio,
-    UnackedEvent, Vonage, Webhook,
+    Http, Inbound, Inbox, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Smpp, Sms,
+    Twilio, UnackedEvent, Vonage, Webhook,
 };
 
 /// Who takes messages.
@@ -105,6 +105,36 @@ impl Provider {
         }
     }
 
+    /// Whether it passes on by HTTP what people write back, signed.
+    pub fn sends_inbound(&self) -> bool {
+        match self {
+            Provider::Inbox(_) | Provider::Smpp(_) => false,
+            Provider::Http(http) => http.sends_inbound(),
+            // Known by the same secret.
+            Provider::Webhook(_) | Provider::Twilio(_) | Provider::Vonage(_) => {
+                self.sends_receipts()
+            }
+        }
+    }
+
+    /// Reads what somebody wrote back. `now` bounds the age of what is signed with a time.
+    ///
+    /// # Errors
+    /// When it is not from this provider, or makes no sense.
+    pub fn read_inbound(
+        &self,
+        request: &ReceiptRequest<'_>,
+        now: Time,
+    ) -> Result<Inbound, ReceiptError> {
+        match self {
+            Provider::Inbox(_) | Provider::Smpp(_) => Err(ReceiptError::NoInbound),
+            Provider::Webhook(webhook) => webhook.read_inbound(request, now),
+            Provider::Http(http) => http.read_inbound(request),
+            Provider::Twilio(twilio) => twilio.read_inbound(request),
+            Provider::Vonage(vonage) => vonage.read_inbound(request, now),
+        }
+    }
+
     /// What the provider tells over its own line, for the one reader who asks first: receipts by
     /// [`Report::reference`], and who asks for no more messages. `None` when another one reads, or when it tells
     /// nothing in this way. Must be called on a runtime.
@@ -138,9 +168,10 @@ impl Provider {
         }
     }
 
-    /// What a receipt says was written down: a repeat of it is refused from now on.
-    pub fn noted(&self, receipt: &Receipt) {
-        if let (Provider::Vonage(vonage), Some(id)) = (self, &receipt.once) {
+    /// What was told was written down: a repeat of it, by [`Receipt::once`] or [`Inbound::once`], is refused from now
+    /// on.
+    pub fn noted(&self, once: Option<&str>) {
+        if let (Provider::Vonage(vonage), Some(id)) = (self, once) {
             vonage.noted(id);
         }
     }

@@ -3,8 +3,8 @@
 use http::HeaderMap;
 use ringback_core::delivery::Arrival;
 
-/// A request to the address that a provider was given for receipts. Its token was checked already: it says
-/// which message, and which attempt, the receipt is about.
+/// A request to the address that a provider was given for receipts, whose token was checked already: it says
+/// which message, and which attempt, the receipt is about. Or one to the address of what people write back.
 #[derive(Clone, Copy)]
 pub struct ReceiptRequest<'a> {
     /// `GET`, `POST`, ….
@@ -30,16 +30,21 @@ pub struct Receipt {
     pub once: Option<String>,
 }
 
-/// Why a receipt was not taken.
+/// Why a receipt was not taken, or what somebody wrote back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptError {
     /// The route sends none.
     #[error("this route sends no receipts")]
     NoReceipts,
+    /// The route cannot show that what people write back is from its provider.
+    #[error(
+        "this route takes nothing that people write back: it has no way to know that it is from the provider"
+    )]
+    NoInbound,
     /// It is not signed by the provider, or too long ago.
-    #[error("the receipt's signature does not hold: {0}")]
+    #[error("the signature does not hold: {0}")]
     Signature(&'static str),
     /// It cannot be read.
-    #[error("the receipt cannot be read: {0}")]
+    #[error("it cannot be read: {0}")]
     Malformed(&'static str),
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 pub use rules::{CodeShape, MaxSegments, OwnTextRules, TextProblem, TextRules, Wording};
 
 use catalogue::OWN;
+use ringback_core::limit::Segments;
 use voice::{Section, Voice};
 
 /// The news of a message.
@@ -168,6 +169,12 @@ impl Texts {
             text: voice.text(catalogue, content),
             language: catalogue.tag.clone(),
         }
+    }
+
+    /// As how many text messages those of an organisation go out at most: the longest of each language.
+    pub fn most_segments(&self, organization: Option<&str>) -> Segments {
+        let own = organization.and_then(|id| self.organizations.get(id));
+        own.unwrap_or(&self.everybody).most_segments(self.shape)
     }
 
     /// What there is, in words for an operator: a line for everybody, and one for each organisation that has

@@ -17,7 +17,9 @@ use serde_json::Value;
 
 use crate::class::Class;
 use crate::line::{Answer, Line, address};
-use crate::{Arrival, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Sms};
+use crate::{
+    Arrival, Inbound, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Sms, Wish,
+};
 
 const BASE: &str = "https://api.twilio.com";
 /// Seconds that a message may wait at Twilio.
@@ -172,16 +174,10 @@ impl Twilio {
             return Err(ReceiptError::NoReceipts);
         }
         signature::check(request, token)?;
-        let fields: Vec<_> = form_urlencoded::parse(request.body).collect();
-        let field = |wanted: &str| {
-            let mut fields = fields.iter();
-            fields
-                .find(|(name, _)| name == wanted)
-                .map(|(_, value)| value.as_ref())
-        };
+        let field = |wanted: &str| field(request.body, wanted);
         let status = field("MessageStatus").or_else(|| field("SmsStatus"));
         let code = field("ErrorCode").and_then(|code| code.parse().ok());
-        match status {
+        match status.as_deref() {
             Some("delivered" | "read") => Ok(Receipt {
                 arrival: Arrival::Delivered,
                 reason: String::new(),
@@ -201,6 +197,34 @@ impl Twilio {
             }),
             None => Err(ReceiptError::Malformed("it has no MessageStatus")),
         }
+    }
+
+    /// What Twilio's own list has made of a message says more than its words, where it keeps one.
+    pub(crate) fn read_inbound(
+        &self,
+        request: &ReceiptRequest<'_>,
+    ) -> Result<Inbound, ReceiptError> {
+        let token = self.own.auth_token.expose_secret();
+        if token.is_empty() {
+            return Err(ReceiptError::NoInbound);
+        }
+        signature::check(request, token)?;
+        // A GET has its fields in the query.
+        let form = match request.method {
+            "GET" => request.query.as_bytes(),
+            _ => request.body,
+        };
+        let from = field(form, "From").ok_or(ReceiptError::Malformed("it has no From"))?;
+        let wish = match field(form, "OptOutType").as_deref() {
+            Some("STOP") => Some(Wish::Stop),
+            Some("START") => Some(Wish::Start),
+            Some("HELP") => None,
+            _ => {
+                let body = field(form, "Body");
+                Wish::read(&body.ok_or(ReceiptError::Malformed("it has no Body"))?)
+            }
+        };
+        Ok(Inbound::of(&from, wish))
     }
 
     /// The message, with its sender as the field that says it.
@@ -231,6 +255,13 @@ impl Twilio {
         };
         request.basic_auth(name, Some(secret.expose_secret()))
     }
+}
+
+/// A field of a form.
+fn field(form: &[u8], wanted: &str) -> Option<String> {
+    let mut fields = form_urlencoded::parse(form);
+    let found = fields.find(|(name, _)| name == wanted);
+    found.map(|(_, value)| value.into_owned())
 }
 
 /// What an answer means: a code in it says more than its status, and may stand in a good one, too.

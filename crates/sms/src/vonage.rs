@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::class::Class;
 use crate::line::{Answer, Line, address};
-use crate::{Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Sms};
+use crate::{Inbound, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Sms};
 use receipts::Receipts;
 
 const BASE: &str = "https://api.nexmo.com";
@@ -39,7 +39,7 @@ pub struct VonageSettings {
     pub api_key: String,
     /// Its secret.
     pub api_secret: SecretString,
-    /// What receipts are signed with; empty for no receipts.
+    /// What receipts are signed with, and what people write back; empty for neither.
     pub signature_secret: SecretString,
     /// Where Vonage is; empty for its own address.
     pub base_url: String,
@@ -213,6 +213,17 @@ impl Vonage {
         match &self.receipts {
             Some(receipts) => receipts.read(request, now),
             None => Err(ReceiptError::NoReceipts),
+        }
+    }
+
+    pub(crate) fn read_inbound(
+        &self,
+        request: &ReceiptRequest<'_>,
+        now: Time,
+    ) -> Result<Inbound, ReceiptError> {
+        match &self.receipts {
+            Some(receipts) => receipts.read_inbound(request, now),
+            None => Err(ReceiptError::NoInbound),
         }
     }
 

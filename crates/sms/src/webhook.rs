@@ -1,5 +1,7 @@
 //! The webhook: a signed POST to an address of the operator's, as the Standard Webhooks specification says.
 
+mod answer;
+
 use std::time::Duration;
 
 use base64::alphabet;
@@ -8,9 +10,9 @@ use base64::engine::{DecodePaddingMode, Engine};
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, Response, Url};
 use ringback_core::Time;
-use ringback_core::delivery::{NumberFault, RouteFault, Verdict};
+use ringback_core::delivery::{RouteFault, Verdict};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use tokio::net::TcpStream;
@@ -18,13 +20,11 @@ use tokio::net::TcpStream;
 use crate::guard::bare;
 use crate::line::{fault, rest, root};
 use crate::{
-    Arrival, Lost, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Sms, rfc3339,
+    Inbound, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Sms, Wish, rfc3339,
 };
 
 /// Seconds that a receipt may be old.
-const RECEIPT_AGE_SECONDS: i64 = 300;
-/// Characters that are kept of what a receiver calls a message.
-const REFERENCE_LENGTH: usize = 100;
+const RECEIPT_AGE_SECONDS: u64 = 300;
 /// How much of an answer is read away, so that the connection can serve the next message.
 const ANSWER_BYTES: usize = 16 * 1_024;
 /// How long that may take.
@@ -46,7 +46,7 @@ pub struct WebhookSettings {
     pub secrets: Vec<String>,
     /// How long a whole attempt may take.
     pub timeout: Duration,
-    /// Whether the receiver tells later what became of a message.
+    /// Whether the receiver tells later what became of a message, and what people write back.
     pub receipts: bool,
 }
 
@@ -150,7 +150,7 @@ impl Webhook {
             Ok(response) => {
                 let (status, after) = (response.status(), rest(response.headers()));
                 let body = read_answer(response).await;
-                judge(status, after, &body)
+                answer::judge(status, after, &body)
             }
             Err(error) => fault(&error, self.timeout),
         }
@@ -161,11 +161,7 @@ impl Webhook {
     }
 
     /// Signed like our own posts, with one of our secrets.
-    pub(crate) fn read_receipt(
-        &self,
-        request: &ReceiptRequest<'_>,
-        now: Time,
-    ) -> Result<Receipt, ReceiptError> {
+    fn check_signature(&self, request: &ReceiptRequest<'_>, now: Time) -> Result<(), ReceiptError> {
         let header = |name| {
             let value = request.headers.get(name)?;
             value.to_str().ok()
@@ -180,7 +176,7 @@ impl Webhook {
         let at: i64 = timestamp
             .parse()
             .map_err(|_| ReceiptError::Signature("its time is no number"))?;
-        if (now.0.div_euclid(1_000_000) - at).abs() > RECEIPT_AGE_SECONDS {
+        if now.0.div_euclid(1_000_000).abs_diff(at) > RECEIPT_AGE_SECONDS {
             return Err(ReceiptError::Signature("it is too old or from the future"));
         }
         let mut given = signatures
@@ -196,26 +192,33 @@ impl Webhook {
                 mac.verify_slice(&given).is_ok()
             })
         });
-        if !holds {
-            return Err(ReceiptError::Signature("none fits a secret of the route"));
+        match holds {
+            true => Ok(()),
+            false => Err(ReceiptError::Signature("none fits a secret of the route")),
         }
-        let answer: Answer = serde_json::from_slice(request.body)
-            .map_err(|_| ReceiptError::Malformed("it is not {\"result\": …}"))?;
-        let arrival = match answer.result {
-            AnswerResult::Delivered => Arrival::Delivered,
-            AnswerResult::Taken => Arrival::OnTheWay,
-            AnswerResult::Undelivered | AnswerResult::Unknown => Arrival::Undelivered(Lost::Phone),
-            other => Arrival::Undelivered(match (other.number_fault(), other.route_fault()) {
-                (Some(fault), _) => Lost::Number(fault),
-                (None, Some(fault)) => Lost::Route(fault),
-                (None, None) => Lost::Phone,
-            }),
-        };
-        Ok(Receipt {
-            arrival,
-            reason: arrival_reason(arrival).to_owned(),
-            once: None,
-        })
+    }
+
+    pub(crate) fn read_receipt(
+        &self,
+        request: &ReceiptRequest<'_>,
+        now: Time,
+    ) -> Result<Receipt, ReceiptError> {
+        self.check_signature(request, now)?;
+        answer::read_receipt(request.body)
+    }
+
+    pub(crate) fn read_inbound(
+        &self,
+        request: &ReceiptRequest<'_>,
+        now: Time,
+    ) -> Result<Inbound, ReceiptError> {
+        if !self.receipts {
+            return Err(ReceiptError::NoInbound);
+        }
+        self.check_signature(request, now)?;
+        let written: Written = serde_json::from_slice(request.body)
+            .map_err(|_| ReceiptError::Malformed("it is not {\"from\": …, \"text\": …}"))?;
+        Ok(Inbound::of(&written.from, Wish::read(&written.text)))
     }
 
     pub(crate) async fn check(&self) -> Result<(), RouteError> {
@@ -250,121 +253,11 @@ impl Webhook {
     }
 }
 
-/// What a receiver may say beside its status, or in a receipt.
+/// What somebody wrote back.
 #[derive(Deserialize)]
-struct Answer {
-    result: AnswerResult,
-    /// What the receiver calls the message.
-    #[serde(default)]
-    id: Option<String>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum AnswerResult {
-    Taken,
-    Delivered,
-    Undelivered,
-    InvalidNumber,
-    OptedOut,
-    Landline,
-    NotAllowed,
-    Sender,
-    Content,
-    Auth,
-    Credit,
-    Throttled,
-    Down,
-    #[serde(other)]
-    Unknown,
-}
-
-impl AnswerResult {
-    fn number_fault(self) -> Option<NumberFault> {
-        match self {
-            AnswerResult::InvalidNumber => Some(NumberFault::Invalid),
-            AnswerResult::OptedOut => Some(NumberFault::OptedOut),
-            AnswerResult::Landline => Some(NumberFault::Landline),
-            _ => None,
-        }
-    }
-
-    fn route_fault(self) -> Option<RouteFault> {
-        match self {
-            AnswerResult::NotAllowed => Some(RouteFault::Region),
-            AnswerResult::Sender => Some(RouteFault::Sender),
-            AnswerResult::Content => Some(RouteFault::Content),
-            AnswerResult::Auth => Some(RouteFault::Auth),
-            AnswerResult::Credit => Some(RouteFault::Credit),
-            AnswerResult::Throttled => Some(RouteFault::Throttled),
-            AnswerResult::Down => Some(RouteFault::Down),
-            _ => None,
-        }
-    }
-}
-
-fn arrival_reason(arrival: Arrival) -> &'static str {
-    match arrival {
-        Arrival::OnTheWay | Arrival::Delivered => "",
-        Arrival::Undelivered(lost) => lost.reason(),
-    }
-}
-
-/// What an answer means for the message: what its body says, else what its status says.
-fn judge(status: StatusCode, after: u32, body: &[u8]) -> Report {
-    let said: Option<Answer> = serde_json::from_slice(body).ok();
-    let code = status.as_u16();
-    if let Some(Answer { result, id }) = said
-        && let Some(verdict) = said_verdict(result, after)
-    {
-        let reference = id.map(|id| id.chars().take(REFERENCE_LENGTH).collect());
-        let reason = match verdict {
-            Verdict::Taken => String::new(),
-            Verdict::Never { fault } => fault.reason().to_owned(),
-            Verdict::NotNow { fault, .. } | Verdict::Unable { fault } => {
-                format!("answered {code}: {}", fault.reason())
-            }
-            Verdict::Unknown | Verdict::Skipped => format!("answered {code}: unknown"),
-        };
-        return Report {
-            verdict,
-            reason,
-            reference,
-        };
-    }
-    let reason = format!("answered {code}");
-    let not_now = |fault| Verdict::NotNow { fault, after };
-    let unable = |fault| Verdict::Unable { fault };
-    match code {
-        200..=299 => Report::taken(None),
-        300..=399 => Report::failed(
-            unable(RouteFault::Protocol),
-            format!(
-                "{reason}, a redirect, which is not followed: configure the address that it leads to"
-            ),
-        ),
-        401 | 403 | 407 => Report::failed(unable(RouteFault::Auth), reason),
-        402 => Report::failed(unable(RouteFault::Credit), reason),
-        429 => Report::failed(not_now(RouteFault::Throttled), reason),
-        // A receiver tells a repeated message by its id, so whatever it did it may be asked again.
-        408 | 425 | 500..=599 => Report::failed(not_now(RouteFault::Down), reason),
-        _ => Report::failed(unable(RouteFault::Protocol), reason),
-    }
-}
-
-/// `None` when the word says nothing about sending.
-fn said_verdict(result: AnswerResult, after: u32) -> Option<Verdict> {
-    if let Some(fault) = result.number_fault() {
-        return Some(Verdict::Never { fault });
-    }
-    match (result, result.route_fault()) {
-        (AnswerResult::Taken | AnswerResult::Delivered, _) => Some(Verdict::Taken),
-        (_, Some(fault @ (RouteFault::Throttled | RouteFault::Down))) => {
-            Some(Verdict::NotNow { fault, after })
-        }
-        (_, Some(fault)) => Some(Verdict::Unable { fault }),
-        (_, None) => None,
-    }
+struct Written {
+    from: String,
+    text: String,
 }
 
 /// Reads what little a receiver may say: a connection with unread bytes must be closed.

@@ -9,10 +9,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use common::*;
 use http::HeaderMap;
+use ringback_core::Number;
 use ringback_core::delivery::{NumberFault, RouteFault, Verdict};
 use ringback_sms::{
     Arrival, Http, HttpSettings, Lost, Provider, ReceiptError, ReceiptRequest, Report, RouteError,
-    Sms,
+    Sms, Wish,
 };
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
@@ -653,4 +654,98 @@ fn a_receipt_is_believed_as_the_recipe_says() {
     // Without a table for them there are none.
     let provider = made("url = \"URL/\"", "https://a.example.com");
     assert!(!provider.sends_receipts());
+}
+
+/// What comes in, by a recipe of these lines.
+fn comes_in(
+    recipe: &str,
+    query: &str,
+    headers: &HeaderMap,
+    body: &str,
+) -> Result<Option<(Number, Wish)>, ReceiptError> {
+    let provider = made(
+        &format!("url = \"URL/\"\n{recipe}"),
+        "https://a.example.com",
+    );
+    let request = ReceiptRequest {
+        method: "POST",
+        url: "https://sms.example.com/sms/inbound/main",
+        query,
+        headers,
+        body: body.as_bytes(),
+    };
+    Ok(provider.read_inbound(&request, NOW)?.wish)
+}
+
+#[test]
+fn what_people_write_back_is_read_where_the_recipe_says_and_when_it_is_signed() {
+    let number = Number::from_stored(TO);
+    let stop = Ok(Some((number.clone(), Wish::Stop)));
+    let token = headers(&[("x-token", "s3cret")]);
+    let signed = "signed = \"header\"\nheader = \"x-token\"\nsecret = \"s3cret\"";
+    let form = format!("[inbound]\nfrom = \"form.from\"\ntext = \"form.text\"\n{signed}");
+    assert_eq!(
+        comes_in(&form, "", &token, "text=Stop&from=%2B41791234567"),
+        stop
+    );
+    // A plus that was not escaped is a space.
+    assert_eq!(
+        comes_in(&form, "", &token, "text=Stop&from=+41791234567"),
+        stop
+    );
+    let start = comes_in(&form, "", &token, "text=start&from=0041791234567");
+    assert_eq!(start, Ok(Some((number, Wish::Start))));
+    assert_eq!(
+        comes_in(&form, "", &token, "text=hello&from=41791234567"),
+        Ok(None)
+    );
+    assert_eq!(
+        comes_in(&form, "", &token, "text=STOP&from=12345"),
+        Ok(None)
+    );
+    assert_eq!(comes_in(&form, "", &token, "text=STOP&from="), Ok(None));
+    let missing = comes_in(&form, "", &token, "text=STOP");
+    assert!(matches!(missing, Err(ReceiptError::Malformed(_))));
+    for bad in [&[][..], &[("x-token", "s3cre")]] {
+        let refused = comes_in(&form, "", &headers(bad), "text=STOP&from=41791234567");
+        assert!(matches!(refused, Err(ReceiptError::Signature(_))));
+    }
+    // As the receipts of the same recipe are signed.
+    let body = r#"{"from": 41791234567, "text": "STOP"}"#;
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"s3cret");
+    let mac = STANDARD.encode(hmac::sign(&key, body.as_bytes()));
+    let receipt = "[receipt]\nstatus = \"/s\"\nvalues = { d = \"delivered\" }\nsigned = \"hmac_sha256\"\n\
+                   header = \"x-sign\"\nsecret = \"s3cret\"\n[inbound]\nfrom = \"/from\"\ntext = \"/text\"";
+    let given = headers(&[("x-sign", mac.as_str())]);
+    assert_eq!(comes_in(receipt, "", &given, body), stop);
+    let changed = comes_in(receipt, "", &given, &body.replace("4567", "4568"));
+    assert!(matches!(changed, Err(ReceiptError::Signature(_))));
+    // Without a table for it there is none.
+    assert_eq!(comes_in("", "", &token, ""), Err(ReceiptError::NoInbound));
+}
+
+#[test]
+fn what_people_write_back_needs_a_signature() {
+    let places = "from = \"/from\"\ntext = \"/text\"";
+    for (lines, key) in [
+        (places.to_owned(), "inbound.signed"),
+        (format!("{places}\nsigned = \"none\""), "inbound.signed"),
+        (format!("{places}\nsigned = \"basic\"\nusername = \"ann\""), "inbound.secret"),
+        (format!("{places}\nsigned = \"header\"\nsecret = \"s3cret\""), "inbound.header"),
+        (
+            "from = \"query.from\"\ntext = \"/text\"\nsigned = \"hmac_sha256\"\nsecret = \"s3cret\"\nheader = \"x\""
+                .to_owned(),
+            "inbound.from",
+        ),
+        ("from = \"from\"\nsigned = \"basic\"\nsecret = \"s3cret\"".to_owned(), "inbound.from"),
+    ] {
+        let own: HttpSettings =
+            toml::from_str(&format!("url = \"https://a.example.com/\"\n[inbound]\n{lines}"))
+                .expect("settings");
+        let Err(RouteError::Setting { key: found, says }) = own.check() else {
+            panic!("{lines}")
+        };
+        assert_eq!(found, key, "{lines}");
+        assert!(!says.contains("s3cret"), "{says}");
+    }
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use common::*;
 use http::HeaderMap;
+use ringback_core::Number;
 use ringback_core::delivery::{NumberFault, RouteFault, Verdict};
 use ringback_sms::{
-    Arrival, Lost, Provider, ReceiptError, ReceiptRequest, Report, RouteError, Twilio,
-    TwilioSettings,
+    Arrival, Inbound, Lost, Provider, ReceiptError, ReceiptRequest, Report, RouteError, Twilio,
+    TwilioSettings, Wish,
 };
 use serde_json::json;
 use wiremock::ResponseTemplate;
@@ -400,6 +401,113 @@ fn each_state_says_what_became_of_the_message() {
             Arrival::Undelivered(Lost::Phone)
         );
     }
+}
+
+/// What comes in when this form is posted, signed over these fields in order.
+fn comes_in(
+    method: &str,
+    token: &str,
+    form: &[(&str, &str)],
+    signature: &str,
+) -> Result<Inbound, ReceiptError> {
+    let own = TwilioSettings {
+        account: ACCOUNT.into(),
+        auth_token: token.into(),
+        api_key: KEY.into(),
+        api_secret: "s3cret".into(),
+        ..TwilioSettings::default()
+    };
+    let mut encoded = form_urlencoded::Serializer::new(String::new());
+    let encoded = encoded.extend_pairs(form).finish();
+    let (url, query, body) = match method {
+        "GET" => (format!("{INBOUND}?{encoded}"), encoded.as_str(), ""),
+        _ => (INBOUND.to_owned(), "", encoded.as_str()),
+    };
+    let headers = signed(signature);
+    let request = ReceiptRequest {
+        method,
+        url: &url,
+        query,
+        headers: &headers,
+        body: body.as_bytes(),
+    };
+    made(&own, TIMEOUT).read_inbound(&request, NOW)
+}
+
+const INBOUND: &str = "https://sms.example.com/sms/inbound/main";
+
+#[test]
+fn what_people_write_back_is_read_when_it_is_signed() {
+    let wish = |wish: Option<Wish>| {
+        Ok(Inbound {
+            wish: wish.map(|wish| (Number::from_stored(TO), wish)),
+            once: None,
+        })
+    };
+    let read = |form: &[(&str, &str)]| {
+        let content: String = form
+            .iter()
+            .map(|(name, value)| format!("{name}{value}"))
+            .collect();
+        comes_in(
+            "POST",
+            "12345",
+            form,
+            &sign("12345", &format!("{INBOUND}{content}")),
+        )
+    };
+    let says = |body: &'static str| read(&[("Body", body), ("From", TO), ("To", "+41790000000")]);
+    assert_eq!(says("Stop"), wish(Some(Wish::Stop)));
+    assert_eq!(says("YES"), wish(Some(Wish::Start)));
+    assert_eq!(says("what is this?"), wish(None));
+    // Twilio's own list goes before the words.
+    let list = |told: &'static str, body: &'static str| {
+        read(&[("Body", body), ("From", TO), ("OptOutType", told)])
+    };
+    assert_eq!(list("STOP", "genug"), wish(Some(Wish::Stop)));
+    assert_eq!(list("START", "STOP"), wish(Some(Wish::Start)));
+    assert_eq!(list("HELP", "STOP"), wish(None));
+    // Other channels have other senders.
+    assert_eq!(
+        read(&[("Body", "STOP"), ("From", "whatsapp:+41791234567")]),
+        wish(None)
+    );
+    for form in [&[("Body", "STOP")][..], &[("From", TO)]] {
+        assert!(matches!(read(form), Err(ReceiptError::Malformed(_))));
+    }
+
+    // By GET the fields are in the address, which is signed.
+    let form = [("Body", "STOP"), ("From", TO)];
+    let asked = format!("{INBOUND}?Body=STOP&From=%2B41791234567");
+    assert_eq!(
+        comes_in("GET", "12345", &form, &sign("12345", &asked)),
+        wish(Some(Wish::Stop))
+    );
+
+    let good = sign("12345", &format!("{INBOUND}BodySTOPFrom{TO}"));
+    assert_eq!(
+        comes_in("POST", "12345", &form, &good),
+        wish(Some(Wish::Stop))
+    );
+    for (token, form, signature) in [
+        ("12346", form, &*good),
+        ("12345", [("Body", "START"), ("From", TO)], &good),
+        ("12345", [("Body", "STOP"), ("From", "+41791234568")], &good),
+        ("12345", form, "x"),
+        // The signature of a receipt.
+        (
+            "12345",
+            form,
+            &sign("12345", &format!("{CALLBACK}BodySTOPFrom{TO}")),
+        ),
+    ] {
+        let error = comes_in("POST", token, &form, signature).expect_err("must be refused");
+        assert!(matches!(error, ReceiptError::Signature(_)), "{form:?}");
+    }
+    assert_eq!(
+        comes_in("POST", "", &form, &good),
+        Err(ReceiptError::NoInbound)
+    );
 }
 
 #[test]

@@ -11,11 +11,11 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use common::*;
 use http::HeaderMap;
-use ringback_core::Time;
 use ringback_core::delivery::{NumberFault, RouteFault, Verdict};
+use ringback_core::{Number, Time};
 use ringback_sms::{
     Arrival, Lost, Provider, ReceiptError, ReceiptRequest, Report, RouteError, Vonage,
-    VonageSettings,
+    VonageSettings, Wish,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -226,7 +226,7 @@ fn receives(
     };
     let receipt = provider.read_receipt(&request, now);
     receipt.map(|receipt| {
-        provider.noted(&receipt);
+        provider.noted(receipt.once.as_deref());
         (receipt.arrival, receipt.reason)
     })
 }
@@ -249,7 +249,7 @@ fn a_receipt_that_was_not_written_down_is_taken_again() {
         // The database was away.
         assert!(read().is_ok());
     }
-    provider.noted(&read().expect("from Vonage"));
+    provider.noted(read().expect("from Vonage").once.as_deref());
     assert_eq!(read(), Err(ReceiptError::Signature("it came before")));
 }
 
@@ -353,6 +353,65 @@ fn each_state_says_what_became_of_the_message() {
             );
         }
     }
+}
+
+#[test]
+fn what_people_write_back_is_read_when_it_is_signed() {
+    let provider = vonage("", TIMEOUT);
+    let read = |secret: &str, jti: &str, body: &Value| {
+        let body = body.to_string();
+        let authorization = token(secret, &hs256(), &claims(jti, &body));
+        let headers = headers(&[("authorization", authorization.as_str())]);
+        let request = ReceiptRequest {
+            method: "POST",
+            url: "https://sms.example.com/sms/inbound/main",
+            query: "",
+            headers: &headers,
+            body: body.as_bytes(),
+        };
+        let inbound = provider.read_inbound(&request, NOW)?;
+        provider.noted(inbound.once.as_deref());
+        Ok(inbound.wish)
+    };
+    let message = |text: &str| {
+        json!({
+            "channel": "sms", "message_uuid": "u1", "to": "41790000000", "from": "41791234567",
+            "timestamp": "2026-01-01T00:00:00Z", "text": text, "message_type": "text",
+            "sms": {"num_messages": "1", "keyword": "STOP"},
+        })
+    };
+    let number = Number::from_stored(TO);
+    let stop = Ok(Some((number.clone(), Wish::Stop)));
+    assert_eq!(read(SECRET, "1", &message("stop")), stop);
+    let again = read(SECRET, "1", &message("stop"));
+    assert_eq!(again, Err(ReceiptError::Signature("it came before")));
+    assert_eq!(
+        read(SECRET, "2", &message("START")),
+        Ok(Some((number, Wish::Start)))
+    );
+    assert_eq!(read(SECRET, "3", &message("how much?")), Ok(None));
+    let picture =
+        json!({"channel": "mms", "from": "41791234567", "message_type": "image", "image": {}});
+    assert_eq!(read(SECRET, "4", &picture), Ok(None));
+    let mut elsewhere = message("STOP");
+    elsewhere["channel"] = "whatsapp".into();
+    assert_eq!(read(SECRET, "5", &elsewhere), Ok(None));
+    // A receipt of the application is no message.
+    let receipt = json!({"message_uuid": "u1", "status": "delivered", "from": "Acme"});
+    for (jti, body) in [
+        ("6", receipt),
+        ("7", json!({"text": "STOP"})),
+        ("8", json!([])),
+    ] {
+        let error = read(SECRET, jti, &body).expect_err("no message");
+        assert!(matches!(error, ReceiptError::Malformed(_)), "{body}");
+    }
+    let error = read("another", "9", &message("STOP")).expect_err("another secret");
+    assert!(matches!(error, ReceiptError::Signature(_)), "{error}");
+    let mut own = settings("");
+    own.signature_secret = "".into();
+    let without = Provider::Vonage(Vonage::new(&own, TIMEOUT).expect("settings in order"));
+    assert!(provider.sends_inbound() && !without.sends_inbound());
 }
 
 #[test]

@@ -12,7 +12,9 @@ use ringback_core::{
     Action, Budgets, Caller, Code, Command, Delivery, Keys, Moment, Number, Policies, Slot, Time,
     Verification, decide,
 };
-use ringback_sms::{Provider, Report, RouteError, Sms, Webhook, WebhookSettings};
+use ringback_sms::{
+    Provider, ReceiptError, ReceiptRequest, Report, RouteError, Sms, Webhook, WebhookSettings, Wish,
+};
 use sha2::{Digest, Sha256};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
@@ -75,6 +77,7 @@ fn code() -> Code {
         policies: &policies,
         keys: &keys,
         conversion: None,
+        guard: None,
         share: 0,
     };
     decide(
@@ -427,4 +430,65 @@ fn secrets_must_be_long_enough_and_readable() {
         let unpadded = format!("whsec_{}", STANDARD_NO_PAD.encode(vec![1; bytes]));
         assert!(Webhook::new(with(&[&padded, &unpadded])).is_ok(), "{bytes}");
     }
+}
+
+#[test]
+fn what_people_write_back_is_signed_as_receipts_are() {
+    let mut own = settings("https://relay.example.com/sms", &[SECRET]);
+    own.receipts = true;
+    let provider = Provider::Webhook(Webhook::new(own).expect("settings in order"));
+    let read = |at: &str, body: &str, signature: &str| {
+        let pairs = [
+            ("webhook-id", "m1"),
+            ("webhook-timestamp", at),
+            ("webhook-signature", signature),
+        ];
+        let headers = pairs.map(|(name, value)| {
+            (
+                name.parse().expect("a name"),
+                value.parse().expect("a value"),
+            )
+        });
+        let request = ReceiptRequest {
+            method: "POST",
+            url: "https://sms.example.com/sms/inbound/relay",
+            query: "",
+            headers: &headers.into_iter().collect(),
+            body: body.as_bytes(),
+        };
+        provider.read_inbound(&request, NOW)
+    };
+    // By the letter of the specification.
+    let sign = |at: &str, body: &str| {
+        let key = STANDARD
+            .decode(SECRET.trim_start_matches("whsec_"))
+            .expect("base64");
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &key);
+        let mac = aws_lc_rs::hmac::sign(&key, format!("m1.{at}.{body}").as_bytes());
+        format!("v1,{}", STANDARD.encode(mac))
+    };
+    let now = "1700000000";
+    let stop = r#"{"from": "+41791234567", "text": "STOP", "more": 1}"#;
+    let good = sign(now, stop);
+    let wish = read(now, stop, &good).expect("signed").wish;
+    assert_eq!(
+        wish,
+        Some((Number::from_stored("+41791234567"), Wish::Stop))
+    );
+    let old = "1699999699";
+    let least = i64::MIN.to_string();
+    for (at, body, signature) in [
+        (now, stop.replace("STOP", "START"), good.clone()),
+        (old, stop.to_owned(), sign(old, stop)),
+        (&least, stop.to_owned(), sign(&least, stop)),
+        (now, stop.to_owned(), "v1,".to_owned()),
+    ] {
+        let error = read(at, &body, &signature).expect_err("must be refused");
+        assert!(matches!(error, ReceiptError::Signature(_)), "{at} {body}");
+    }
+    let receipt = r#"{"result": "delivered"}"#;
+    let error = read(now, receipt, &sign(now, receipt)).expect_err("no message");
+    assert!(matches!(error, ReceiptError::Malformed(_)), "{error}");
+    let without = route("https://relay.example.com/sms");
+    assert!(provider.sends_inbound() && !without.sends_inbound());
 }

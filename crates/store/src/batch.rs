@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use ringback_core::event::EventKind;
 use ringback_core::{
     Budget, Budgets, Command, Decision, Id, Moment, Number, Refusal, Reply, Time, decide,
 };
@@ -11,6 +12,7 @@ use sea_orm::{ConnectionTrait, DbBackend};
 use crate::Shared;
 use crate::changes::Changes;
 use crate::fault::Fault;
+use crate::guard::{Batch, News};
 use crate::line::Line;
 use crate::load::{Held, Key, World};
 use crate::rows;
@@ -24,6 +26,10 @@ pub(crate) struct Decided {
     pub(crate) outcomes: Vec<Outcome>,
     /// Codes that proved numbers, when.
     proven: Vec<(Key, (Id, Number), Time)>,
+    /// What the guard hears.
+    news: Vec<News>,
+    /// Whose codes it refused, when, and whether an event is written of it.
+    refused: Vec<(Key, bool, Time)>,
     changes: Changes,
 }
 
@@ -67,13 +73,10 @@ async fn optimistic(
             break loaded?;
         }
     };
-    let Decided {
-        outcomes,
-        proven,
-        changes,
-    } = decide_all(shared, line.share, commands, world)?;
+    let mut decided = decide_all(shared, line.share, commands, world)?;
+    let changes = std::mem::take(&mut decided.changes);
     if changes.is_empty() {
-        return Ok(outcomes);
+        return Ok(decided.tell(shared));
     }
     let (tells, tells_events) = (changes.routes(), !changes.events.is_empty());
     let statement = shared.sql.writes.at_once(changes.writes()?);
@@ -85,8 +88,7 @@ async fn optimistic(
     if tells_events {
         shared.events.notify_one();
     }
-    note_proven(shared, proven);
-    Ok(outcomes)
+    Ok(decided.tell(shared))
 }
 
 /// The same in one transaction that nobody else writes beside. Anything but its clean end ends the connection,
@@ -125,9 +127,8 @@ async fn exclusive(
         if !decided.changes.events.is_empty() {
             shared.events.notify_one();
         }
-        note_proven(shared, decided.proven);
     }
-    Ok(decided.outcomes)
+    Ok(decided.tell(shared))
 }
 
 /// Begins a transaction. That one is open already can only be a fault of ours; it ends with the connection.
@@ -189,6 +190,8 @@ pub(crate) fn decide_all(
     let mut changes = Changes::default();
     let mut last = Time::default();
     let (mut outcomes, mut all_proven) = (Vec::with_capacity(commands.len()), Vec::new());
+    let (mut news, mut refused) = (Vec::new(), Vec::new());
+    let guard = Batch::new(&shared.guards, &shared.rules.policies);
     let known = shared.prefers.then(|| shared.conversions.known());
     for (command, key) in commands.iter().zip(meant) {
         let key = match key {
@@ -208,6 +211,7 @@ pub(crate) fn decide_all(
                 policies: &shared.rules.policies,
                 keys: &shared.rules.keys,
                 conversion: known.as_deref(),
+                guard: Some(&guard),
                 share,
             };
             last = at.now;
@@ -219,9 +223,25 @@ pub(crate) fn decide_all(
             events,
             messages,
             proven,
+            heard,
         } = decided.map_err(|_| Fault::Failed("a decision panicked".into()))?;
-        for event in &events {
-            changes.events.added.push(rows::event_row(event)?);
+        for mut event in events {
+            if event.kind == EventKind::GuardRefused {
+                let of = (event.organization.as_str(), event.account.as_str());
+                let count = shared.guards.tells_of(of, last);
+                refused.push((key.clone(), count.is_some(), last));
+                match count {
+                    Some(count) => event.count = count,
+                    None => continue,
+                }
+            }
+            changes.events.added.push(rows::event_row(&event)?);
+        }
+        if let Some(heard) = heard {
+            if commands.len() > 1 {
+                guard.hear(&key.organization, &heard, last);
+            }
+            news.push((key.organization.clone(), heard, last));
         }
         let messages = messages.iter().map(rows::message_row);
         changes.messages.added.extend(messages);
@@ -240,13 +260,25 @@ pub(crate) fn decide_all(
     Ok(Decided {
         outcomes,
         proven: all_proven,
+        news,
+        refused,
         changes,
     })
 }
 
-fn note_proven(shared: &Shared, proven: Vec<(Key, (Id, Number), Time)>) {
-    for (key, proven, at) in proven {
-        shared.conversions.proven(key, proven, at);
+impl Decided {
+    /// Tells those who count what was committed, and hands over the outcomes.
+    fn tell(self, shared: &Shared) -> Vec<Outcome> {
+        for (key, proven, at) in self.proven {
+            shared.conversions.proven(key, proven, at);
+        }
+        for (key, told, at) in self.refused {
+            shared
+                .guards
+                .refused((&key.organization, &key.id), told, at);
+        }
+        shared.guards.hear(&shared.rules.policies, &self.news);
+        self.outcomes
     }
 }
 

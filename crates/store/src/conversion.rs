@@ -241,6 +241,17 @@ impl Store {
             .build(self.shared.sql.backend)
     }
 
+    /// How messages with codes went within so many hours, the present one included, as far as it is written down.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`].
+    pub async fn conversion_since(&self, hours: u32) -> Result<Vec<HourOf>, Refusal> {
+        let first = hour_of(self.now()) - i64::from(hours);
+        let find = conversion::Entity::find().filter(conversion::Column::Hour.gt(first));
+        let rows = self.ask(&find).await?;
+        Ok(rows.into_iter().map(hour_row).collect())
+    }
+
     /// Reads the last week: what orders routes, what metrics show, and whether a country has fallen.
     async fn read_tallies(&self, now: Time) -> Result<(), Refusal> {
         let this_hour = hour_of(now);

@@ -9,6 +9,7 @@ pub(crate) mod cursors;
 pub(crate) mod deleted_accounts;
 pub(crate) mod event_deliveries;
 pub(crate) mod events;
+pub(crate) mod guard_tallies;
 pub(crate) mod journal;
 pub(crate) mod messages;
 pub(crate) mod opt_outs;
@@ -100,6 +101,10 @@ mod tests {
                 expected::<super::deleted_accounts::Entity>(backend),
             ),
             ("events", expected::<super::events::Entity>(backend)),
+            (
+                "guard_tallies",
+                expected::<super::guard_tallies::Entity>(backend),
+            ),
             ("messages", expected::<super::messages::Entity>(backend)),
             ("opt_outs", expected::<super::opt_outs::Entity>(backend)),
             (

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use ringback_core::delivery::{give_back, gives_back};
-use ringback_core::{Keys, Time};
+use ringback_core::delivery::{budgets_of, give_back, gives_back};
+use ringback_core::{Budgets, Time};
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::batch::{begin, end, note_account, note_budget};
 use crate::changes::{Changes, Kind, Target, Write};
 use crate::fault::Fault;
 use crate::load::{Key, World};
+use crate::message_events::MessageEvent;
 use crate::session::Session;
 use crate::settle::{Settled, SettledRow, Settlement};
 use crate::{Shared, Store};
@@ -71,9 +72,10 @@ impl Store {
     async fn at_once(&self, settlements: &[&Settlement], now: Time) -> Result<(), Fault> {
         let shared = &self.shared;
         let mut line = self.jobs.lock().await;
+        let share = line.share;
         let taken = line.take().await?;
         let work = async {
-            let writes = writes(shared, &taken.session, settlements, now).await?;
+            let writes = writes(shared, &taken.session, settlements, share, now).await?;
             let statement = shared.sql.writes.at_once(writes);
             Ok(taken.session.query_one_raw(statement).await?)
         };
@@ -87,13 +89,14 @@ impl Store {
     async fn in_turn(&self, settlements: &[&Settlement], now: Time) -> Result<(), Fault> {
         let shared = &self.shared;
         let mut line = self.jobs.lock().await;
+        let share = line.share;
         let taken = line.take().await?;
         let session = &taken.session;
         let transaction = async {
             begin(session).await?;
             let done = async {
                 let mut touched = 0;
-                for write in writes(shared, session, settlements, now).await? {
+                for write in writes(shared, session, settlements, share, now).await? {
                     let rows = write.rows;
                     let written = session.execute_raw(shared.sql.writes.one(write)).await?;
                     if written.rows_affected() != rows {
@@ -122,6 +125,7 @@ async fn writes(
     shared: &Shared,
     session: &Session,
     settlements: &[&Settlement],
+    share: u32,
     now: Time,
 ) -> Result<Vec<Write>, Fault> {
     let (keys, policies) = (&shared.rules.keys, &shared.rules.policies);
@@ -130,27 +134,33 @@ async fn writes(
         id: settlement.message.account.clone(),
     };
     let accounts: BTreeSet<Key> = settlements.iter().map(|one| key(one)).collect();
-    let pseudonyms = settlements.iter().map(|one| pseudonym(one, keys));
-    let pseudonyms: BTreeSet<String> = pseudonyms.collect();
+    let named = settlements
+        .iter()
+        .flat_map(|one| budgets_of(&one.message, policies, keys));
+    let pseudonyms: BTreeSet<String> = named.collect();
     let mut world = World::about(shared, session, &accounts, &pseudonyms).await?;
-    let mut budgets = world.budgets.clone();
+    let read = world.budgets.iter();
+    let mut budgets: Budgets = read
+        .map(|(name, (budget, _))| (name.clone(), budget.clone()))
+        .collect();
     for settlement in settlements {
         let held = world.accounts.get_mut(&key(settlement));
         let account = held.and_then(|held| held.slot.account.as_mut());
-        let mut gone = (Default::default(), None);
-        let (budget, _) = budgets
-            .get_mut(&pseudonym(settlement, keys))
-            .unwrap_or(&mut gone);
-        give_back(&settlement.message, account, budget, policies, keys);
+        let (message, rules) = (&settlement.message, (policies, keys));
+        give_back(message, account, &mut budgets, rules, share, now);
     }
     let mut changes = Changes::default();
     for (_, held) in world.accounts {
         note_account(shared, held, &mut changes)?;
     }
-    for (pseudonym, (budget, _)) in &budgets {
+    for (pseudonym, budget) in &budgets {
         if let Some(before) = world.budgets.get(pseudonym) {
             note_budget(pseudonym, before, (budget, now), &mut changes)?;
         }
+    }
+    for settlement in settlements {
+        let told = MessageEvent::of(shared, settlement, now)?;
+        changes.events.added.extend(told.map(|told| told.row));
     }
     let mut writes = changes.writes()?;
     writes.push(match shared.keep.is_zero() {
@@ -177,8 +187,4 @@ async fn writes(
         }
     });
     Ok(writes)
-}
-
-fn pseudonym(settlement: &Settlement, keys: &Keys) -> String {
-    keys.pseudonym(&settlement.message.number)
 }

@@ -11,9 +11,12 @@
 //! | whether all this works | `readiness` |
 //! | statements | `sql`, `writes`, `table`, `rows`, `entity` |
 //! | one account, lists | `lookup`, `lists`, `turns`, `matching`, `fold` |
+//! | what the guard knows | `guard` |
+//! | many accounts at once, one account no more | `moving`, `kept`, `erase` |
 //! | messages | `messages`, `settle`, `give_back`, `history`, `receipts`, `opt_outs`, `conversion`, `wakeups` |
 //! | events on record | `journal` |
-//! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint`, `reserve` |
+//! | what nobody waits for any more | `tidy` |
+//! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint`, `compact`, `reserve` |
 
 mod address;
 mod admission;
@@ -21,25 +24,32 @@ mod backup;
 mod batch;
 mod changes;
 mod checkpoint;
+mod compact;
 mod conversion;
 mod dial;
 mod entity;
+mod erase;
 mod fault;
 mod files;
 mod fold;
 mod give_back;
+mod guard;
 mod health;
 mod history;
+mod idempotency;
 mod inspect;
 mod journal;
+mod kept;
 mod lane;
 mod line;
 mod lists;
 mod load;
 mod lookup;
 mod matching;
+mod message_events;
 mod messages;
 mod migration;
+mod moving;
 mod opt_outs;
 mod pooler;
 mod query;
@@ -57,6 +67,7 @@ mod share;
 mod sql;
 mod store;
 mod table;
+mod tidy;
 mod trial;
 mod wakeups;
 mod writes;
@@ -69,14 +80,19 @@ use ringback_core::{Keys, Policies, Time};
 use crate::fault::Fault;
 
 pub use backup::{BackupError, backup};
+pub use erase::Erased;
+pub use guard::{RecordedPage, RecordedPlace};
 pub use history::{MessageQuery, MessageRecord};
+pub use idempotency::Known;
 pub use inspect::{Inspection, describe, inspect};
 pub use journal::{
     EndpointState, EventPage, EventQuery, EventRecord, Finding, Parked, Sequenced, Told, Turn,
     Untold, Verified, Wrong, audit_key,
 };
+pub use kept::{Kept, RecordedEvent};
 pub use messages::{Claimed, Waiting};
 pub use migration::{LaterStep, take_later_steps};
+pub use moving::{Accounts, Imported, Incoming, IncomingPhone, IncomingState};
 pub use query::{
     AccountFilter, AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery,
     PhonePage, PhoneQuery, PhoneRow, PhoneSort, TextMatch, TextPlace,
@@ -188,6 +204,9 @@ pub(crate) struct Shared {
     /// Rings when this process has committed an event.
     events: tokio::sync::Notify,
     conversions: conversion::Conversions,
+    guards: guard::Guards,
+    /// Whether some organisation is guarded.
+    guarded: bool,
     /// Whether some organisation's routes are ordered by how they do.
     prefers: bool,
     /// How long what became of a message is kept.

@@ -87,8 +87,12 @@ impl World {
             };
             known.then(|| read(row))
         });
+        let mut budgets: BTreeMap<_, _> = budgets.collect::<Result<_, Fault>>()?;
+        for pseudonym in pseudonyms {
+            budgets.entry(pseudonym.clone()).or_default();
+        }
         Ok(World {
-            budgets: budgets.collect::<Result<_, Fault>>()?,
+            budgets,
             accounts,
             meant,
         })
@@ -172,8 +176,9 @@ fn wanted_accounts<'a>(commands: &[&'a Command]) -> Wanted<'a> {
 
 /// Whom a command would bring into being, where nobody is found, and whom it may delete.
 fn wanted_deletions(rules: &Rules, commands: &[&Command]) -> BTreeSet<String> {
-    let matters =
-        |command: &&&Command| command.registers() || matches!(command.action, Action::Delete);
+    let matters = |command: &&&Command| {
+        command.registers() || matches!(command.action, Action::Delete | Action::Erase)
+    };
     let pseudonym = |command: &&Command| {
         let target = command.target();
         let organization = target.first_guess();
@@ -304,7 +309,7 @@ pub(crate) async fn accounts(
 }
 
 /// The value of a statement that answers with one text of JSON.
-async fn one_text<T: serde::de::DeserializeOwned>(
+pub(crate) async fn one_text<T: serde::de::DeserializeOwned>(
     session: &Session,
     statement: sea_orm::Statement,
 ) -> Result<T, Fault> {

@@ -10,6 +10,7 @@ use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
 
 use crate::entity::messages;
 use crate::fault::Fault;
+use crate::lane::LaneLine;
 use crate::load::Key;
 use crate::session::Session;
 use crate::settle::{Settled, Settlement};
@@ -224,7 +225,8 @@ impl Store {
             .map_err(|fault| health.report(&fault, "looking for messages"))
     }
 
-    /// Deletes some of the budgets, of the deletions, of the opt-outs and of the messages that say nothing any more, erases the
+    /// Deletes some of the budgets, of the deletions, of the opt-outs, of the answers under keys, of the messages and of the pending
+    /// numbers that say nothing any more, erases the
     /// numbers of some messages of which nothing will be heard any more, and says how many rows it touched.
     pub async fn purge(&self) -> Result<u64, Refusal> {
         let (sql, now) = (&self.shared.sql, self.now());
@@ -234,15 +236,17 @@ impl Store {
             sql.purge_budgets(now.0, PURGE),
             sql.purge_deleted(now.0, PURGE),
             sql.purge_opt_outs(now.0, PURGE),
+            sql.purge_calls(now.0, PURGE),
             sql.purge_messages(&oldest.to_string(), PURGE),
             sql.erase_numbers(now.0, PURGE),
             self.old_tallies(now),
+            self.idle_guard_tallies(now),
         ] {
             let health = &self.shared.dialer.health;
             let rows = self.change(statement, &[]).await;
             purged += rows.map_err(|fault| health.report(&fault, "purging"))?;
         }
-        Ok(purged)
+        Ok(purged + self.tidy(now).await?)
     }
 
     /// A change that is a transaction of its own, after which messages wait for these routes; says how many rows
@@ -252,7 +256,17 @@ impl Store {
         statement: Statement,
         routes: &[String],
     ) -> Result<u64, Fault> {
-        let mut line = self.jobs.lock().await;
+        self.change_over(&self.jobs, statement, routes).await
+    }
+
+    /// The same over this line.
+    pub(crate) async fn change_over(
+        &self,
+        line: &LaneLine,
+        statement: Statement,
+        routes: &[String],
+    ) -> Result<u64, Fault> {
+        let mut line = line.lock().await;
         let taken = line.take().await?;
         let changing = async {
             let changed = taken.session.execute_raw(statement).await?;

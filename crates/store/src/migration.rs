@@ -9,6 +9,9 @@ mod m0006_opt_outs;
 mod m0007_conversion;
 mod m0008_event_details;
 mod m0010_journal;
+mod m0011_idempotency;
+mod m0012_pending;
+mod m0014_guard_tallies;
 
 use std::sync::OnceLock;
 
@@ -66,6 +69,9 @@ pub(crate) fn steps() -> Vec<Box<dyn Step>> {
         Box::new(m0007_conversion::Conversion),
         Box::new(m0008_event_details::EventDetails),
         Box::new(m0010_journal::Journal),
+        Box::new(m0011_idempotency::Idempotency),
+        Box::new(m0014_guard_tallies::GuardTallies),
+        Box::new(m0012_pending::Pending),
     ];
     for later in LATER.get().copied().unwrap_or_default() {
         steps.push(Box::new(*later));

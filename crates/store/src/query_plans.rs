@@ -103,6 +103,16 @@ fn statements(sql: &Sql) -> Vec<Statement> {
         sql.purge_deleted(10, 500),
     ];
     all.extend(journal::hot(sql.backend));
+    if sql.backend == DbBackend::Postgres {
+        let settled = r#"[{"id":"m1","due_at":20,"attempts":1,"route":"r2"}]"#;
+        let told = r#"[{"message":"m1","id":"e1","user_id":"u1","sequence":0}]"#;
+        for change in [
+            sql.settle_messages(settled.into()),
+            sql.remove_messages(settled.into()),
+        ] {
+            all.push(sql.on_record(change, told.into()));
+        }
+    }
     let writes = || changes.writes().expect("must be built");
     match sql.backend {
         DbBackend::Postgres => all.push(sql.writes.at_once(writes())),

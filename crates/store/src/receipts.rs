@@ -9,7 +9,9 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
 
 use crate::entity::{messages, phone_numbers};
+use crate::fault::Fault;
 use crate::history::{MessageRecord, reaches, record};
+use crate::message_events::MessageEvent;
 use crate::{Store, rows};
 
 /// Why a message is not tried again.
@@ -102,7 +104,7 @@ impl Store {
                 ended_at: None,
                 trail: None,
             };
-            if self.change_message(&row, change, &[route]).await? {
+            if self.change_message(&row, change, &[route], None).await? {
                 let row = self.message_row(id).await?;
                 let Some(row) = row else {
                     return Ok(Err(NotRetried::NotFound));
@@ -170,8 +172,12 @@ impl Store {
                 Some(change) => change,
             };
             let state = change.state;
-            if self.change_message(&row, change, &routes).await? {
-                let told = trail.attempts().iter().find(|told| told.n == attempt);
+            let told = trail.attempts().iter().find(|told| told.n == attempt);
+            let route = told.map(|told| &*told.route);
+            let health = &self.shared.dialer.health;
+            let event = self.event(&row, &change, route, now);
+            let event = event.map_err(|fault| health.report(&fault, "noting a receipt"))?;
+            if self.change_message(&row, change, &routes, event).await? {
                 if let (Some(number), Some(told)) = (&row.number, told) {
                     let number = Number::from_stored(number.clone());
                     let conversions = &self.shared.conversions;
@@ -181,6 +187,19 @@ impl Store {
             }
         }
         Err(Refusal::Unavailable)
+    }
+
+    /// What a receipt puts on record.
+    fn event(
+        &self,
+        row: &messages::Model,
+        change: &Change,
+        route: Option<&str>,
+        now: Time,
+    ) -> Result<Option<MessageEvent>, Fault> {
+        let trail = change.trail.as_deref().unwrap_or(&row.trail);
+        let trail: Trail = serde_json::from_str(trail)?;
+        MessageEvent::of_receipt(&self.shared, row, change.state, route, &trail, now)
     }
 
     /// What a receipt makes of a row, and the routes that messages wait for then.
@@ -285,6 +304,7 @@ impl Store {
         row: &messages::Model,
         change: Change,
         routes: &[String],
+        event: Option<MessageEvent>,
     ) -> Result<bool, Refusal> {
         use messages::Column;
         let Change {
@@ -320,7 +340,8 @@ impl Store {
             .filter(Column::Attempts.eq(row.attempts))
             .filter(Column::State.eq(&row.state));
         let statement = update.build(self.shared.sql.backend);
-        let changed = self.change(statement, routes).await;
+        let told: Vec<_> = event.into_iter().collect();
+        let changed = self.change_on_record(statement, &told, routes).await;
         let health = &self.shared.dialer.health;
         let changed = changed.map_err(|fault| health.report(&fault, "noting a receipt"))?;
         Ok(changed == 1)

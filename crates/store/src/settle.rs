@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::Store;
 use crate::fault::Fault;
+use crate::message_events::MessageEvent;
 
 /// What became of a claimed message. It counts only as long as nobody else has claimed the message since.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,10 +130,13 @@ impl Store {
         // In one order, so that two workers with the same messages cannot wait for each other.
         settlements.sort_by_key(|settlement| settlement.message.id);
         let (mut gone, mut kept, mut routes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut gone_told, mut kept_told) = (Vec::new(), Vec::new());
         for settlement in settlements {
+            let told = MessageEvent::of(shared, settlement, now)?;
             match &settlement.outcome {
                 Settled::Handed | Settled::Ended(_) if shared.keep.is_zero() => {
                     gone.push(settlement.claim());
+                    gone_told.extend(told);
                     continue;
                 }
                 Settled::Waits { route, at } if *at <= now && !routes.contains(route) => {
@@ -141,15 +145,17 @@ impl Store {
                 Settled::Waits { .. } | Settled::Handed | Settled::Ended(_) => {}
             }
             kept.push(SettledRow::of(settlement, &shared.rules.keys, now)?);
+            kept_told.extend(told);
         }
         if !gone.is_empty() {
             let json = serde_json::to_string(&gone)?;
-            self.change(shared.sql.remove_messages(json), &[]).await?;
+            let remove = shared.sql.remove_messages(json);
+            self.change_on_record(remove, &gone_told, &[]).await?;
         }
         if !kept.is_empty() {
             let json = serde_json::to_string(&kept)?;
-            self.change(shared.sql.settle_messages(json), &routes)
-                .await?;
+            let settle = shared.sql.settle_messages(json);
+            self.change_on_record(settle, &kept_told, &routes).await?;
         }
         Ok(())
     }

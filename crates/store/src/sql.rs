@@ -31,6 +31,8 @@ pub(crate) struct Sql {
     purge_budgets: String,
     purge_deleted: String,
     purge_opt_outs: String,
+    purge_calls: String,
+    taken_ids: String,
     pub(crate) writes: Writes,
 }
 
@@ -110,6 +112,14 @@ impl Sql {
             purge_opt_outs: format!(
                 "DELETE FROM opt_outs WHERE (pseudonym, route) IN \
                  (SELECT pseudonym, route FROM opt_outs WHERE until_at <= $1 LIMIT $2{skip})"
+            ),
+            purge_calls: format!(
+                "DELETE FROM idempotency WHERE call {} AND until_at <= $1",
+                once(&format!("SELECT call FROM idempotency WHERE until_at <= $1 LIMIT $2{skip}"))
+            ),
+            taken_ids: format!(
+                "SELECT id FROM phone_numbers WHERE {}",
+                among(backend, "id", 1)
             ),
             writes,
         }
@@ -215,6 +225,18 @@ impl Sql {
             &self.purge_opt_outs,
             vec![now.into(), i64::from(most).into()],
         )
+    }
+
+    pub(crate) fn purge_calls(&self, now: i64, most: u32) -> Statement {
+        self.statement(&self.purge_calls, vec![now.into(), i64::from(most).into()])
+    }
+
+    /// Which of these ids of numbers there are.
+    pub(crate) fn taken_ids<'a>(
+        &self,
+        ids: impl Iterator<Item = &'a str>,
+    ) -> Result<Statement, Fault> {
+        Ok(self.statement(&self.taken_ids, vec![keys(self.backend, ids)?]))
     }
 
     /// Writes something small that hurts nobody, to know whether writing works. On PostgreSQL a row that

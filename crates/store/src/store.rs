@@ -4,7 +4,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Instant;
 
-use ringback_core::{Account, Caller, Command, Proof, Refusal, Reply, Time, view, view_proof};
+use ringback_core::{
+    Account, Action, Caller, Command, Proof, Refusal, Reply, Time, view, view_proof,
+};
 use sea_orm::DbBackend;
 use tokio::sync::Mutex;
 
@@ -12,6 +14,7 @@ use crate::admission::Lists;
 use crate::conversion::prefers_conversion;
 use crate::dial::{Dialer, Purpose, SharedDialer, other_encoding};
 use crate::fault::Fault;
+use crate::guard::guards_any;
 use crate::journal::Sequencer;
 use crate::lane::LaneLine;
 use crate::line::Line;
@@ -29,6 +32,8 @@ pub struct Store {
     /// For what is not a command: messages, purging, looking at the tables.
     pub(crate) jobs: LaneLine,
     pub(crate) sequencer: Arc<Mutex<Sequencer>>,
+    /// For calls that are carried out once.
+    pub(crate) once: LaneLine,
     settings: Arc<Settings>,
     lanes: Arc<[Lane]>,
     lookups: Arc<[Lookups]>,
@@ -59,13 +64,21 @@ impl Store {
         };
         let line =
             || -> LaneLine { Arc::new(Mutex::new(Line::new(dialer.clone(), Purpose::Keys))) };
-        let jobs = line();
+        // Others who write to the database at the same time are likely to begin elsewhere.
+        let share = RandomState::new().hash_one(&settings.url) as u32;
+        let jobs: LaneLine = {
+            let mut line = Line::new(dialer.clone(), Purpose::Keys);
+            // What is given back goes to a share that no lane of this process uses first.
+            line.share = share.wrapping_add(u32::try_from(lanes).unwrap_or(0));
+            Arc::new(Mutex::new(line))
+        };
         let copied = dialer.file().map(|database| {
             let line = Line::new(dialer.clone(), Purpose::Keys);
             checkpoint::Log::new(line, jobs.clone(), database)
         });
         let (log, copying) = copied.unzip();
         let prefers = prefers_conversion(&rules.policies);
+        let guarded = guards_any(&rules.policies);
         let shared = Arc::new(Shared {
             dialer: dialer.clone(),
             sql: sql::Sql::new(backend),
@@ -75,6 +88,8 @@ impl Store {
             wakeups: Default::default(),
             events: Default::default(),
             conversions: Default::default(),
+            guards: Default::default(),
+            guarded,
             prefers,
             keep: settings.keep_messages,
             log,
@@ -83,8 +98,6 @@ impl Store {
             start(copying.run());
         }
         let bound = settings.lane_bound.max(1);
-        // Others who write to the database at the same time are likely to begin elsewhere.
-        let share = RandomState::new().hash_one(&settings.url) as u32;
         let lanes = (0_u32..).take(lanes).map(|nth| {
             // SQLite has one writer, so all that writes shares its line and waits there in order.
             let line = match backend {
@@ -118,6 +131,10 @@ impl Store {
             )),
             lanes,
             lookups,
+            once: match backend {
+                DbBackend::Sqlite => jobs.clone(),
+                _ => line(),
+            },
             jobs,
             sequencer: Arc::new(Mutex::new(Sequencer::new(dialer.clone()))),
             settings: Arc::new(settings.clone()),
@@ -161,7 +178,11 @@ impl Store {
         }
         let name = command.name();
         let lane = &self.lanes[queue_of(&command.account, self.lanes.len())];
-        let result = lane.execute(command, deadline).await;
+        let registers = matches!(command.action, Action::Register { .. });
+        let result = match command.caller.is_stranger_to(&command.account) && !registers {
+            true => Err(Refusal::AccountNotFound),
+            false => lane.execute(command, deadline).await,
+        };
         let outcome = match &result {
             Ok(_) => "ok",
             Err(Refusal::CodeRefused(failure)) => failure.code(),
@@ -196,7 +217,7 @@ impl Store {
 
     async fn look_up(&self, caller: &Caller, id: &str) -> Result<Vec<Arc<Account>>, Refusal> {
         // PostgreSQL cannot even be asked for such a text, so no account has it.
-        if id.contains('\0') {
+        if id.contains('\0') || caller.is_stranger_to(id) {
             return Err(Refusal::AccountNotFound);
         }
         let lookups = &self.lookups[queue_of(id, self.lookups.len())];

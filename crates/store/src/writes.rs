@@ -31,7 +31,7 @@ pub(crate) struct Tables {
     pub(crate) deleted: Table,
     pub(crate) messages: Table,
     pub(crate) opt_outs: Table,
-    events: Table,
+    pub(crate) events: Table,
     pub(crate) checkpoints: Table,
     pub(crate) cursors: Table,
     deliveries: Table,
@@ -116,6 +116,16 @@ impl Writes {
             .entry(write.bit())
             .or_insert_with(|| self.text(write.target, write.kind, 1).into());
         statement(self.backend, text, vec![write.json.into()])
+    }
+
+    /// Adds events, a JSON array of their rows.
+    pub(crate) fn add_events(&self, json: String) -> Statement {
+        self.one(Write {
+            target: Target::Events,
+            kind: Kind::Add,
+            rows: 0,
+            json,
+        })
     }
 
     /// A write whose rows are parameter `n`.

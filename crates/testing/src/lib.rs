@@ -89,7 +89,14 @@ impl Database {
             .await
             .expect("the test's database");
         let mut dump = String::new();
-        for table in ["accounts", "phone_numbers", "budgets", "messages", "events"] {
+        for table in [
+            "accounts",
+            "phone_numbers",
+            "budgets",
+            "messages",
+            "events",
+            "idempotency",
+        ] {
             let sql = match table {
                 // What waits to go on record and what is there, as they were at one moment.
                 "events" => {
@@ -114,6 +121,39 @@ impl Database {
         dump
     }
 
+    /// Every byte of an SQLite database's files, or what `pg_dump` writes of one on PostgreSQL.
+    pub fn bytes(&self) -> Vec<u8> {
+        if let Some(file) = self.url.strip_prefix("sqlite:") {
+            let files = ["", "-wal", "-shm", "-journal"].map(|end| format!("{file}{end}"));
+            let read = files.iter().filter_map(|file| std::fs::read(file).ok());
+            return read.flatten().collect();
+        }
+        let dump = std::process::Command::new(pg_dump())
+            .arg(&self.url)
+            .output()
+            .expect("pg_dump");
+        let told = String::from_utf8_lossy(&dump.stderr);
+        assert!(dump.status.success(), "{told}");
+        dump.stdout
+    }
+
+    /// The names of all tables; only on SQLite.
+    pub async fn tables(&self) -> Vec<String> {
+        let connection = Connection::connect(&self.url)
+            .await
+            .expect("the test's database");
+        let sql =
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+        let rows = connection.query_all_raw(statement(&connection, sql)).await;
+        let rows = rows.expect("a question that holds");
+        let names = rows
+            .iter()
+            .map(|row| row.try_get_by_index(0).expect("a name"));
+        let names = names.collect();
+        connection.close().await.expect("closing");
+        names
+    }
+
     /// How many rows a table has, or those of it that a condition after its name is true of.
     pub async fn count(&self, table: &str) -> usize {
         let connection = Connection::connect(&self.url)
@@ -127,7 +167,7 @@ impl Database {
         usize::try_from(count).expect("not negative")
     }
 
-    /// The sequences of a user's events, in order.
+    /// The sequences of what changed a user, in order.
     pub async fn sequences(&self, user: &str) -> Vec<i64> {
         let connection = Connection::connect(&self.url)
             .await
@@ -173,6 +213,15 @@ async fn as_texts(connection: &sea_orm::DatabaseConnection, table: &str) -> Stri
         .map(|name| format!("coalesce({name}, '')"))
         .collect();
     format!("SELECT {} FROM {table}", columns.join(" || '|' || "))
+}
+
+/// Debian keeps the server's programs off the path, and those of the newest one read the databases of all.
+fn pg_dump() -> std::path::PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql");
+    let versions = versions.into_iter().flatten().flatten();
+    let programs = versions.map(|version| version.path().join("bin/pg_dump"));
+    let newest = programs.filter(|program| program.exists()).max();
+    newest.unwrap_or_else(|| "pg_dump".into())
 }
 
 fn statement(connection: &sea_orm::DatabaseConnection, sql: &str) -> sea_orm::Statement {

@@ -14,6 +14,8 @@ use crate::api::shared;
 use crate::http::Unread;
 
 /// Codes that Frontegg publishes, where one fits; it sends errors without a code, too.
+/// The limit of those who ask for environment tokens.
+const WRONG_SECRETS: &str = "wrong_secrets";
 const INVALID_JSON: &str = "ER-00006";
 const INVALID_CODE: &str = "ER-01011";
 const INVALID_AUTHENTICATION: &str = "ER-01013";
@@ -63,10 +65,9 @@ impl IntoResponse for Failure {
             Failure::Vendor(VendorRefusal::Wrong) => reply(&Refusal::TokenInvalid),
             Failure::Vendor(VendorRefusal::Limited { retry_after }) => {
                 let text = "too many wrong secrets; wait as Retry-After says";
-                wait(
-                    error(StatusCode::TOO_MANY_REQUESTS, None, [text]),
-                    retry_after,
-                )
+                let mut response = error(StatusCode::TOO_MANY_REQUESTS, None, [text]);
+                shared::name_limit(Some((WRONG_SECRETS, None)), response.headers_mut());
+                wait(response, retry_after)
             }
             Failure::Body(unread) => error(unread.http(), None, [unread.to_string()]),
             Failure::MediaType => error(
@@ -92,9 +93,16 @@ fn bearing(mut response: Response) -> Response {
     response
 }
 
+/// A refusal, with the limit that was met named for programs.
+pub(super) fn reply(refusal: &Refusal) -> Response {
+    let mut response = unnamed(refusal);
+    shared::name_limit(refusal.limit(), response.headers_mut());
+    response
+}
+
 /// What a refusal is here. Statuses are ours where Frontegg publishes none.
 #[deny(clippy::wildcard_enum_match_arm)]
-pub(super) fn reply(refusal: &Refusal) -> Response {
+fn unnamed(refusal: &Refusal) -> Response {
     let none: Option<&'static str> = None;
     match refusal {
         Refusal::TokenMissing | Refusal::TokenMalformed | Refusal::TokenInvalid => {
@@ -158,7 +166,9 @@ pub(super) fn reply(refusal: &Refusal) -> Response {
             let texts = [refusal.to_string()];
             error(StatusCode::BAD_REQUEST, Some(NUMBER_INVALID), texts)
         }
-        Refusal::NumberOptedOut => error(StatusCode::BAD_REQUEST, none, [refusal.to_string()]),
+        Refusal::NumberOptedOut | Refusal::Guarded(_) => {
+            error(StatusCode::BAD_REQUEST, none, [refusal.to_string()])
+        }
         Refusal::CodeAbsent => {
             let text = ["there is no code to send again; ask for a new one"];
             error(StatusCode::BAD_REQUEST, none, text)
@@ -182,6 +192,13 @@ pub(super) fn reply(refusal: &Refusal) -> Response {
             none,
             [format!("{what} is not supported")],
         ),
+        Refusal::UnderWay => {
+            let text = ["a request with this idempotency-key is under way; try again"];
+            wait(
+                error(StatusCode::CONFLICT, none, text),
+                Duration::from_secs(1),
+            )
+        }
         Refusal::Overloaded => {
             let text = ["more is waiting than can be done soon; try again"];
             wait(
@@ -241,6 +258,10 @@ fn limited(limit: Limit) -> &'static str {
         Limit::CountrySends => {
             "too many messages were sent to this country; wait as Retry-After says"
         }
+        Limit::OrganizationSpend => {
+            "messages of this organization cost too much; wait as Retry-After says"
+        }
+        Limit::Guard(_) => "codes are held back for now; wait as Retry-After says",
         Limit::Guesses => "too many wrong codes for this number; wait as Retry-After says",
         Limit::WrongCodes => "the last codes were wrong; wait as Retry-After says",
     }
@@ -321,6 +342,7 @@ mod tests {
             Refusal::NumberInvalid(NumberError::TestOver),
             Refusal::NumberKindNotServed(NumberKind::PremiumRate),
             Refusal::NumberOptedOut,
+            Refusal::Guarded(ringback_core::guard::Reason::Country),
             Refusal::CodeAbsent,
             Refusal::CodeRefused(CodeFailure::Locked),
             Refusal::FieldInvalid {
@@ -330,6 +352,7 @@ mod tests {
             Refusal::Unsupported {
                 what: "something".into(),
             },
+            Refusal::UnderWay,
             Refusal::Overloaded,
             Refusal::DeadlineExceeded,
             Refusal::Unavailable,

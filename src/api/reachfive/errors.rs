@@ -32,6 +32,8 @@ pub(super) struct Problem {
     key: Option<&'static str>,
     details: Vec<Detail>,
     retry_after: Option<Duration>,
+    /// As [`Refusal::limit`].
+    limit: Option<(&'static str, Option<&'static str>)>,
 }
 
 /// What is wrong with one field.
@@ -87,6 +89,7 @@ impl Problem {
             key: None,
             details: Vec::new(),
             retry_after: None,
+            limit: None,
         }
     }
 
@@ -240,6 +243,7 @@ impl IntoResponse for Problem {
         if let Some(wait) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds(wait).into());
         }
+        shared::name_limit(self.limit, headers);
         response.extensions_mut().insert(self);
         response
     }
@@ -253,7 +257,7 @@ fn seconds(wait: Duration) -> u64 {
 /// A refusal in ReachFive's words where it has published them, in ours where not.
 #[deny(clippy::wildcard_enum_match_arm)]
 fn reply(refusal: &Refusal) -> Problem {
-    match refusal {
+    let problem = match refusal {
         Refusal::TokenMissing => {
             let text = "Access token missing";
             Problem::new(StatusCode::UNAUTHORIZED, "invalid_request", text, SIGN_IN)
@@ -315,7 +319,7 @@ fn reply(refusal: &Refusal) -> Problem {
             let detail = Detail::invalid(PHONE_NUMBER, error.to_string());
             Problem::request(error.to_string(), NUMBER).detailed(vec![detail])
         }
-        Refusal::NumberKindNotServed(_) => {
+        Refusal::NumberKindNotServed(_) | Refusal::Guarded(_) => {
             let detail = Detail::invalid(PHONE_NUMBER, refusal.to_string());
             Problem::request(refusal.to_string(), NUMBER).detailed(vec![detail])
         }
@@ -336,10 +340,10 @@ fn reply(refusal: &Refusal) -> Problem {
         Refusal::Limited { limit, retry_after } => {
             let wait = seconds(*retry_after);
             // Whoever asks shall not learn of others.
-            let text = if *limit == Limit::Others {
-                format!("try again later, in {wait} s")
-            } else {
-                format!("limit {} reached; try again in {wait} s", limit.code())
+            let text = match limit {
+                Limit::Others => format!("try again later, in {wait} s"),
+                Limit::Guard(_) => format!("codes are held back for now; try again in {wait} s"),
+                limit => format!("limit {} reached; try again in {wait} s", limit.code()),
             };
             Problem::new(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -356,6 +360,11 @@ fn reply(refusal: &Refusal) -> Problem {
         Refusal::Unsupported { what } => {
             Problem::request(format!("{what} is not supported; leave it out"), WRONG)
                 .keyed("error.feature.notAvailable")
+        }
+        Refusal::UnderWay => {
+            let text = "a request with this idempotency-key is under way; try again";
+            Problem::new(StatusCode::CONFLICT, "temporarily_unavailable", text, LATER)
+                .after(Duration::from_secs(1))
         }
         Refusal::Overloaded => {
             let (text, error) = ("too much is waiting; try again", "temporarily_unavailable");
@@ -385,7 +394,9 @@ fn reply(refusal: &Refusal) -> Problem {
                 WRONG,
             )
         }
-    }
+    };
+    let limit = refusal.limit();
+    Problem { limit, ..problem }
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use crate::http::contract::{About, Operation, Words, status_schema, wrong_method
 pub(super) fn about() -> About {
     About {
         name: "Receipts",
-        description: "What SMS providers tell of messages that they took, in each provider's own form.",
+        description: "What SMS providers tell of messages that they took, and what people write back to them, in each \
+                      provider's own form.",
         security: json!([]),
         parameters: Vec::new(),
         schemes: json!({}),
@@ -33,9 +34,17 @@ pub(super) fn asked() -> Operation {
     told("get")
 }
 
+pub(super) fn written() -> Operation {
+    inbound("postInbound").any_body_up_to(LIMIT)
+}
+
+pub(super) fn written_by_query() -> Operation {
+    inbound("getInbound")
+}
+
 fn told(id: &'static str) -> Operation {
     let text = json!({ "type": "string", "minLength": 1 });
-    Operation::new(id, "Take a receipt")
+    let operation = Operation::new(id, "Take a receipt")
         .about("At the address that a message gave its route. The token says which message.")
         .open()
         .path("route", "The route's name.", &text, "first")
@@ -44,7 +53,21 @@ fn told(id: &'static str) -> Operation {
             "What the message's address ends in.",
             &text,
             "AAAA",
-        )
+        );
+    answered(operation)
+}
+
+fn inbound(id: &'static str) -> Operation {
+    let text = json!({ "type": "string", "minLength": 1 });
+    let operation = Operation::new(id, "Take what somebody wrote back")
+        .about("STOP and START, as the provider of a route signs them. All else is taken and forgotten.")
+        .open()
+        .path("route", "The route's name.", &text, "first");
+    answered(operation)
+}
+
+fn answered(operation: Operation) -> Operation {
+    operation
         .empty(200, "Noted.")
         .also("unexpected", unexpected)
         .also("signature", || refused(&ReceiptError::Signature("wrong")))

@@ -30,7 +30,7 @@ pub(super) fn told(method: &str) -> RpcTold {
     let held = json!({ "userId": "ann", "phoneId": ID });
     let one = || vec![Refusal::PhoneNotFound];
     match method {
-        "ListUserPhones" => reads(user, account()),
+        "ListUserPhones" | "GetUserPhoneStatus" => reads(user, account()),
         "SearchPhones" => {
             let example = json!({ "phonePrefix": "+4179", "isVerified": true, "pageSize": 10 });
             let mut told = reads(example, [any(), number()].concat());
@@ -64,7 +64,14 @@ pub(super) fn told(method: &str) -> RpcTold {
         "SetPrimaryUserPhone" => {
             changes(held, &[], [one(), vec![Refusal::PhoneUnverified]].concat())
         }
-        // UnlockUser, and whatever comes to be.
+        "ExportUser" => {
+            let mut told = reads(user, account());
+            let rule = "must be the next_page_token of the page before, or empty";
+            let token = status_of_read(&field("page_token", rule));
+            told.refusals.push(("page_token_invalid".to_owned(), token));
+            told
+        }
+        // UnlockUser, EraseUser, and whatever comes to be.
         _ => changes(user, &[], vec![]),
     }
 }
@@ -83,6 +90,7 @@ pub(super) fn of_messages(method: &str) -> RpcTold {
             told.refusals.push(("page_token_invalid".to_owned(), token));
             told
         }
+        "GetDeliveryStatistics" => reads(json!({ "hours": 24 }), any()),
         "GetMessage" => {
             let mut told = reads(one, any());
             told.refusals.push(missing());
@@ -101,6 +109,25 @@ pub(super) fn of_messages(method: &str) -> RpcTold {
             told
         }
     }
+}
+
+/// What is told of a method of the guard's service.
+pub(super) fn of_guard(method: &str) -> RpcTold {
+    match method {
+        "GetGuardStatus" => reads(json!({ "heldOnly": true }), any()),
+        // AllowDestination, and whatever comes to be.
+        _ => {
+            let example = json!({ "prefix": "+4179123", "duration": "86400s" });
+            let rule = "must be two letters, such as CH (ISO 3166-1 alpha-2), or 001";
+            let country = field("country", rule);
+            told_of(example, &[], [any(), vec![country]].concat(), status)
+        }
+    }
+}
+
+/// What is told of a method of the admin service.
+pub(super) fn of_admin(_: &str) -> RpcTold {
+    reads(json!({}), any())
 }
 
 pub(super) fn reads(example: Value, refusals: Vec<Refusal>) -> RpcTold {

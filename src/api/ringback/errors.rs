@@ -32,6 +32,7 @@ pub(super) fn status(refusal: &Refusal) -> Status {
         | Refusal::RemovalUnconfirmed
         | Refusal::TooManyNumbers
         | Refusal::NumberOptedOut
+        | Refusal::Guarded(_)
         | Refusal::CodeAbsent
         | Refusal::AccountAmbiguous => (Code::FailedPrecondition, None),
         Refusal::NumberInvalid(_)
@@ -40,6 +41,7 @@ pub(super) fn status(refusal: &Refusal) -> Status {
         | Refusal::FieldInvalid { .. }
         | Refusal::Unsupported { .. } => (Code::InvalidArgument, None),
         Refusal::Limited { retry_after, .. } => (Code::ResourceExhausted, Some(*retry_after)),
+        Refusal::UnderWay => (Code::Aborted, Some(Duration::from_secs(1))),
         Refusal::Overloaded => (Code::ResourceExhausted, Some(Duration::from_secs(1))),
         Refusal::DeadlineExceeded => (Code::DeadlineExceeded, None),
         Refusal::IssuerUnavailable | Refusal::Unavailable => (Code::Unavailable, None),
@@ -51,7 +53,8 @@ pub(super) fn status(refusal: &Refusal) -> Status {
     } else {
         refusal.to_string()
     };
-    shared::status(code, message, details(refusal, retry_after))
+    let status = shared::status(code, message, details(refusal, retry_after));
+    shared::named(refusal, status)
 }
 
 /// A refusal of a method that only reads.
@@ -82,9 +85,10 @@ fn details(refusal: &Refusal, retry_after: Option<Duration>) -> Vec<Any> {
         domain: DOMAIN.to_owned(),
         ..ErrorInfo::default()
     };
-    if let Refusal::Limited { limit, .. } = refusal {
-        let limit = limit.code().to_owned();
-        info.metadata.insert("limit".to_owned(), limit);
+    if let Some((limit, reason)) = refusal.limit() {
+        let metadata = &mut info.metadata;
+        metadata.insert("limit".to_owned(), limit.to_owned());
+        metadata.extend(reason.map(|reason| ("reason".to_owned(), reason.to_owned())));
     }
     let mut details = vec![detail("google.rpc.ErrorInfo", &info)];
     details.extend(retry_after.map(shared::retry_info));

@@ -15,16 +15,19 @@ use tonic::{Code, Request, Response, Status};
 use super::contract;
 use super::errors::{info, status, status_of_read};
 use super::rules::{invalid, length};
+use super::statistics;
 use crate::api::shared::{self, caller, timestamp};
 use crate::http::{BODY_LIMIT, RpcService, Services};
 use crate::proto::ringback::sms::v1::message_service_server::{
     MessageService, MessageServiceServer,
 };
 use crate::proto::ringback::sms::v1::{
-    Attempt, GetMessageRequest, GetMessageResponse, ListMessagesRequest, ListMessagesResponse,
-    Message, MessageState, RetryMessageRequest, RetryMessageResponse,
+    Attempt, GetDeliveryStatisticsRequest, GetDeliveryStatisticsResponse, GetMessageRequest,
+    GetMessageResponse, ListMessagesRequest, ListMessagesResponse, Message, MessageState,
+    RetryMessageRequest, RetryMessageResponse,
 };
 use crate::proto::rules;
+use crate::resting::Resting;
 use crate::story::{blocked, fault, story};
 
 const USUAL_PAGE: u32 = 50;
@@ -37,6 +40,12 @@ const MESSAGE: &str = "ListMessagesRequest";
 pub(super) fn service(services: &Services) -> RpcService {
     let api = MessageApi {
         store: services.store.clone(),
+        routes: services
+            .routes
+            .iter()
+            .map(|route| route.name.to_string())
+            .collect(),
+        resting: services.resting.clone(),
     };
     let messages = MessageServiceServer::new(api);
     RpcService::new(
@@ -50,6 +59,9 @@ pub(super) fn service(services: &Services) -> RpcService {
 #[derive(Clone)]
 struct MessageApi {
     store: Store,
+    /// The names of the routes.
+    routes: Vec<String>,
+    resting: Resting,
 }
 
 impl MessageApi {
@@ -149,6 +161,16 @@ impl MessageService for MessageApi {
     ) -> Result<Response<GetMessageResponse>, Status> {
         let message = Some(self.get(request).await?);
         Ok(Response::new(GetMessageResponse { message }))
+    }
+
+    async fn get_delivery_statistics(
+        &self,
+        request: Request<GetDeliveryStatisticsRequest>,
+    ) -> Result<Response<GetDeliveryStatisticsResponse>, Status> {
+        let answer = statistics::tell(&self.store, &self.routes, &self.resting, request).await;
+        answer
+            .map(Response::new)
+            .map_err(|refusal| status_of_read(&refusal))
     }
 
     async fn retry_message(

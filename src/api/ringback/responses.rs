@@ -1,5 +1,7 @@
 //! Accounts, numbers and times as the phone service tells them.
 
+use std::time::Duration;
+
 use ringback_core::{Account, CodeTimes, Id, Phone, PhoneState, Reply};
 use ringback_store::PhoneRow;
 
@@ -22,7 +24,12 @@ pub(super) fn found(row: &PhoneRow) -> PhoneNumber {
     number(&row.account, &row.organization, &row.phone, row.primary)
 }
 
-fn number(account: &str, organization: &str, phone: &Phone, primary: bool) -> PhoneNumber {
+pub(super) fn number(
+    account: &str,
+    organization: &str,
+    phone: &Phone,
+    primary: bool,
+) -> PhoneNumber {
     PhoneNumber {
         id: phone.id.to_string(),
         user_id: account.to_owned(),
@@ -41,11 +48,15 @@ fn number(account: &str, organization: &str, phone: &Phone, primary: bool) -> Ph
 }
 
 pub(super) fn details(reply: &Reply) -> Details {
+    details_of(&reply.account)
+}
+
+pub(super) fn details_of(account: &Account) -> Details {
     Details {
-        sequence: reply.account.sequence,
-        change_date: Some(timestamp(reply.account.changed_at)),
-        organization_id: reply.account.organization.clone(),
-        creation_date: Some(timestamp(reply.account.created_at)),
+        sequence: account.sequence,
+        change_date: Some(timestamp(account.changed_at)),
+        organization_id: account.organization.clone(),
+        creation_date: Some(timestamp(account.created_at)),
     }
 }
 
@@ -60,9 +71,13 @@ pub(super) fn expires_at(times: Option<CodeTimes>) -> Option<prost_types::Timest
 
 /// In whole seconds, rounded up: whoever waits as long has waited long enough.
 pub(super) fn resend_after(times: Option<CodeTimes>) -> Option<prost_types::Duration> {
-    let seconds = times?.resend_after.as_millis().div_ceil(1_000);
-    Some(prost_types::Duration {
+    Some(whole_seconds(times?.resend_after))
+}
+
+pub(super) fn whole_seconds(span: Duration) -> prost_types::Duration {
+    let seconds = span.as_millis().div_ceil(1_000);
+    prost_types::Duration {
         seconds: i64::try_from(seconds).unwrap_or(i64::MAX),
         nanos: 0,
-    })
+    }
 }

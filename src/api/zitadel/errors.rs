@@ -46,8 +46,12 @@ pub(super) fn status(refusal: &Refusal) -> Status {
 }
 
 /// A refusal of a method that calls a missing account `missing`.
-#[deny(clippy::wildcard_enum_match_arm)]
 pub(super) fn status_of(refusal: &Refusal, missing: Missing) -> Status {
+    shared::named(refusal, unnamed(refusal, missing))
+}
+
+#[deny(clippy::wildcard_enum_match_arm)]
+fn unnamed(refusal: &Refusal, missing: Missing) -> Status {
     let ours = |code, text: &str, retry_after, limit| {
         let id = format!("RINGBACK-{}", refusal.code());
         identified(code, &id, text, retry_after, limit)
@@ -76,9 +80,10 @@ pub(super) fn status_of(refusal: &Refusal, missing: Missing) -> Status {
         ),
         Refusal::TokenStale => ours(Code::Unauthenticated, &refusal.to_string(), None, None),
         Refusal::ScopeMissing(_) => ours(Code::PermissionDenied, &refusal.to_string(), None, None),
-        Refusal::RemovalUnconfirmed | Refusal::AccountAmbiguous | Refusal::NumberOptedOut => {
-            ours(Code::FailedPrecondition, &refusal.to_string(), None, None)
-        }
+        Refusal::RemovalUnconfirmed
+        | Refusal::AccountAmbiguous
+        | Refusal::NumberOptedOut
+        | Refusal::Guarded(_) => ours(Code::FailedPrecondition, &refusal.to_string(), None, None),
         Refusal::AccountNotFound => {
             let (id, text) = missing.id_and_text();
             zitadels(Code::NotFound, id, text)
@@ -150,6 +155,12 @@ pub(super) fn status_of(refusal: &Refusal, missing: Missing) -> Status {
             None,
             None,
         ),
+        Refusal::UnderWay => ours(
+            Code::Aborted,
+            "a request with this idempotency-key is under way; send it again in a moment",
+            Some(OVERLOAD_PAUSE),
+            None,
+        ),
         Refusal::Overloaded => ours(
             Code::ResourceExhausted,
             "more is waiting than can be done soon; try again in a moment",
@@ -212,7 +223,8 @@ fn quota_failure(limit: Limit) -> rpc::QuotaFailure {
         Limit::Others => "request",
         Limit::AccountSends | Limit::AccountSets | Limit::AccountChanges => "user",
         Limit::AddressSends | Limit::AddressVerifications => "client address",
-        Limit::OrganizationSends | Limit::CountrySends => "organization",
+        Limit::OrganizationSends | Limit::CountrySends | Limit::OrganizationSpend => "organization",
+        Limit::Guard(_) => "phone number",
         Limit::Guesses | Limit::WrongCodes => "code",
     };
     rpc::QuotaFailure {
@@ -228,6 +240,7 @@ fn limited(limit: Limit, retry_after: Duration) -> String {
     let wait = whole_seconds(retry_after);
     match limit {
         Limit::Others => format!("try again later, in {wait} s"),
+        Limit::Guard(_) => format!("codes are held back for now; try again in {wait} s"),
         Limit::CoolDown
         | Limit::NumberSends
         | Limit::AccountSends
@@ -237,6 +250,7 @@ fn limited(limit: Limit, retry_after: Duration) -> String {
         | Limit::AddressVerifications
         | Limit::OrganizationSends
         | Limit::CountrySends
+        | Limit::OrganizationSpend
         | Limit::Guesses
         | Limit::WrongCodes => format!("limit {} reached; try again in {wait} s", limit.code()),
     }

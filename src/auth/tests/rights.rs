@@ -57,6 +57,8 @@ async fn rights_come_from_permissions_and_roles() {
     let users = Rights {
         read_messages: false,
         write_messages: false,
+        read_guard: false,
+        write_guard: false,
         ..all
     };
     for (more, here, everywhere) in [

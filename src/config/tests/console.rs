@@ -18,6 +18,10 @@ fn people_sign_in_at_one_of_the_issuers() {
     assert!(wrong(&[main, client]).is_empty());
     assert!(wrong(&[main]).is_empty());
     assert_eq!(wrong(&[client]), ["console.issuer"]);
+    let without = ("RINGBACK_APIS", "zitadel");
+    assert_eq!(wrong(&[main, client, without]), ["console.issuer"]);
+    let off = ("RINGBACK_CONSOLE__ENABLED", "false");
+    assert!(wrong(&[main, client, without, off]).is_empty());
     let other = ("RINGBACK_CONSOLE__ISSUER", "other");
     assert_eq!(wrong(&[other, client]), ["console.issuer"]);
     let scopes = ("RINGBACK_CONSOLE__SCOPES", "profile");

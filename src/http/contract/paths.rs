@@ -1,11 +1,14 @@
 //! An API's own paths: what carries each operation out, and what the contract says of it, in one place.
 
 use axum::Router;
+use axum::extract::Request;
 use axum::handler::Handler;
+use axum::middleware::{Next, from_fn};
 use axum::routing::{MethodFilter, on};
 use http::Method;
 
 use super::{About, Operation};
+use crate::http::once::Worded;
 
 /// An operation at its place.
 pub(in crate::http) struct Entry {
@@ -63,7 +66,14 @@ impl<S: Clone + Send + Sync + 'static> Paths<S> {
     {
         // Routes are written down here, and every method that they name is known.
         let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
-        self.router = self.router.route(path, on(filter, handler));
+        let about = self.about;
+        let word = from_fn(move |request: Request, next: Next| async move {
+            match request.extensions().get::<Worded>() {
+                Some(Worded(refusal)) => (about().words.refusal)(refusal),
+                None => next.run(request).await,
+            }
+        });
+        self.router = self.router.route(path, on(filter, handler).layer(word));
         self.entries.push(Entry {
             method,
             path: format!("{}{path}", self.prefix),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ringback_core::Refusal;
+use ringback_core::guard::Reason;
 use ringback_core::limit::Limit;
 use ringback_core::number::{NumberError, NumberKind};
 use ringback_core::refusal::CodeFailure;
@@ -35,6 +36,8 @@ pub fn account() -> Vec<Refusal> {
 /// One account is changed, by a service or by its user.
 pub fn change() -> Vec<Refusal> {
     let own = vec![
+        Refusal::UnderWay,
+        field("idempotency-key", "was used for another request"),
         Refusal::TokenStale,
         Refusal::ScopeMissing("phone".into()),
         limited(Limit::AccountChanges),
@@ -76,10 +79,13 @@ pub fn sent() -> Vec<Refusal> {
         Limit::AddressSends,
         Limit::OrganizationSends,
         Limit::CountrySends,
+        Limit::OrganizationSpend,
+        Limit::Guard(Reason::Prefix),
         Limit::Guesses,
     ];
     let kind = Refusal::NumberKindNotServed(NumberKind::PremiumRate);
-    let number = [kind, Refusal::NumberOptedOut];
+    let guarded = Refusal::Guarded(Reason::Country);
+    let number = [kind, Refusal::NumberOptedOut, guarded];
     limits.map(limited).into_iter().chain(number).collect()
 }
 

@@ -8,11 +8,16 @@ use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::{Map, Value, json};
 
+use crate::api::shared::LIMIT;
 use crate::http::contract;
 
 /// Headers that tell something, in the order in which they are told.
-const TOLD: [header::HeaderName; 3] =
-    [header::WWW_AUTHENTICATE, header::RETRY_AFTER, header::ALLOW];
+const TOLD: [header::HeaderName; 4] = [
+    header::WWW_AUTHENTICATE,
+    header::RETRY_AFTER,
+    header::HeaderName::from_static(LIMIT),
+    header::ALLOW,
+];
 
 /// Refusals of one operation, by status.
 #[derive(Default)]

@@ -111,6 +111,9 @@ impl Telling<'_, '_> {
                 "example": self.told.example[&name],
             }));
         }
+        if !binding.rpc.reads {
+            parameters.push(contract::idempotency());
+        }
         parameters.extend([
             contract::organization(),
             contract::languages(),

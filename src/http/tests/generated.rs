@@ -56,7 +56,10 @@ phone_service! {
     change_user_phone(ChangeUserPhoneRequest) -> ChangeUserPhoneResponse;
     resend_user_phone_change(ResendUserPhoneChangeRequest) -> ResendUserPhoneChangeResponse;
     set_primary_user_phone(SetPrimaryUserPhoneRequest) -> SetPrimaryUserPhoneResponse;
+    get_user_phone_status(GetUserPhoneStatusRequest) -> GetUserPhoneStatusResponse;
     unlock_user(UnlockUserRequest) -> UnlockUserResponse;
+    export_user(ExportUserRequest) -> ExportUserResponse;
+    erase_user(EraseUserRequest) -> EraseUserResponse;
 }
 
 #[tokio::test]

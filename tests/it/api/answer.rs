@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
+use ringback_core::guard::Reason;
 use ringback_core::limit::Limit;
 use serde_json::Value;
 
@@ -34,6 +35,8 @@ pub enum Kind {
     NoNumber,
     NumberInvalid,
     OptedOut,
+    /// To a country that is denied.
+    Guarded,
     NumberUnchanged,
     TooManyNumbers,
     CodeRefused,
@@ -74,6 +77,18 @@ impl Answer {
             Api::ReachFive => reachfive(&self),
         };
         let kind = kind.unwrap_or_else(|| panic!("no refusal of this api: {self:?}"));
+        let named = self.headers.get("ringback-limit");
+        let named = named.map(|value| value.to_str().expect("a text").to_owned());
+        let expected = match kind {
+            Kind::Limited(limit @ Limit::Guard(_)) => {
+                let reason = limit.reason().expect("has one");
+                Some(format!("{}; reason={reason}", limit.code()))
+            }
+            Kind::Limited(limit) => Some(limit.code().to_owned()),
+            Kind::Guarded => Some("guard; reason=country".to_owned()),
+            _ => None,
+        };
+        assert_eq!(named, expected, "{self:?}");
         Err(Refused {
             kind,
             retry_after: wait,
@@ -113,6 +128,7 @@ fn zitadel(answer: &Answer) -> Option<Kind> {
             Kind::NumberInvalid
         }
         (400, "RINGBACK-number_opted_out") => Kind::OptedOut,
+        (400, "RINGBACK-guarded") => Kind::Guarded,
         (400, "COMMAND-Uch5e") => Kind::NumberUnchanged,
         (400, "COMMAND-eis9R") => Kind::CodeRefused,
         (400, "PHONE-5xrra88eq8") => Kind::NothingToSend,
@@ -156,6 +172,11 @@ fn frontegg(answer: &Answer) -> Option<Kind> {
             "too many messages were sent to this country",
             Limit::CountrySends,
         ),
+        (
+            "messages of this organization cost too much",
+            Limit::OrganizationSpend,
+        ),
+        ("codes are held back for now", Limit::Guard(Reason::Prefix)),
         ("too many wrong codes", Limit::Guesses),
         ("the last codes were wrong", Limit::WrongCodes),
     ];
@@ -169,6 +190,7 @@ fn frontegg(answer: &Answer) -> Option<Kind> {
         (409, "", _) => Kind::NumberUnchanged,
         (400, "ER-01011", "Invalid code") => Kind::CodeRefused,
         (400, "", _) if text.contains("opted out") => Kind::OptedOut,
+        (400, "", _) if text.contains("of this country") => Kind::Guarded,
         (400, "", _) if text.contains("as many phone numbers") => Kind::TooManyNumbers,
         (429, "", _) if text.starts_with("more is waiting") => Kind::Overloaded,
         (429, "", _) => Kind::Limited(limited?.1),
@@ -189,6 +211,7 @@ fn reachfive(answer: &Answer) -> Option<Kind> {
         (403, "access_denied") => Kind::Denied,
         (404, "resource_not_found") if text.contains("no such user") => Kind::NoUser,
         (404, "resource_not_found") => Kind::NoNumber,
+        (400, "invalid_request") if text.contains("of this country") => Kind::Guarded,
         (400, "invalid_request") if body["error_details"][0]["field"] == "phone_number" => {
             Kind::NumberInvalid
         }
@@ -209,6 +232,9 @@ fn reachfive(answer: &Answer) -> Option<Kind> {
 fn limit(text: &str) -> Option<Limit> {
     if text.starts_with("try again later, in ") {
         return Some(Limit::Others);
+    }
+    if text.starts_with("codes are held back for now; ") {
+        return Some(Limit::Guard(Reason::Prefix));
     }
     let (name, _) = text.strip_prefix("limit ")?.split_once(' ')?;
     Limit::ALL.into_iter().find(|limit| limit.code() == name)

@@ -1,7 +1,8 @@
 //! Limits: each refuses before anything is sent, says when to come back, and keeps its word.
 
 use ringback::config::Config;
-use ringback_core::limit::{Limit, Window};
+use ringback_core::guard::{Mode, Reason};
+use ringback_core::limit::{Amount, Limit, Window};
 
 use super::{Api, Kind, Refused, User, another};
 use crate::app::TestApp;
@@ -18,6 +19,8 @@ crate::at_each_api! {
     a_verified_number_starts_anew,
     too_many_at_one_address,
     an_organization_sends_no_more_in_a_day,
+    an_organization_spends_no_more_in_a_day,
+    numbers_that_do_not_answer_are_held_back,
 }
 
 fn limited<T: std::fmt::Debug>(answer: Result<T, Refused>, limit: Limit, seconds: u64) {
@@ -253,4 +256,50 @@ async fn an_organization_sends_no_more_in_a_day(api: Api, database: Database) {
         .expect("another organisation");
     app.seconds(25 * 3_600);
     eve.set(&app.number()).await.expect("a day later");
+}
+
+async fn an_organization_spends_no_more_in_a_day(api: Api, database: Database) {
+    let app = TestApp::start_with(database, |config| {
+        config.limits.spend_per_organization_per_day = Amount(50_000);
+        let route = config.sms.routes.values_mut().next().expect("a route");
+        route.common.cost_per_segment = "0.0075".into();
+    });
+    let app = app.await;
+    // Six are 0.045; a seventh would be 0.0525.
+    for n in 0..6 {
+        let user = User::new(&app, api, &format!("ann-{n}"));
+        user.set(&app.number()).await.expect("room for it");
+    }
+    let eve = User::new(&app, api, "eve");
+    let refused = eve.set(&app.number()).await.expect_err("too dear");
+    assert_eq!(refused.kind, Kind::Limited(Limit::OrganizationSpend));
+    assert_eq!(app.sent().await, 6);
+    app.seconds(refused.retry_after.expect("says when"));
+    eve.set(&app.number()).await.expect("a day later");
+}
+
+async fn numbers_that_do_not_answer_are_held_back(api: Api, database: Database) {
+    let app = TestApp::start_with(database, |config| {
+        config.guard.mode = Mode::Enforce;
+        config.guard.deny_countries = ["LI".to_owned()].into();
+        config.guard.prefix_sends = 4;
+    });
+    let app = app.await;
+    let number = |n: u32| format!("+4179123{:04}", 1_000 + n);
+    for n in 0..4 {
+        let user = User::new(&app, api, &format!("ann-{n}"));
+        user.set(&number(n)).await.expect("not too many yet");
+    }
+    let eve = User::new(&app, api, "eve");
+    for _ in 0..3 {
+        let refused = eve.set(&number(9)).await;
+        limited(refused, Limit::Guard(Reason::Prefix), 3_600);
+    }
+    let events = app.database.count("events WHERE kind = 'guard.refused'");
+    assert_eq!(events.await, 1, "once a minute");
+    let denied = eve.set("+423660123456").await.expect_err("denied");
+    assert_eq!((denied.kind, denied.retry_after), (Kind::Guarded, None));
+    assert_eq!(app.sent().await, 4);
+    app.seconds(3_600);
+    eve.set(&number(9)).await.expect("an hour later");
 }

@@ -20,9 +20,11 @@ crate::on_both! {
     refusals_are_of_the_form_that_is_told,
 }
 
-/// What is met by an operation's own example, where it is no success: `ann` exists and has no number, and nobody
-/// was sent a code.
-const REFUSED: [(&str, u16); 25] = [
+/// What is met by an operation's own example, where it is no success: `ann` exists and has no number, nobody was
+/// sent a code, and the caller's rights hold in one organisation.
+const REFUSED: [(&str, u16); 27] = [
+    ("AdminService_GetConfig", 403),
+    ("MessageService_GetDeliveryStatistics", 403),
     ("MessageService_GetMessage", 404),
     ("MessageService_RetryMessage", 404),
     ("UserService_ResendPhoneCode", 400),

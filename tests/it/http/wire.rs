@@ -294,21 +294,34 @@ impl Failure {
     /// The whole answer to look at, without what differs from call to call.
     pub fn shown(&self) -> Value {
         let Some(http) = self.http else {
-            return json!({
+            let mut shown = json!({
                 "code": format!("{:?}", self.code),
                 "message": self.message,
                 "details": self.details,
             });
+            self.show(&["ringback-limit"], &mut shown);
+            return shown;
         };
         let mut shown = json!({ "http": http });
-        for name in ["allow", "accept-post", "retry-after", "www-authenticate"] {
-            if let Some(value) = self.headers.get(name) {
-                shown[name] = value.to_str().expect("a text").into();
-            }
-        }
+        let told = [
+            "allow",
+            "accept-post",
+            "retry-after",
+            "ringback-limit",
+            "www-authenticate",
+        ];
+        self.show(&told, &mut shown);
         shown["body"] = serde_json::from_slice(&self.body)
             .unwrap_or_else(|_| String::from_utf8_lossy(&self.body).into());
         shown
+    }
+
+    fn show(&self, headers: &[&str], shown: &mut Value) {
+        for name in headers {
+            if let Some(value) = self.headers.get(*name) {
+                shown[*name] = value.to_str().expect("a text").into();
+            }
+        }
     }
 }
 

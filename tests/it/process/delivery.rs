@@ -396,7 +396,7 @@ async fn a_list_says_why_no_code_goes_out(database: Database) {
 }
 
 /// Signed as the receiver of our webhooks signs its receipts: by the Standard Webhooks specification.
-fn signed(secret: [u8; 32], body: &str) -> Vec<(&'static str, String)> {
+pub(super) fn signed(secret: [u8; 32], body: &str) -> Vec<(&'static str, String)> {
     let now = std::time::SystemTime::now();
     let now = now.duration_since(std::time::UNIX_EPOCH).expect("a clock");
     let at = now.as_secs().to_string();

@@ -1,7 +1,8 @@
 //! Limits: which one it was, and when to come back. That they end then is in `api`.
 
-use ringback::config::{Config, Network};
-use ringback_core::limit::Window;
+use ringback::config::{Config, Network, RouteSection};
+use ringback_core::guard::Mode;
+use ringback_core::limit::{Amount, Window};
 use serde_json::json;
 
 use super::row;
@@ -15,6 +16,7 @@ crate::on_both! {
     a_returned_code_spends_nothing,
     too_many_at_one_address,
     too_many_of_one_organization,
+    what_the_guard_holds_back,
     whom_a_proxy_speaks_for,
 }
 
@@ -233,15 +235,33 @@ async fn too_many_of_one_organization(database: Database) {
     let app = TestApp::start_with(database, |config| {
         config.limits.sends_per_organization_per_day = 7;
         config.limits.sends_per_country_per_day = [("DE".to_owned(), 2)].into();
+        config.limits.spend_per_organization_per_day = Amount(1_000_000);
+        let route = config.sms.routes.values_mut().next().expect("a route");
+        route.common.cost_per_segment = "0.2".into();
+        let dear = RouteSection {
+            common: route.common.clone(),
+            provider: route.provider.clone(),
+        };
+        route.common.cost_per_segment = "0.01".into();
+        config.sms.routes.insert("dear".into(), dear);
+        let cheap = config.sms.routes.keys().find(|name| *name != "dear");
+        let default = vec![cheap.expect("a route").clone()];
+        config.sms.order = [
+            ("default".to_owned(), default),
+            ("AT".to_owned(), vec!["dear".to_owned()]),
+        ]
+        .into();
     });
     let app = app.await;
     for (name, most) in [
         ("limited_sends_per_organization", 7),
         ("limited_sends_per_country", 2),
+        ("limited_spend_per_organization", 5),
     ] {
         row(name, async |wire, user| {
             let number = |n: u32| match most {
                 7 => app.number(),
+                5 => format!("+43664{:07}", 1_000_000 + n),
                 _ => format!("+49151{:08}", 10_000_000 + n),
             };
             // A whole hour, so that all are told to wait for as long.
@@ -259,6 +279,41 @@ async fn too_many_of_one_organization(database: Database) {
         })
         .await;
     }
+}
+
+async fn what_the_guard_holds_back(database: Database) {
+    let app = TestApp::start_with(database, |config| {
+        config.guard.mode = Mode::Enforce;
+        config.guard.deny_countries = ["LI".to_owned()].into();
+        config.guard.prefix_sends = 3;
+    });
+    let app = app.await;
+    row("guarded", async |wire, user| {
+        let set = json!({"userId": user, "phone": "+423660123456"});
+        let token = app.user(user, "acme");
+        wire.refused(&app, "SetPhone", &token, set).await
+    })
+    .await;
+    assert_eq!(
+        (app.sent().await, app.database.count("accounts").await),
+        (0, 0)
+    );
+    row("limited_guard", async |wire, user| {
+        let nth = Wire::ALL.iter().position(|one| *one == wire);
+        let first = 1_000 + 10 * u32::try_from(nth.expect("a wire")).expect("few");
+        let number = |n: u32| format!("+4179123{:04}", first + n);
+        let organization = format!("org-{}", wire.name());
+        for n in 0..3 {
+            let user = format!("{user}-{n}");
+            let set = json!({"userId": user, "phone": number(n)});
+            let token = app.user(&user, &organization);
+            wire.ok(&app, "SetPhone", &token, set).await;
+        }
+        let set = json!({"userId": user, "phone": number(3)});
+        let token = app.user(user, &organization);
+        wire.refused(&app, "SetPhone", &token, set).await
+    })
+    .await;
 }
 
 async fn whom_a_proxy_speaks_for(database: Database) {

@@ -120,6 +120,8 @@ fn rpcs(number: &str, id: &str) -> Vec<(Kind, &'static str, Value)> {
     vec![
         (Kind::Look, "GetUserByID", json!({})),
         (Kind::Look, "ListUserPhones", json!({})),
+        (Kind::Look, "ExportUser", json!({})),
+        (Kind::Look, "GetUserPhoneStatus", json!({})),
         (Kind::Follow, "GetVerification", json!({})),
         (Kind::Begin, "SetPhone", phone.clone()),
         (Kind::Prove, "ResendPhoneCode", json!({"sendCode": {}})),
@@ -155,6 +157,7 @@ fn rpcs(number: &str, id: &str) -> Vec<(Kind, &'static str, Value)> {
         (Kind::Vouch, "UpdateHumanUser", json!({"phone": verified})),
         (Kind::Vouch, "AddUserPhone", verified),
         (Kind::Delete, "DeleteUser", json!({})),
+        (Kind::Delete, "EraseUser", json!({})),
         (
             Kind::Register,
             "AddHumanUser",

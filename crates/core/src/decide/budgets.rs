@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::Decider;
 use crate::Number;
 use crate::account::Account;
-use crate::limit::{AddressUse, Limit, Pool, Pooled, SHARES};
+use crate::event::MessageKind;
+use crate::guard::{Destination, NO_COUNTRY};
+use crate::limit::{AddressUse, Limit, Pool, Use, keep_shares, shares};
+use crate::policy::Policy;
 use crate::refusal::Refusal;
-
-/// What stands for the country of a number that belongs to none.
-const NO_COUNTRY: &str = "001";
 
 impl Decider<'_> {
     /// What a user who acts alone has to wait for because of what others did at the same address. Spends nothing.
@@ -25,8 +25,12 @@ impl Decider<'_> {
         Ok(budget.address().wait(limits, what, self.at.now))
     }
 
-    /// Counts what a user did who acts alone.
-    pub(super) fn take_address(&mut self, what: AddressUse) -> Result<(), Refusal> {
+    /// Counts what a user did who acts alone, and what the guard hears of it.
+    pub(super) fn take_address(
+        &mut self,
+        what: AddressUse,
+        to: Option<&Destination>,
+    ) -> Result<(), Refusal> {
         let Some(pseudonym) = self.address(what) else {
             return Ok(());
         };
@@ -34,15 +38,17 @@ impl Decider<'_> {
         let place = place.ok_or(Refusal::Internal)?;
         let mut budget = place.address();
         budget.take(&self.policy.limits, what, self.at.now);
+        if let Some(to) = to {
+            budget.tell_guard(what, &to.country, self.at.now);
+        }
         *place = budget.into();
         Ok(())
     }
 
     /// The budget that counts it, where a user acts alone.
-    fn address(&self, what: AddressUse) -> Option<String> {
+    pub(super) fn address(&self, what: AddressUse) -> Option<String> {
         let caller = &self.command.caller;
-        let counted =
-            self.alone && !caller.spoken_for && !what.windows(&self.policy.limits).is_empty();
+        let counted = self.alone && !caller.spoken_for && what.is_counted(self.policy);
         let address = caller.address.filter(|_| counted)?;
         Some(self.at.keys.address_pseudonym(address))
     }
@@ -52,18 +58,21 @@ impl Decider<'_> {
         &self,
         account: &Account,
         number: &Number,
-        amount: u64,
+        kind: MessageKind,
+        times: u64,
     ) -> Result<Vec<(Limit, Duration)>, Refusal> {
-        let pools = self.pools(number);
-        if pools.is_empty() {
+        let uses = self.uses(account, number, kind);
+        if uses.is_empty() {
             return Ok(Vec::new());
         }
-        let shares = self.shares(account).ok_or(Refusal::Internal)?;
-        let wait = |(pool, most): &(Pool, u64)| {
-            let wait = shares.wait(pool, *most, amount, self.at.now)?;
-            Some((pool.limit(), wait))
+        let shares = shares(self.budgets, self.at.keys, &account.organization);
+        let shares = shares.ok_or(Refusal::Internal)?;
+        let wait = |one: &Use| {
+            let amount = one.amount.saturating_mul(times);
+            let wait = shares.wait(&one.pool, one.most, amount, self.at.now)?;
+            Some((one.pool.limit(), wait))
         };
-        Ok(pools.iter().filter_map(wait).collect())
+        Ok(uses.iter().filter_map(wait).collect())
     }
 
     /// Whether the organisation may send so many messages now.
@@ -71,46 +80,69 @@ impl Decider<'_> {
         &self,
         account: &Account,
         number: &Number,
-        amount: u64,
+        kind: MessageKind,
+        times: u64,
     ) -> bool {
-        let waits = self.organization_waits(account, number, amount);
+        let waits = self.organization_waits(account, number, kind, times);
         waits.is_ok_and(|waits| waits.is_empty())
     }
 
     /// Counts a message of the organisation. Call it where there is room.
-    pub(super) fn take_organization(&mut self, account: &Account, number: &Number) {
-        let pools = self.pools(number);
-        let Some(mut shares) = self.shares(account).filter(|_| !pools.is_empty()) else {
+    pub(super) fn take_organization(
+        &mut self,
+        account: &Account,
+        number: &Number,
+        kind: MessageKind,
+    ) {
+        let uses = self.uses(account, number, kind);
+        let organization = &account.organization;
+        let keys = self.at.keys;
+        let Some(mut pooled) =
+            shares(self.budgets, keys, organization).filter(|_| !uses.is_empty())
+        else {
             return;
         };
-        for (pool, most) in &pools {
-            shares.take(pool, *most, 1, self.at.share, self.at.now);
+        for one in &uses {
+            pooled.take(&one.pool, one.most, one.amount, self.at.share, self.at.now);
         }
-        for (share, nth) in shares.into_shares().into_iter().zip(0..) {
-            let pseudonym = self.at.keys.share_pseudonym(&account.organization, nth);
-            self.budgets.insert(pseudonym, share.into());
-        }
+        keep_shares(self.budgets, keys, organization, pooled);
     }
 
-    /// All shares of the organisation's budgets; `None` where they were not read.
-    fn shares(&self, account: &Account) -> Option<Pooled> {
-        let share = |nth| {
-            let pseudonym = self.at.keys.share_pseudonym(&account.organization, nth);
-            Some(self.budgets.get(&pseudonym)?.share())
-        };
-        let shares: Option<Vec<_>> = (0..SHARES).map(share).collect();
-        shares.map(Pooled::new)
+    /// Which of the organisation's budgets count a message to the number, and how much of each.
+    fn uses(&self, account: &Account, number: &Number, kind: MessageKind) -> Vec<Use> {
+        let language = self.language(account);
+        self.policy.uses(number, kind, &language)
     }
+}
 
-    /// Which of the organisation's budgets count a message to the number, and how much they hold in a day.
-    fn pools(&self, number: &Number) -> Vec<(Pool, u64)> {
-        let limits = &self.policy.limits;
-        let all = limits.of_organization().map(|most| (Pool::All, most));
-        let country = limits.counts_countries().then(|| {
-            let country = number.country().unwrap_or_else(|| NO_COUNTRY.to_owned());
-            let most = limits.of_country(&country)?;
-            Some((Pool::Country(country), most))
+impl Policy {
+    /// Which budgets of an organisation with these rules count a message, and how much of each.
+    pub(crate) fn uses(&self, number: &Number, kind: MessageKind, language: &str) -> Vec<Use> {
+        let limits = &self.limits;
+        if !limits.counts_organizations() {
+            return Vec::new();
+        }
+        let country = number.country();
+        let named = country.clone().unwrap_or_else(|| NO_COUNTRY.to_owned());
+        let all = limits.of_organization().map(|most| Use {
+            pool: Pool::All,
+            most,
+            amount: 1,
         });
-        all.into_iter().chain(country.flatten()).collect()
+        let of_country = limits.of_country(&named).map(|most| Use {
+            pool: Pool::Country(named),
+            most,
+            amount: 1,
+        });
+        let spend = limits.spend_of_organization().map(|most| {
+            let each = self.routes.cost_per_segment(country.as_deref(), kind);
+            Use {
+                pool: Pool::Spend,
+                most,
+                amount: each.saturating_mul(self.segments.of(language)),
+            }
+        });
+        let all = [all, of_country, spend].into_iter().flatten();
+        all.filter(|one| one.amount > 0).collect()
     }
 }

@@ -105,12 +105,16 @@ impl Decider<'_> {
                 self.record(account, EventKind::CodeSent, Some(&number));
             }
             Delivery::Send => {
-                self.take_send(account, &number)?;
                 let kind = MessageKind::of(purpose, challenge.id);
+                let detail = self.take_send(account, &number, kind)?;
                 let (round, now) = (challenge.sends, self.at.now);
                 let expires_at = challenge.expires_at;
                 let message = self.enqueue(account, &number, kind, round, now, expires_at);
-                self.record_sent(account, &number, EventDetail::of_message(message));
+                let detail = EventDetail {
+                    message: Some(message),
+                    ..detail
+                };
+                self.record_sent(account, &number, detail);
             }
         }
         outcome.times = Some(CodeTimes {

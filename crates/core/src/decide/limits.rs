@@ -8,7 +8,7 @@ use crate::Number;
 use crate::account::Account;
 use crate::challenge::Purpose;
 use crate::command::Change;
-use crate::event::{EventKind, MessageKind};
+use crate::event::{EventDetail, EventKind, MessageKind};
 use crate::keys::AccountTag;
 use crate::limit::{AddressUse, Limit, Sender};
 use crate::moment::Id;
@@ -28,11 +28,12 @@ impl Decider<'_> {
         if self.policy.test_numbers.of(number).is_some() {
             return Ok(Vec::new());
         }
-        let kind = number.kind();
+        let kind = self.destination(number).kind;
         if !self.policy.numbers.kinds.contains(&kind) {
             return Err(Refusal::NumberKindNotServed(kind));
         }
-        if self.all_stopped(number, MessageKind::of(purpose, Id::from_bytes([0; 16]))) {
+        let message = MessageKind::of(purpose, Id::from_bytes([0; 16]));
+        if self.all_stopped(number, message) {
             return Err(Refusal::NumberOptedOut);
         }
         let (now, limits) = (self.at.now, &self.policy.limits);
@@ -50,16 +51,20 @@ impl Decider<'_> {
         let of_number = budget.number().wait(limits, sender, now);
         let of_address = self.address_wait(AddressUse::Send)?;
         let waits = [cool_down, of_account, of_number, of_address];
-        let shared = self.organization_waits(account, number, 1)?;
-        Ok(waits.into_iter().flatten().chain(shared).collect())
+        let shared = self.organization_waits(account, number, message, 1)?;
+        let guarded = self.guard_wait(account, number)?;
+        let waits = waits.into_iter().flatten().chain(shared);
+        Ok(waits.chain(guarded).collect())
     }
 
-    /// Counts a code that is sent.
+    /// Counts a code that is sent, and says what the guard has to say of it.
     pub(super) fn take_send(
         &mut self,
         account: &mut Account,
         number: &Number,
-    ) -> Result<(), Refusal> {
+        kind: MessageKind,
+    ) -> Result<EventDetail, Refusal> {
+        let looked = self.guard_looks(account, number)?;
         let (now, limits) = (self.at.now, &self.policy.limits);
         let tag = self.tag(account, number);
         let pseudonym = self.at.keys.pseudonym(number);
@@ -68,9 +73,12 @@ impl Decider<'_> {
         account.limits.sent.take(&limits.sends_per_account, now);
         let of_number = account.limits.of_number_mut(&pseudonym, now);
         of_number.cool_down.take(limits, now);
-        self.take_address(AddressUse::Send)?;
-        self.take_organization(account, number);
-        Ok(())
+        let to = looked.is_some().then(|| self.destination(number));
+        self.take_address(AddressUse::Send, to.as_deref())?;
+        self.take_organization(account, number, kind);
+        Ok(looked.map_or_else(EventDetail::default, |looked| {
+            self.hear_sent(number, looked)
+        }))
     }
 
     pub(super) fn tag(&self, account: &Account, number: &Number) -> AccountTag {
@@ -113,10 +121,13 @@ impl Decider<'_> {
         let mut budgets = self.budgets.clone();
         let mut trial = Decider::new(self.command, self.policy, self.at, &mut budgets);
         trial.alone = self.alone;
+        trial.known = self.known;
         let other = match trial.change(&mut account.clone(), capacity, change) {
             Err(Refusal::Limited { limit, retry_after }) => Some((limit, retry_after)),
             Ok(_) | Err(_) => None,
         };
+        let held = trial.held.take();
+        self.held.replace(held);
         let changes = (Limit::AccountChanges, wait);
         no_wait(other.into_iter().chain([changes]).collect())
     }

@@ -225,7 +225,7 @@ impl Decider<'_> {
         let unproven = account.phone(id).filter(|phone| !phone.verified()).cloned();
         if let Some(phone) = unproven {
             self.set_state(account, id, PhoneState::Verified { at: self.at.now });
-            self.record(account, EventKind::PhoneVerified, Some(&phone.number));
+            self.record_verified(account, &phone.number);
         }
     }
 

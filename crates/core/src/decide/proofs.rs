@@ -10,6 +10,7 @@ use crate::Number;
 use crate::account::{Account, NEXT};
 use crate::challenge::Purpose;
 use crate::command::{Guess, Which};
+use crate::guard::Heard;
 use crate::limit::{AddressUse, Guessing, Limit};
 use crate::moment::Id;
 use crate::refusal::{CodeFailure, Refusal};
@@ -89,15 +90,20 @@ impl Decider<'_> {
                     self.proven = number.clone().map(|number| (challenge, number));
                 }
                 account.challenges.retain(|other| other.id != challenge);
-                if let Some(pseudonym) = &pseudonym {
+                if let (Some(number), Some(pseudonym)) = (&number, &pseudonym) {
                     account.limits.numbers.remove(pseudonym);
+                    self.hear_answered(number, pseudonym);
                 }
-                self.take_address(AddressUse::Verification)
+                let to = match &self.heard {
+                    Some(Heard::Answered { to, .. }) => Some(to.clone()),
+                    _ => None,
+                };
+                self.take_address(AddressUse::Verification, to.as_ref())
             }
             Err(failure) => {
                 self.record_refused(account, failure, number.as_ref());
                 match failure {
-                    CodeFailure::Wrong => self.take_address(AddressUse::Verification)?,
+                    CodeFailure::Wrong => self.take_address(AddressUse::Verification, None)?,
                     // A caller who has to wait is told so, as with every other limit.
                     CodeFailure::Waiting => {
                         no_wait(Vec::from_iter(self.guess_wait(account, asked, purpose)))?;

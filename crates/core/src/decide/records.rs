@@ -23,7 +23,7 @@ impl Decider<'_> {
         let (now, limits) = (self.at.now, &self.policy.limits);
         let pseudonym = self.at.keys.pseudonym(&phone.number);
         // Where the organisation may send no more, this is no exception; a code may follow it.
-        if !self.organization_has_room(account, &phone.number, 2) {
+        if !self.organization_has_room(account, &phone.number, kind, 2) {
             return;
         }
         let mut due_at = now;
@@ -38,7 +38,7 @@ impl Decider<'_> {
             due_at = now + wait;
             budget.take_notice(limits, due_at, now);
         }
-        self.take_organization(account, &phone.number);
+        self.take_organization(account, &phone.number, kind);
         let expires_at = due_at + NOTICE_LIFE;
         self.enqueue(account, &phone.number, kind, 0, due_at, expires_at);
     }
@@ -61,22 +61,14 @@ impl Decider<'_> {
         let stopped = |route: &&str| stopped.is_some_and(|stopped| stopped.contains(*route));
         let (opted_out, order): (Vec<&str>, Vec<&str>) = order.into_iter().partition(stopped);
         let route = order.first();
-        let languages = [
-            &account.profile.preferred_language,
-            &self.command.caller.language,
-        ];
-        let language: Vec<&str> = languages
-            .iter()
-            .map(|text| text.as_str())
-            .filter(|text| !text.is_empty())
-            .collect();
+        let language = self.language(account);
         self.messages.push(Message {
             id,
             account: account.id.clone(),
             organization: account.organization.clone(),
             number: number.clone(),
             kind,
-            language: language.join(","),
+            language,
             route: route.map(|route| (*route).to_owned()),
             round,
             created_at: self.at.now,
@@ -85,6 +77,16 @@ impl Decider<'_> {
             opted_out: opted_out.into_iter().map(str::to_owned).collect(),
         });
         id
+    }
+
+    /// The languages that a message to an account's user is written in, best first.
+    pub(super) fn language(&self, account: &Account) -> String {
+        let languages = [
+            account.profile.preferred_language.as_str(),
+            self.command.caller.language.as_str(),
+        ];
+        let known = languages.into_iter().filter(|text| !text.is_empty());
+        known.collect::<Vec<_>>().join(",")
     }
 
     /// The routes that the number's owner has told to stop, if any: of hardly any number.
@@ -138,6 +140,12 @@ impl Decider<'_> {
         number: Option<&Number>,
     ) {
         self.record_with(account, kind, number, 1, None);
+    }
+
+    /// Puts on record that a number was proven.
+    pub(super) fn record_verified(&mut self, account: &mut Account, number: &Number) {
+        let detail = self.answered_detail();
+        self.record_with(account, EventKind::PhoneVerified, Some(number), 1, detail);
     }
 
     /// Puts on record that a code goes out.

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod codes;
+mod guard;
 mod identity;
 mod limits;
 mod numbers;
@@ -22,6 +23,7 @@ use crate::command::{
     Action, Change, Command, Delivery, Guess, PhoneChange, Reply, SetPhone, Verification, Which,
 };
 use crate::event::EventKind;
+use crate::guard::Tallies;
 use crate::limit::{Budget, Budgets, Failures, Limit, LimitRules};
 use crate::moment::{Moment, Time};
 use crate::refusal::{CodeFailure, Refusal};
@@ -45,6 +47,7 @@ struct World {
     accounts: BTreeMap<String, Account>,
     deleted: BTreeMap<String, Deleted>,
     budgets: Budgets,
+    tallies: Tallies,
     turns: u64,
 }
 
@@ -58,6 +61,7 @@ impl World {
             accounts: BTreeMap::new(),
             deleted: BTreeMap::new(),
             budgets: Budgets::new(),
+            tallies: Tallies::default(),
             turns: 0,
         }
     }
@@ -90,6 +94,7 @@ impl World {
                     events: Vec::new(),
                     messages: Vec::new(),
                     proven: None,
+                    heard: None,
                 };
             }
         };
@@ -124,9 +129,15 @@ impl World {
             policies: &policies,
             keys: &self.keys,
             conversion: None,
+            guard: Some(&self.tallies),
             share: u32::try_from(self.turns % 3).unwrap_or(0),
         };
         let decision = decide(&mut slot, &mut budgets, &command, &at);
+        if let Some(heard) = &decision.heard {
+            let rules = &policy.guard;
+            self.tallies
+                .hear(&slot.organization, rules, heard, self.now);
+        }
         self.budgets.extend(budgets);
         self.budgets
             .retain(|_, budget| *budget != Budget::default());

@@ -7,16 +7,20 @@ const MOST: u64 = 1_000 * ONE;
 
 /// Reads an amount such as `0.0075`: at most six decimals, no sign, no exponent, at most 1000.
 pub fn read_cost(text: &str) -> Option<u64> {
+    read_amount(text).filter(|cost| *cost <= MOST)
+}
+
+/// Reads an amount such as `250`: as [`read_cost`], at most nine digits before the decimals.
+pub fn read_amount(text: &str) -> Option<u64> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str, most: usize| {
         (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
     };
-    if !digits(whole, 4) || !digits(decimals, 6) {
+    if !digits(whole, 9) || !digits(decimals, 6) {
         return None;
     }
     let decimals: u64 = format!("{decimals:0<6}").parse().ok()?;
-    let cost = whole.parse::<u64>().ok()? * ONE + decimals;
-    (cost <= MOST).then_some(cost)
+    Some(whole.parse::<u64>().ok()? * ONE + decimals)
 }
 
 /// Writes an amount as [`read_cost`] reads it, without zeros at its end.

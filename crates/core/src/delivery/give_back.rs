@@ -4,7 +4,8 @@ use super::{State, Trail, Verdict};
 use crate::Keys;
 use crate::account::Account;
 use crate::event::{Message, MessageKind, NOTICE_LIFE};
-use crate::limit::Budget;
+use crate::limit::{Budget, Budgets, LimitRules, SHARES, keep_shares, shares};
+use crate::moment::Time;
 use crate::policy::Policies;
 
 impl Trail {
@@ -30,15 +31,53 @@ pub fn gives_back(state: State, trail: &Trail, attempts: u32) -> bool {
     }
 }
 
-/// Gives it back. What is not there any more, or was given back before, stays as it is.
+/// The budgets that are to be read for [`give_back`], by their pseudonyms.
+pub fn budgets_of(message: &Message, policies: &Policies, keys: &Keys) -> Vec<String> {
+    let policy = policies.of(&message.organization);
+    let shares = match policy.limits.counts_organizations() {
+        true => 0..SHARES,
+        false => 0..0,
+    };
+    let shares = shares.map(|nth| keys.share_pseudonym(&message.organization, nth));
+    std::iter::once(keys.pseudonym(&message.number))
+        .chain(shares)
+        .collect()
+}
+
+/// Gives it back; `budgets` are those of [`budgets_of`]. What is not there any more stays as it is. Of a number's and
+/// an account's limits the same message gives back only once; of an organisation's, each time: settle it once. `share`:
+/// which share of those gets it, best one that nobody else uses at the time.
 pub fn give_back(
     message: &Message,
     account: Option<&mut Account>,
+    budgets: &mut Budgets,
+    (policies, keys): (&Policies, &Keys),
+    share: u32,
+    now: Time,
+) {
+    let policy = policies.of(&message.organization);
+    let number = keys.pseudonym(&message.number);
+    if let Some(budget) = budgets.get_mut(&number) {
+        give_back_alone(message, account, budget, &policy.limits, keys);
+    }
+    let uses = policy.uses(&message.number, message.kind, &message.language);
+    let organization = &message.organization;
+    if let Some(mut pooled) = shares(budgets, keys, organization).filter(|_| !uses.is_empty()) {
+        for one in uses {
+            pooled.give_back(&one.pool, one.amount, share, message.created_at, now);
+        }
+        keep_shares(budgets, keys, organization, pooled);
+    }
+}
+
+/// What the account and the number have of it.
+fn give_back_alone(
+    message: &Message,
+    account: Option<&mut Account>,
     budget: &mut Budget,
-    policies: &Policies,
+    limits: &LimitRules,
     keys: &Keys,
 ) {
-    let limits = &policies.of(&message.organization).limits;
     match message.kind {
         MessageKind::Code { .. } | MessageKind::RemovalCode { .. } => {}
         MessageKind::Replaced | MessageKind::Removed => {
@@ -64,8 +103,7 @@ mod tests {
 
     use super::*;
     use crate::delivery::{Attempt, NumberFault, RouteFault};
-    use crate::limit::LimitRules;
-    use crate::moment::{Id, Time};
+    use crate::moment::Id;
     use crate::policy::Policy;
     use crate::{Number, account::AccountLimits, account::Profile};
 
@@ -166,7 +204,17 @@ mod tests {
         let number = keys.pseudonym(&Number::from_stored("+41791234567"));
         let code = |at| message(MessageKind::Code { challenge }, at);
         let back = |account: &mut Account, budget: &mut Budget, message: &Message| {
-            give_back(message, Some(account), budget, &policies, &keys);
+            let name = keys.pseudonym(&message.number);
+            let mut budgets = Budgets::from([(name.clone(), budget.clone())]);
+            give_back(
+                message,
+                Some(account),
+                &mut budgets,
+                (&policies, &keys),
+                0,
+                START,
+            );
+            *budget = budgets.remove(&name).unwrap_or_default();
         };
         for _ in 0..2 {
             back(&mut account, &mut budget, &code(second));

@@ -20,6 +20,8 @@ pub struct RouteRules {
     pub kinds: BTreeSet<String>,
     /// Whether it tells a repeated message by its id, and brings it out once.
     pub tells_repeats: bool,
+    /// What each text message costs, in millionths of the operator's currency; 0 where nobody counts.
+    pub cost_per_segment: u64,
 }
 
 impl RouteRules {
@@ -76,6 +78,14 @@ impl Routes {
         }
         let order = self.order(country, kind, 0);
         !order.is_empty() && order.iter().all(|route| opted_out.contains(*route))
+    }
+
+    /// What each text message of this kind is expected to cost there: what the first route that is listed takes.
+    pub fn cost_per_segment(&self, country: Option<&str>, kind: MessageKind) -> u64 {
+        let first = self
+            .first(country, kind, 0)
+            .and_then(|route| self.rules.get(route));
+        first.map_or(0, |rules| rules.cost_per_segment)
     }
 
     /// The routes for a message, best first: each further round begins with the next one.

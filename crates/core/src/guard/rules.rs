@@ -149,7 +149,9 @@ impl GuardRules {
         now: Time,
     ) -> u32 {
         let day = self.unverified_in_a_day(country, tally, now);
-        percent(day, self.hour_percent).max(self.floor(country) / 2)
+        percent(day, self.hour_percent)
+            .max(self.floor(country) / 2)
+            .max(1)
     }
 
     /// From how many codes in 24 hours on a country gets no more, answered or not: whoever owns the numbers answers.
@@ -157,7 +159,7 @@ impl GuardRules {
         let times = tally.best_day(now).saturating_mul(self.growth_times);
         match self.price_class(country) {
             PriceClass::Usual => times.max(self.growth_floor),
-            PriceClass::High => times.max(self.growth_floor / 4),
+            PriceClass::High => times.max(self.growth_floor / 4).max(1),
         }
     }
 

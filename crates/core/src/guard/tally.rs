@@ -60,6 +60,13 @@ impl<const SECONDS: i64> Slots<SECONDS> {
         })
     }
 
+    /// When none of it counts any longer.
+    fn idle_at(&self) -> Time {
+        let last = self.0.iter().map(|(slot, ..)| *slot).max();
+        let over = |slot| Time((slot + 1) * SECONDS * SECOND) + DAY;
+        last.map_or(Time::default(), over)
+    }
+
     fn day(&self, now: Time) -> (u32, u32) {
         self.sums(DAY_SECONDS / SECONDS, now)
     }
@@ -77,6 +84,13 @@ pub struct CountryTally {
     recent: Slots<COUNTRY_SLOT>,
     /// Answers by day since 1970, of the last 14 days and this one.
     days: Vec<(i64, u32)>,
+    /// Until then an operator says that all is well.
+    #[serde(skip_serializing_if = "is_past")]
+    allowed_until: Time,
+}
+
+fn is_past(time: &Time) -> bool {
+    *time == Time::default()
 }
 
 impl CountryTally {
@@ -102,11 +116,37 @@ impl CountryTally {
         self.days.push((day(at), count));
     }
 
+    /// An operator says that all is well until then.
+    pub fn allow(&mut self, until: Time) {
+        self.allowed_until = until;
+    }
+
+    /// Until when an operator says that all is well.
+    pub fn allowed_until(&self, now: Time) -> Option<Time> {
+        Some(self.allowed_until).filter(|until| *until > now)
+    }
+
+    pub(super) fn is_allowed(&self, now: Time) -> bool {
+        self.allowed_until > now
+    }
+
+    /// When it says no more than a fresh one.
+    pub fn idle_at(&self) -> Time {
+        let days = self.days.iter().map(|(day, _)| day + DAYS + 1).max();
+        let days = days.map_or(Time::default(), |day| Time(day * DAY_SECONDS * SECOND));
+        days.max(self.recent.idle_at()).max(self.allowed_until)
+    }
+
     pub(super) fn best_day(&self, now: Time) -> u32 {
         let today = day(now);
         let past = |(day, _): &&(i64, u32)| (today - DAYS..today).contains(day);
         let counts = self.days.iter().filter(past).map(|(_, count)| *count);
         counts.max().unwrap_or(0)
+    }
+
+    /// How many codes were sent there in a day, and how many handed in.
+    pub(super) fn day(&self, now: Time) -> (u32, u32) {
+        self.recent.day(now)
     }
 
     pub(super) fn verified_in_a_day(&self, now: Time) -> u32 {
@@ -148,6 +188,9 @@ pub struct PrefixTally {
     answered: Option<(Time, Time)>,
     blocks: u32,
     blocked_until: Time,
+    /// Until then an operator says that all is well.
+    #[serde(skip_serializing_if = "is_past")]
+    allowed_until: Time,
 }
 
 /// So few codes say nothing of how many are answered.
@@ -162,7 +205,7 @@ impl PrefixTally {
         self.last_at = now;
         let answered = u64::from(self.verified) * 100;
         let least = u64::from(self.sent) * u64::from(rules.prefix_percent);
-        if self.sent >= rules.prefix_sends && answered < least {
+        if self.sent >= rules.prefix_sends && answered < least && !self.is_allowed(now) {
             let times = 1_u32.checked_shl(self.blocks).unwrap_or(u32::MAX);
             self.blocked_until = now + rules.prefix_block().saturating_mul(times).min(FORGIVEN);
             self.blocks = (self.blocks + 1).min(30);
@@ -173,6 +216,7 @@ impl PrefixTally {
     /// A code was answered; as for a country.
     pub fn verified(&mut self, now: Time) {
         self.age(now);
+        self.recent.add(0, 1, now);
         self.verified = self.verified.saturating_add(1);
         self.remember(now);
     }
@@ -204,13 +248,50 @@ impl PrefixTally {
         self.recent.day(now).0
     }
 
+    /// How many codes were sent there in a day, and how many handed in.
+    pub(super) fn day(&self, now: Time) -> (u32, u32) {
+        self.recent.day(now)
+    }
+
+    /// From when to when nothing is sent there.
+    pub(super) fn blocked(&self, rules: &GuardRules, now: Time) -> Option<(Time, Time)> {
+        self.blocked_for(now)?;
+        let times = 1_u32.checked_shl(self.blocks.saturating_sub(1));
+        let long = rules
+            .prefix_block()
+            .saturating_mul(times.unwrap_or(u32::MAX));
+        Some((self.blocked_until - long.min(FORGIVEN), self.blocked_until))
+    }
+
     pub(super) fn next_change(&self, now: Time) -> Duration {
         Slots::<ADDRESS_SLOT>::next_change(now)
     }
 
-    /// An operator says that all is well.
-    pub fn allow(&mut self) {
-        *self = PrefixTally::default();
+    /// An operator says that all is well until then: whatever was counted against such numbers is forgotten.
+    pub fn allow(&mut self, until: Time) {
+        *self = PrefixTally {
+            answered: self.answered,
+            allowed_until: until,
+            ..PrefixTally::default()
+        };
+    }
+
+    /// Until when an operator says that all is well.
+    pub fn allowed_until(&self, now: Time) -> Option<Time> {
+        Some(self.allowed_until).filter(|until| *until > now)
+    }
+
+    pub(super) fn is_allowed(&self, now: Time) -> bool {
+        self.allowed_until > now
+    }
+
+    /// When it says no more than a fresh one.
+    pub fn idle_at(&self) -> Time {
+        let answered = self.answered.map(|(_, last)| last + HISTORY);
+        let blocked = Some(self.blocked_until + FORGIVEN).filter(|_| self.blocks > 0);
+        let all = [answered, blocked, Some(self.recent.idle_at())];
+        let last = all.into_iter().flatten().max().unwrap_or_default();
+        last.max(self.allowed_until)
     }
 
     fn age(&mut self, now: Time) {
@@ -263,6 +344,12 @@ impl AddressTally {
             *open = open.saturating_sub(1);
         }
         self.countries.retain(|(_, open, _)| *open > 0);
+    }
+
+    /// When it says no more than a fresh one.
+    pub(crate) fn idle_at(&self) -> Time {
+        let countries = self.countries.iter().map(|(.., at)| *at + DAY).max();
+        countries.unwrap_or_default().max(self.recent.idle_at())
     }
 
     pub(super) fn unverified_in_a_day(&self, now: Time) -> u32 {

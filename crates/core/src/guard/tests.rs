@@ -200,8 +200,39 @@ fn numbers_that_begin_alike_are_blocked_twice_as_long_each_time() {
         known.prefix.sent(&rules, now);
     }
     assert_eq!(known.reasons(&rules, SWISS, now), []);
-    known.prefix.allow();
-    assert_eq!(known.prefix, PrefixTally::default());
+}
+
+#[test]
+fn what_an_operator_allows_is_held_up_by_no_tally_until_then() {
+    let rules = enforcing();
+    let mut known = Known::default();
+    for _ in 0..20 {
+        known.prefix.sent(&rules, START);
+        known.country.sent(START);
+    }
+    let all = [Reason::CountryDay, Reason::CountryHour, Reason::Prefix];
+    assert_eq!(known.reasons(&rules, SWISS, START), all);
+    let mut country = known.clone();
+    country.country.allow(START + HOUR);
+    assert_eq!(country.reasons(&rules, SWISS, START), [Reason::Prefix]);
+    known.prefix.allow(START + HOUR);
+    assert_eq!(known.reasons(&rules, SWISS, START), []);
+    for _ in 0..30 {
+        known.prefix.sent(&rules, START);
+    }
+    let last = START + HOUR - Duration::from_micros(1);
+    assert_eq!(known.reasons(&rules, SWISS, last), []);
+    assert_eq!(known.prefix.allowed_until(last), Some(START + HOUR));
+    assert_eq!(known.prefix.allowed_until(START + HOUR), None);
+    known.prefix.sent(&rules, START + HOUR);
+    assert!(
+        known
+            .reasons(&rules, SWISS, START + HOUR)
+            .contains(&Reason::Prefix)
+    );
+    // What the configuration refuses, nobody allows in passing.
+    let premium = known.reasons(&rules, "+41900123456", START);
+    assert_eq!(premium, [Reason::Kind]);
 }
 
 #[test]

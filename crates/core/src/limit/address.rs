@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::Limit;
 use super::rules::LimitRules;
 use super::window::{Times, Window};
+use crate::guard::{AddressTally, Mode};
 use crate::moment::Time;
+use crate::policy::Policy;
 
 /// The address that stands for everybody who shares a budget with this one: an IPv4 address itself, also where
 /// IPv6 carries it, and the first of a /64 of IPv6, which is what one subscriber has.
@@ -30,6 +32,13 @@ pub struct AddressBudget {
     submitted: Times,
     /// From this time on it says no more than a fresh one.
     idle_at: Time,
+    /// What the guard knows of it.
+    #[serde(skip_serializing_if = "is_fresh")]
+    guard: AddressTally,
+}
+
+fn is_fresh(tally: &AddressTally) -> bool {
+    *tally == AddressTally::default()
 }
 
 /// What users at an address do that is counted.
@@ -48,6 +57,13 @@ impl AddressUse {
             AddressUse::Send => &rules.sends_per_address,
             AddressUse::Verification => &rules.verifications_per_address,
         }
+    }
+
+    /// Whether an address's budget has anything to do with it. The guard looks at addresses where their sends are
+    /// counted: elsewhere nobody says that a user is behind one.
+    pub(crate) fn is_counted(self, policy: &Policy) -> bool {
+        let guarded = policy.guard.mode != Mode::Off && !policy.limits.sends_per_address.is_empty();
+        guarded || !self.windows(&policy.limits).is_empty()
     }
 
     fn limit(self) -> Limit {
@@ -88,7 +104,21 @@ impl AddressBudget {
         times.take(what.windows(rules), now);
         let sent = self.sent.over(&rules.sends_per_address);
         let submitted = self.submitted.over(&rules.verifications_per_address);
-        self.idle_at = sent.max(submitted);
+        self.idle_at = sent.max(submitted).max(self.guard.idle_at());
+    }
+
+    /// What the guard knows of it.
+    pub(crate) fn guard(&self) -> &AddressTally {
+        &self.guard
+    }
+
+    /// A code was sent to a country, or one that had gone there was handed in.
+    pub(crate) fn tell_guard(&mut self, what: AddressUse, country: &str, now: Time) {
+        match what {
+            AddressUse::Send => self.guard.sent(country, now),
+            AddressUse::Verification => self.guard.verified(country, now),
+        }
+        self.idle_at = self.idle_at.max(self.guard.idle_at());
     }
 }
 

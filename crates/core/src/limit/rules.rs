@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::spend::Amount;
 use super::window::Window;
 
 /// Rules for limits. A window lets no stretch of `seconds` hold more than `count`.
@@ -29,6 +30,8 @@ pub struct LimitRules {
     pub verifications_per_address: Vec<Window>,
     /// Messages of one organisation in any 24 hours; 0 for any number.
     pub sends_per_organization_per_day: u64,
+    /// What one organisation's messages may cost in any 24 hours, as far as that is known beforehand; 0 for any amount.
+    pub spend_per_organization_per_day: Amount,
     /// Messages of one organisation to one country in any 24 hours, by the country's code, and under
     /// [`LimitRules::OTHER_COUNTRIES`] to each that is not listed; 0 for any number.
     pub sends_per_country_per_day: BTreeMap<String, u64>,
@@ -56,6 +59,7 @@ impl Default for LimitRules {
             sends_per_address: vec![window(10, 3_600)],
             verifications_per_address: vec![window(60, 3_600)],
             sends_per_organization_per_day: 0,
+            spend_per_organization_per_day: Amount(0),
             sends_per_country_per_day: BTreeMap::new(),
             account_share_percent: 50,
             owner_share_percent: 25,
@@ -77,6 +81,11 @@ impl LimitRules {
         Some(self.sends_per_organization_per_day).filter(|most| *most > 0)
     }
 
+    /// What they may cost in a day, in millionths; `None` for any amount.
+    pub(crate) fn spend_of_organization(&self) -> Option<u64> {
+        Some(self.spend_per_organization_per_day.0).filter(|most| *most > 0)
+    }
+
     /// How many of them to a country; `None` for any number.
     pub(crate) fn of_country(&self, country: &str) -> Option<u64> {
         let all = &self.sends_per_country_per_day;
@@ -91,7 +100,9 @@ impl LimitRules {
 
     /// Whether an organisation's messages are counted.
     pub(crate) fn counts_organizations(&self) -> bool {
-        self.of_organization().is_some() || self.counts_countries()
+        self.of_organization().is_some()
+            || self.spend_of_organization().is_some()
+            || self.counts_countries()
     }
 
     /// Whether they are counted by country.

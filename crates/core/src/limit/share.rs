@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Limit;
+use super::{Budgets, Limit};
+use crate::Keys;
 use crate::moment::Time;
 
 /// In how many shares a budget is kept.
@@ -27,6 +28,9 @@ pub struct Share {
     /// To countries that have a budget, by their codes.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) countries: BTreeMap<String, Meter>,
+    /// What it cost, in millionths of the operator's currency.
+    #[serde(skip_serializing_if = "Meter::is_empty")]
+    pub(super) spend: Meter,
 }
 
 /// One share of one budget: what it was given by the others, and what of it was used.
@@ -56,11 +60,15 @@ impl Meter {
     }
 
     fn add(&mut self, amount: i64, now: Time) {
-        let this = hour_of(now);
+        self.add_at(amount, hour_of(now), hour_of(now));
+    }
+
+    /// Less than nothing in an hour is what was given back of what other shares used.
+    fn add_at(&mut self, amount: i64, at: i64, this: i64) {
         self.hours.retain(|(hour, _)| *hour > this - HOURS);
-        match self.hours.iter_mut().find(|(hour, _)| *hour == this) {
+        match self.hours.iter_mut().find(|(hour, _)| *hour == at) {
             Some((_, used)) => *used += amount,
-            None => self.hours.push((this, amount)),
+            None => self.hours.push((at, amount)),
         }
         self.hours.sort_unstable();
     }
@@ -81,6 +89,8 @@ pub(crate) enum Pool {
     All,
     /// Messages to one country, by its code.
     Country(String),
+    /// What messages cost.
+    Spend,
 }
 
 impl Pool {
@@ -88,7 +98,37 @@ impl Pool {
         match self {
             Pool::All => Limit::OrganizationSends,
             Pool::Country(_) => Limit::CountrySends,
+            Pool::Spend => Limit::OrganizationSpend,
         }
+    }
+}
+
+/// What a message uses of one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Use {
+    pub(crate) pool: Pool,
+    /// How much there may be in a day.
+    pub(crate) most: u64,
+    pub(crate) amount: u64,
+}
+
+/// All shares of an organisation's budgets; `None` where they were not read.
+pub(crate) fn shares(budgets: &Budgets, keys: &Keys, organization: &str) -> Option<Pooled> {
+    let share = |nth| {
+        Some(
+            budgets
+                .get(&keys.share_pseudonym(organization, nth))?
+                .share(),
+        )
+    };
+    let shares: Option<Vec<_>> = (0..SHARES).map(share).collect();
+    shares.map(Pooled::new)
+}
+
+/// Puts them back.
+pub(crate) fn keep_shares(budgets: &mut Budgets, keys: &Keys, organization: &str, pooled: Pooled) {
+    for (share, nth) in pooled.into_shares().into_iter().zip(0..) {
+        budgets.insert(keys.share_pseudonym(organization, nth), share.into());
     }
 }
 
@@ -157,9 +197,24 @@ impl Pooled {
         }
     }
 
+    /// Gives back what was used at `at`, to the share `own`.
+    pub(crate) fn give_back(&mut self, pool: &Pool, amount: u64, own: u32, at: Time, now: Time) {
+        let hour = hour_of(at);
+        if hour <= hour_of(now) - HOURS {
+            return;
+        }
+        let own = usize::try_from(own % SHARES).unwrap_or(0);
+        let mut meters = self.meters(pool);
+        meters[own].add_at(-whole(amount), hour, hour_of(now));
+        if let (Some(share), Some(meter)) = (self.0.get_mut(own), meters.into_iter().nth(own)) {
+            share.put(pool, meter);
+        }
+    }
+
     fn meters(&self, pool: &Pool) -> Vec<Meter> {
         let of = |share: &Share| match pool {
             Pool::All => share.all.clone(),
+            Pool::Spend => share.spend.clone(),
             Pool::Country(country) => share.countries.get(country).cloned().unwrap_or_default(),
         };
         self.0.iter().map(of).collect()
@@ -170,6 +225,7 @@ impl Share {
     fn put(&mut self, pool: &Pool, meter: Meter) {
         match pool {
             Pool::All => self.all = meter,
+            Pool::Spend => self.spend = meter,
             Pool::Country(country) if meter.is_empty() => {
                 self.countries.remove(country);
             }

@@ -60,6 +60,12 @@ impl Times {
         }
     }
 
+    /// How often it was done within a window that ends now.
+    pub fn within(&self, window: Window, now: Time) -> u32 {
+        let counted = self.0.iter().filter(|time| **time + window.span() > now);
+        u32::try_from(counted.count()).unwrap_or(u32::MAX)
+    }
+
     /// When no window counts any of it any longer.
     pub fn over(&self, windows: &[Window]) -> Time {
         let last = self.0.last().copied();

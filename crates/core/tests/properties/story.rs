@@ -9,7 +9,9 @@ use ringback_core::account::ProfileChange;
 use ringback_core::account::{Pending, Profile};
 use ringback_core::challenge::Purpose;
 use ringback_core::command::{NumberText, PhoneChange, SetPhone, Which};
-use ringback_core::limit::Window;
+use ringback_core::delivery::RouteRules;
+use ringback_core::guard::{Mode, Tallies};
+use ringback_core::limit::{Amount, Window};
 use ringback_core::policy::Registration;
 use ringback_core::refusal::CodeFailure;
 use ringback_core::rights::{Right, Rights};
@@ -19,6 +21,8 @@ use ringback_core::{
     Refusal, Slot, Time, Verification, decide,
 };
 
+/// What a message costs, in millionths.
+pub(crate) const COST: u64 = 7_500;
 const USERS: [&str; 3] = ["ann", "bob", "eve"];
 pub(crate) const NUMBERS: [&str; 3] = ["+41791234567", "+41791234568", "+436641234567"];
 /// The state of the number that is to replace the primary one.
@@ -174,7 +178,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// The default rules, rules with small windows and few guesses, rules with pauses only, and rules for what users
 /// share only.
-fn policies() -> [Policy; 4] {
+fn policies() -> [Policy; 5] {
     let window = |count, seconds| Window { count, seconds };
     let mut windows = Policy::default();
     windows.numbers.most_per_account = 2;
@@ -204,7 +208,21 @@ fn policies() -> [Policy; 4] {
     shared.limits.sends_per_organization_per_day = 9;
     let countries = [("CH".to_owned(), 6)];
     shared.limits.sends_per_country_per_day = countries.into();
-    [Policy::default(), windows, pauses, shared]
+    // The guard holds back what hardly anybody answers, and messages cost something.
+    let mut guarded = shared.clone();
+    guarded.limits.sends_per_address = vec![window(100, 60)];
+    guarded.limits.sends_per_organization_per_day = 0;
+    guarded.limits.sends_per_country_per_day.clear();
+    guarded.limits.spend_per_organization_per_day = Amount(9 * COST);
+    guarded.guard.mode = Mode::Enforce;
+    guarded.guard.unverified_floor = 4;
+    let route = RouteRules {
+        cost_per_segment: COST,
+        ..RouteRules::default()
+    };
+    guarded.routes.rules = [("only".to_owned(), route)].into();
+    guarded.routes.default = vec!["only".to_owned()];
+    [Policy::default(), windows, pauses, shared, guarded]
 }
 
 /// Two users are registered at the start, the third may come by a first token.
@@ -251,6 +269,7 @@ impl Story {
         let policies = Policies::from(self.policy.clone());
         let mut slots: BTreeMap<(String, &str), Slot> = BTreeMap::new();
         let mut rows = Budgets::new();
+        let mut tallies = Tallies::default();
         let mut old_codes = Vec::new();
         let mut now = Time(1_700_000_000_000_000);
         let turns = self.steps.iter().flat_map(|step| {
@@ -298,6 +317,7 @@ impl Story {
                 policies: &policies,
                 keys: &keys,
                 conversion: None,
+                guard: Some(&tallies),
                 share: u32::try_from(count % 5).unwrap_or(0),
             };
             let (mut slot_after, mut budgets_after) = (slot_before.clone(), budgets_before.clone());
@@ -315,6 +335,10 @@ impl Story {
                 budgets_after: &budgets_after,
             });
             rows.extend(budgets_after);
+            if let Some(heard) = &decision.heard {
+                let organization = &slot_before.organization;
+                tallies.hear(organization, &self.policy.guard, heard, now);
+            }
             let challenges = slot_after
                 .account
                 .iter()

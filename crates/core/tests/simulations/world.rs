@@ -89,6 +89,7 @@ impl World {
             policies: &policies,
             keys: &keys,
             conversion: None,
+            guard: None,
             share: 0,
         };
         let decision = decide(&mut slot, &mut budgets, &command, &at);

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use super::FLOOD;
 use super::pgbench::Yard;
 use super::spot::{Database, Spot};
+use crate::drain::{Beside, Drain};
 use crate::fixture::Outcome;
 use crate::lists::Lists;
 use crate::overload::Overload;
 use crate::report::{TITLES, Table, cells, two, whole};
 use crate::run::{Latency, Measurement};
+use crate::silence::Silence;
 
 /// Everything that was found; a spot that was measured more than once has all its outcomes.
 #[derive(Default)]
@@ -21,6 +23,9 @@ pub(crate) struct Found {
     pub(crate) starts: Vec<f64>,
     pub(crate) overloads: BTreeMap<Database, Vec<Overload>>,
     pub(crate) lists: BTreeMap<Database, Vec<Lists>>,
+    pub(crate) drains: BTreeMap<Database, Vec<Drain>>,
+    pub(crate) beside: BTreeMap<Database, Beside>,
+    pub(crate) silence: BTreeMap<Database, Vec<Silence>>,
     /// Questions that are no work, over the network.
     pub(crate) round_trips: Vec<Latency>,
 }
@@ -43,6 +48,30 @@ impl Found {
         for (database, lists) in &self.lists {
             if let Some(lists) = middle(lists, Lists::kept) {
                 println!("Lists, {}:\n\n{}", database.name(), lists.table());
+            }
+        }
+        let (mut drains, mut beside) = (Drain::titles(), Beside::titles());
+        for (database, found) in &self.drains {
+            found
+                .iter()
+                .for_each(|found| found.row(&mut drains, database.name()));
+        }
+        for (database, found) in &self.beside {
+            found.rows(&mut beside, database.name());
+        }
+        let mut silence = Silence::titles();
+        for (database, found) in &self.silence {
+            found
+                .iter()
+                .for_each(|found| found.row(&mut silence, database.name()));
+        }
+        for (title, table) in [
+            ("Known and unknown", silence),
+            ("A pile of messages", drains),
+            ("Beside a route that hangs", beside),
+        ] {
+            if table.has_rows() {
+                println!("{title}:\n\n{}", table.markdown());
             }
         }
     }
@@ -137,6 +166,17 @@ impl Found {
             }
             faults += lists.failures();
         }
+        faults += self
+            .drains
+            .values()
+            .flatten()
+            .map(Drain::faults)
+            .sum::<u64>();
+        faults += self
+            .beside
+            .values()
+            .map(|beside| beside.faults)
+            .sum::<u64>();
         let overloads = self.overloads.values().flatten();
         faults + overloads.map(Overload::failures).sum::<u64>()
     }

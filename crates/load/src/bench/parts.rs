@@ -4,13 +4,15 @@ use clap::ValueEnum;
 
 use super::far::Far;
 use super::spot::{Case, DATABASES, Database, Spot};
-use super::{BUSY, Bench, FEW, FLOOD, MANY};
+use super::{BUSY, Bench, FEW, FLOOD, Installation, MANY, drop_database};
+use crate::drain::{beside, drain};
 use crate::fixture;
 use crate::lists::lists;
 use crate::overload::{Flood, overload};
 use crate::request::Protocol;
 use crate::run::PAUSE;
 use crate::scenario::Scenario;
+use crate::silence::silence;
 
 /// What can be measured alone, in under two minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -27,7 +29,20 @@ pub(super) enum Part {
     TwoServers,
     /// flow beside lists of users
     Lists,
+    /// send and flow with and without history, a pile of messages, a route that hangs
+    Delivery,
+    /// Whether the time of an answer tells what is known
+    Silence,
 }
+
+/// Messages in a pile, and those of a quick run.
+const PILE: (u64, u64) = (100_000, 20_000);
+/// What the route of a pile allows in a second, where it says.
+const PACED: u64 = 2_000;
+/// Calls of each kind about what is known, and as many about what is not.
+const CALLS: usize = 2_000;
+/// Messages that go out one after the other, alone and beside a route that hangs.
+const ONE_BY_ONE: u64 = 1_000;
 
 impl Bench {
     pub(super) async fn short(&mut self) -> anyhow::Result<()> {
@@ -84,6 +99,8 @@ impl Bench {
         self.network(3).await?;
         self.two_servers(3).await?;
         self.lists(3).await?;
+        self.delivery(3).await?;
+        self.silence().await?;
         self.starts().await?;
         self.overloads(3).await
     }
@@ -110,6 +127,8 @@ impl Bench {
             Part::Network => self.network(rounds).await,
             Part::TwoServers => self.two_servers(rounds).await,
             Part::Lists => self.lists(rounds).await,
+            Part::Delivery => self.delivery(rounds).await,
+            Part::Silence => self.silence().await,
         }
     }
 
@@ -229,6 +248,63 @@ impl Bench {
             }
         }
         Ok(())
+    }
+
+    async fn delivery(&mut self, rounds: usize) -> anyhow::Result<()> {
+        for _ in 0..rounds {
+            for database in DATABASES {
+                for scenario in [Scenario::Send, Scenario::Flow] {
+                    for case in [Case::Forgetting, Case::Keeping] {
+                        let spot = Spot::plain(scenario, database, BUSY);
+                        self.keeping(spot.in_case(case)).await?;
+                    }
+                }
+            }
+        }
+        let queued = if self.quick { PILE.1 } else { PILE.0 };
+        for database in DATABASES {
+            for pace in [None, Some(PACED)] {
+                let Installation { setup, name } = self.installation(database).await?;
+                let found = drain(setup, queued, pace).await?;
+                drop_database(name, &self.postgres).await?;
+                let speed = found.per_second();
+                self.say(format!(
+                    "{queued} queued, {}, {pace:?}: {speed:.0}/s",
+                    database.name()
+                ));
+                self.found.drains.entry(database).or_default().push(found);
+            }
+            let Installation { setup, name } = self.installation(database).await?;
+            let found = beside(setup, ONE_BY_ONE).await?;
+            drop_database(name, &self.postgres).await?;
+            let (name, ratio) = (database.name(), found.ratio());
+            self.say(format!("beside a route that hangs, {name}: p99 {ratio:.2}"));
+            self.found.beside.insert(database, found);
+        }
+        Ok(())
+    }
+
+    async fn silence(&mut self) -> anyhow::Result<()> {
+        for database in DATABASES {
+            let Installation { setup, name } = self.installation(database).await?;
+            let found = silence(setup, CALLS).await?;
+            drop_database(name, &self.postgres).await?;
+            self.say(format!("silence, {}", database.name()));
+            self.found.silence.insert(database, found);
+        }
+        Ok(())
+    }
+
+    /// Measures on a database of its own, with or without history.
+    async fn keeping(&mut self, spot: Spot) -> anyhow::Result<()> {
+        let seconds = match spot.case {
+            Case::Keeping => 86_400,
+            _ => 0,
+        };
+        let mut installation = self.installation(spot.database).await?;
+        installation.setup = installation.setup.keeping(seconds);
+        self.measure(&installation, spot).await?;
+        installation.close(&self.postgres).await
     }
 
     async fn starts(&mut self) -> anyhow::Result<()> {

@@ -3,12 +3,14 @@
 use super::found::{Found, middle};
 use super::spot::{Case, Database, Spot};
 use super::{BUSY, FEW, MANY};
+use crate::drain::Beside;
 use crate::fixture::Outcome;
 use crate::lists::Lists;
 use crate::overload::Overload;
 use crate::report::{Table, two};
 use crate::request::Protocol;
 use crate::scenario::Scenario;
+use crate::silence::LEAST;
 use Asked::{AtLeast, AtMost, Nothing};
 use Database::{Postgres, Sqlite};
 use Scenario::{Flow, Get, Send, Set};
@@ -66,6 +68,8 @@ impl Found {
         self.by_hand_rows(&mut rows);
         self.protocol_rows(&mut rows);
         self.delivery_rows(&mut rows);
+        self.history_rows(&mut rows);
+        self.silence_rows(&mut rows);
         self.network_rows(&mut rows);
         self.process_rows(&mut rows);
         self.size_rows(&mut rows);
@@ -145,6 +149,56 @@ impl Found {
                 format!("send with delivery, {name}, 64 connections: ÷ set"),
                 over(&sent, &self.speeds(&Spot::plain(Set, database, BUSY))),
                 AtLeast(0.6),
+            );
+        }
+    }
+
+    fn history_rows(&self, rows: &mut Rows) {
+        for database in [Postgres, Sqlite] {
+            let name = database.name();
+            for (scenario, asked) in [(Send, 0.7), (Flow, 0.9)] {
+                let speeds =
+                    |case| self.speeds(&Spot::plain(scenario, database, BUSY).in_case(case));
+                rows.add(
+                    format!(
+                        "{}, {name}, 64 connections: history kept ÷ not",
+                        scenario.name()
+                    ),
+                    over(&speeds(Case::Keeping), &speeds(Case::Forgetting)),
+                    AtLeast(asked),
+                );
+            }
+            let drains = self.drains.get(&database).into_iter().flatten();
+            for drain in drains {
+                let Some(pace) = drain.pace else {
+                    continue;
+                };
+                rows.add(
+                    format!("messages that waited, {name}: ÷ the route's pace"),
+                    Some(drain.per_second() / pace as f64),
+                    AtLeast(0.95),
+                );
+            }
+            let beside = self.beside.get(&database);
+            rows.add(
+                format!("hand-over, {name}: p99 beside a route that hangs ÷ alone"),
+                beside.map(Beside::ratio),
+                AtMost(1.1),
+            );
+        }
+    }
+
+    fn silence_rows(&self, rows: &mut Rows) {
+        for (database, found) in &self.silence {
+            let least = found.iter().map(|found| found.p).reduce(f64::min);
+            rows.add(
+                format!(
+                    "known and unknown, {}: least p of {} calls",
+                    database.name(),
+                    found.len()
+                ),
+                least,
+                AtLeast(LEAST),
             );
         }
     }

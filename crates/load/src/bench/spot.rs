@@ -37,6 +37,10 @@ pub(crate) enum Case {
     FarBefore,
     /// So many servers share the database and the connections, measured in turns.
     Servers(usize),
+    /// What became of messages is not kept, in turns with the next.
+    Forgetting,
+    /// What became of messages is kept.
+    Keeping,
 }
 
 /// What one row of the table is about.
@@ -77,7 +81,12 @@ impl Spot {
     pub(super) fn servers(self) -> usize {
         match self.case {
             Case::Servers(servers) => servers,
-            Case::Plain | Case::Kept | Case::Far | Case::FarBefore => 1,
+            Case::Plain
+            | Case::Kept
+            | Case::Far
+            | Case::FarBefore
+            | Case::Forgetting
+            | Case::Keeping => 1,
         }
     }
 
@@ -89,10 +98,17 @@ impl Spot {
             Case::FarBefore => ", 1 ms away, before",
             Case::Servers(1) => ", one server",
             Case::Servers(_) => ", two servers",
+            Case::Forgetting => ", keep_seconds 0",
+            Case::Keeping => ", keep_seconds 86400",
         };
         let kept = match self.case {
             Case::Kept => ", kept",
-            Case::Plain | Case::Far | Case::FarBefore | Case::Servers(_) => "",
+            Case::Plain
+            | Case::Far
+            | Case::FarBefore
+            | Case::Servers(_)
+            | Case::Forgetting
+            | Case::Keeping => "",
         };
         [
             self.database.name().to_owned() + special,
@@ -115,6 +131,8 @@ mod tests {
             Case::FarBefore,
             Case::Servers(1),
             Case::Servers(2),
+            Case::Forgetting,
+            Case::Keeping,
         ];
         let mut names = cases.map(|case| spot.in_case(case).names());
         names.sort();

@@ -43,6 +43,8 @@ pub struct HttpSettings {
     pub tells_repeats: bool,
     /// How it tells what became of a message; absent when it does not.
     pub receipt: Option<HttpReceiptSettings>,
+    /// How it passes on what people write back; absent when it does not.
+    pub inbound: Option<HttpInboundSettings>,
     /// An address that answers 2xx only to whom the provider knows: asked by checks, with the same headers.
     pub check_url: String,
     /// Lets addresses begin with http.
@@ -66,6 +68,26 @@ pub struct HttpReceiptSettings {
     pub errors: BTreeMap<String, String>,
     /// How it is known that they are from the provider.
     pub signed: Signed,
+    /// The header field that holds the signature or the token.
+    pub header: String,
+    /// What is before the signature in that field, such as `sha256=`.
+    pub prefix: String,
+    /// What it is signed with, the token itself, or the password.
+    pub secret: SecretString,
+    /// The name for basic authentication.
+    pub username: String,
+}
+
+/// What people write back.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpInboundSettings {
+    /// Where it says who has written: `query.NAME`, `form.NAME` or a JSON pointer.
+    pub from: String,
+    /// Where the text is.
+    pub text: String,
+    /// How it is known that it is from the provider; `None` for the way of receipts.
+    pub signed: Option<Signed>,
     /// The header field that holds the signature or the token.
     pub header: String,
     /// What is before the signature in that field, such as `sha256=`.
@@ -110,6 +132,7 @@ impl Default for HttpSettings {
             reference: String::new(),
             tells_repeats: false,
             receipt: None,
+            inbound: None,
             check_url: String::new(),
             allow_insecure: false,
             allow_private: false,

@@ -1,12 +1,12 @@
 //! What the provider sends by itself: receipts, and what people write back.
 
-use ringback_core::Number;
 use ringback_core::delivery::RouteFault;
 use rusmpp::pdus::DeliverSm;
 use rusmpp::tlvs::TlvValue;
 
 use super::HexIds;
-use crate::{Arrival, Lost, ProviderEvent, Receipt};
+use crate::inbound::sender;
+use crate::{Arrival, Lost, ProviderEvent, Receipt, Wish};
 
 /// The bits of esm_class that say what a message is: 0 for what a person wrote, then receipts and what is said
 /// before them. What else there is comes from phones.
@@ -15,27 +15,6 @@ const RECEIPTS: [u8; 2] = [0b0000_0100, 0b0010_0000];
 /// The bit that says that the text begins with a header.
 const WITH_HEADER: u8 = 0x40;
 const UCS2: u8 = 8;
-/// Words by which people stop and start what a sender writes them, alone in a message.
-const STOP: [&str; 15] = [
-    "STOP",
-    "STOPP",
-    "STOPALL",
-    "UNSUBSCRIBE",
-    "CANCEL",
-    "END",
-    "QUIT",
-    "OPTOUT",
-    "REVOKE",
-    "ARRET",
-    "ABMELDEN",
-    "ALTO",
-    "BAJA",
-    "PARAR",
-    "СТОП",
-];
-const START: [&str; 4] = ["START", "UNSTOP", "OPTIN", "СТАРТ"];
-/// Digits that an international number may have.
-const DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 /// Type of number: not said, and international. Numbers of other types do not say whose they are.
 const TELLING_TYPES: [u8; 2] = [0, 1];
 
@@ -205,36 +184,9 @@ fn text(bytes: &[u8], data_coding: u8, esm_class: u8) -> Option<String> {
 
 /// Whether somebody asks to be left alone, or no longer to be.
 fn wish(text: &str, ton: u8, from: &str) -> Option<ProviderEvent> {
-    let narrow = text.chars().map(narrow).collect::<String>();
-    let said = narrow.trim_matches(|c: char| !c.is_alphanumeric());
-    let said = said
-        .to_uppercase()
-        .replace('Ê', "E")
-        .replace(['-', ' '], "");
-    let stop = STOP.contains(&said.as_str());
-    if !stop && !START.contains(&said.as_str()) {
-        return None;
-    }
-    let digits = from.strip_prefix('+').unwrap_or(from);
-    let is_number = DIGITS.contains(&digits.len())
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
-        && !digits.starts_with('0');
-    if !is_number || !TELLING_TYPES.contains(&ton) {
-        return None;
-    }
-    let number = Number::from_stored(format!("+{digits}"));
-    Some(match stop {
-        true => ProviderEvent::OptedOut { number },
-        false => ProviderEvent::OptedIn { number },
-    })
-}
-
-/// Keyboards of East Asia have the letters of ASCII twice.
-fn narrow(c: char) -> char {
-    match c {
-        '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(c) - 0xFEE0).unwrap_or(c),
-        c => c,
-    }
+    let wish = Wish::read(text)?;
+    let number = sender(from).filter(|_| TELLING_TYPES.contains(&ton))?;
+    Some(ProviderEvent::Wish { number, wish })
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Who speaks, and in which words: what everybody's messages say, or those of one organisation.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use ringback_core::limit::Segments;
 
 use super::catalogue::{self, Catalogue, Catalogues};
 use super::limits::{self, Excess, Longest};
@@ -164,6 +167,25 @@ impl Voice {
             problems.insert(0, section.problem(key, reason));
         }
         problems
+    }
+
+    /// As how many text messages one goes out at most, by language.
+    pub(super) fn most_segments(&self, shape: CodeShape) -> Segments {
+        let most = |catalogue: &Catalogue| {
+            let counts = Kind::ALL.map(|kind| {
+                let longest = limits::longest(self, catalogue, kind, shape);
+                u64::try_from(longest.segments.count).unwrap_or(u64::MAX)
+            });
+            counts.into_iter().max().unwrap_or(1)
+        };
+        let all = self.catalogues.iter();
+        let by_language: BTreeMap<String, u64> =
+            all.map(|(tag, one)| (tag.clone(), most(one))).collect();
+        Segments {
+            default: most(&self.default),
+            most: by_language.values().copied().max().unwrap_or(1),
+            by_language,
+        }
     }
 
     /// In words for an operator: the languages, the longest code, and what costs more than it must.

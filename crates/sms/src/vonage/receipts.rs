@@ -1,4 +1,4 @@
-//! Vonage's receipts: JSON, with a token in the header that signs it.
+//! What Vonage tells, receipts and what people write back: JSON, with a token in the header that signs it.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::{VonageSettings, codes};
 use crate::class::Class;
-use crate::{Arrival, Receipt, ReceiptError, ReceiptRequest};
+use crate::{Arrival, Inbound, Receipt, ReceiptError, ReceiptRequest, Wish};
 
 /// Seconds that a receipt may be old, or ahead of our clock.
 const AGE_SECONDS: i64 = 300;
@@ -76,8 +76,7 @@ impl Receipts {
         now: Time,
     ) -> Result<Receipt, ReceiptError> {
         let once = Some(self.check(request, now)?);
-        let body: Value = serde_json::from_slice(request.body)
-            .map_err(|_| ReceiptError::Malformed("it is not JSON"))?;
+        let body = json(request.body)?;
         let arrived = |arrival| Receipt {
             arrival,
             reason: String::new(),
@@ -95,6 +94,32 @@ impl Receipts {
             None => Err(ReceiptError::Malformed("it has no status")),
         };
         receipt.map(|receipt| Receipt { once, ..receipt })
+    }
+
+    /// What somebody wrote back. Pictures and the like have no text, and say nothing.
+    pub(super) fn read_inbound(
+        &self,
+        request: &ReceiptRequest<'_>,
+        now: Time,
+    ) -> Result<Inbound, ReceiptError> {
+        let once = Some(self.check(request, now)?);
+        let body = json(request.body)?;
+        let from = body["from"].as_str();
+        let from = from.ok_or(ReceiptError::Malformed("it has no from"))?;
+        if body["message_type"].is_null() && body["text"].is_null() {
+            return Err(ReceiptError::Malformed(
+                "it has neither text nor message_type",
+            ));
+        }
+        let by_text = matches!(body["channel"].as_str(), Some("sms") | None);
+        let wish = body["text"]
+            .as_str()
+            .filter(|_| by_text)
+            .and_then(Wish::read);
+        Ok(Inbound {
+            once,
+            ..Inbound::of(from, wish)
+        })
     }
 
     /// Remembers a receipt, so that a repeat is refused.
@@ -147,6 +172,10 @@ impl Receipts {
         }
         Ok(jti)
     }
+}
+
+fn json(body: &[u8]) -> Result<Value, ReceiptError> {
+    serde_json::from_slice(body).map_err(|_| ReceiptError::Malformed("it is not JSON"))
 }
 
 impl Seen {

@@ -64,6 +64,7 @@ pub fn code() -> Code {
         policies: &policies,
         keys: &keys,
         conversion: None,
+        guard: None,
         share: 0,
     };
     let mut slot = Slot::empty("acme");

@@ -121,6 +121,17 @@ try {
   const changed = await read(receipt({ ...form, MessageStatus: 'delivered' }, signature))
   expect('a changed one', /signature/.test(changed.error), true)
 
+  const inbound = 'https://sms.example.com/sms/inbound/main'
+  const stop = { MessageSid: 'SM2', From: '+41791234567', To: '+41790000000', Body: 'STOP', OptOutType: 'STOP' }
+  const written = (form, signature) => {
+    const { receipt: request } = receipt(form, signature)
+    return { inbound: { ...request, url: inbound } }
+  }
+  const word = twilio.getExpectedTwilioSignature(token, inbound, stop)
+  expect("a STOP that npm's twilio signs", await read(written(stop, word)), { wish: 'stop', from: '+41791234567' })
+  const other = await read(written({ ...stop, OptOutType: 'START' }, word))
+  expect('a changed one', /signature/.test(other.error), true)
+
   const stub = await receiver(204, '')
   const webhook = `[sms.routes.main]\ntype = "webhook"\nurl = "${stub.url}/sms"\nsecrets = ["${secret}"]\nreceipts = true\n`
   const posting = program(webhook)

@@ -1,4 +1,4 @@
-"""Receipts that PyPI's `twilio` signs: believed, unless anything was changed."""
+"""Receipts and messages that PyPI's `twilio` signs: believed, unless anything was changed."""
 
 from urllib.parse import urlencode
 
@@ -39,3 +39,13 @@ with Program(ROUTE) as program:
     newer = {"x-twilio-webhooks-signature-settings": "key=1,algorithm=HMAC_SHA256"}
     expect("the newer way is not", refused(read(URL, form, good, **newer)), True)
     assert compare(good, sign(URL, form))
+
+    inbound = "https://sms.example.com/sms/inbound/main"
+    write = lambda form, signature: program.ask(inbound=receipt(inbound, form, signature))
+    stop = {"MessageSid": "SM2", "From": "+41791234567", "To": "+41790000000", "Body": " Stop ", "NumMedia": "0"}
+    good = sign(inbound, stop)
+    expect("a signed STOP is believed", write(stop, good), {"from": "+41791234567", "wish": "stop"})
+    listed = {**stop, "Body": "genug", "OptOutType": "START"}
+    expect("Twilio's own list goes before", write(listed, sign(inbound, listed))["wish"], "start")
+    expect("a STOP of somebody else is not", refused(write({**stop, "From": "+41791234568"}, good)), True)
+    expect("nor one that is signed for a receipt", refused(write(stop, sign(URL, stop))), True)

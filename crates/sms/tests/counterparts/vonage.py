@@ -76,3 +76,17 @@ with Program(ROUTE) as program:
     parts = unsigned["headers"]["authorization"].removeprefix("Bearer ").split(".")
     unsigned["headers"]["authorization"] = f"Bearer {none}.{parts[1]}."
     expect("not without a signature", refused(unsigned), True)
+
+    message = {
+        "channel": "sms", "message_type": "text", "message_uuid": "u2", "from": "41791234567", "to": "41790000000",
+        "timestamp": "2026-01-01T00:00:00Z", "text": "Stop", "sms": {"num_messages": "1", "keyword": "STOP"},
+    }
+    body = json.dumps(message)
+    given = receipt(body)
+    token = given["headers"]["authorization"].removeprefix("Bearer ")
+    expect("a message that their package believes", bool(verify_jwt.verify_signature(token, SECRET)), True)
+    expect("is believed", program.ask(inbound=given), {"from": "+41791234567", "wish": "stop"})
+    again = lambda given: "signature" in program.ask(inbound=given).get("error", "")
+    expect("once", again(given), True)
+    expect("not with another secret", again(receipt(body, secret="x" * 32)), True)
+    expect("not of another sender", again({**receipt(body), "body": body.replace("4567", "4568")}), True)

@@ -155,7 +155,13 @@ async fn smppy_lets_nobody_in_with_a_wrong_password_and_hands_on_what_people_wri
         .await;
     let number = Number::from_stored("+41791234567");
     let told = events.recv().await.expect("the route is there");
-    assert_eq!(told.event, ProviderEvent::OptedOut { number });
+    assert_eq!(
+        told.event,
+        ProviderEvent::Wish {
+            number,
+            wish: ringback_sms::Wish::Stop
+        }
+    );
     told.noted();
     assert_eq!(centre.hear("deliver_resp").await, 0);
 }

@@ -1,6 +1,6 @@
 //! What a centre tells by itself: receipts, and what people write back.
 
-use ringback_sms::{Arrival, Lost, ProviderEvent, Receipt, UnackedEvent};
+use ringback_sms::{Arrival, Lost, ProviderEvent, Receipt, UnackedEvent, Wish};
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -120,11 +120,16 @@ async fn people_stop_and_start() {
     centre.order(wrote("START")).await;
     assert_eq!(
         next(&mut events).await,
-        ProviderEvent::OptedOut {
-            number: number.clone()
+        ProviderEvent::Wish {
+            number: number.clone(),
+            wish: Wish::Stop
         }
     );
-    assert_eq!(next(&mut events).await, ProviderEvent::OptedIn { number });
+    let wish = Wish::Start;
+    assert_eq!(
+        next(&mut events).await,
+        ProviderEvent::Wish { number, wish }
+    );
     for _ in 0..4 {
         assert_eq!(centre.hear("deliver_resp").await, 0, "all are answered");
     }

@@ -1,7 +1,8 @@
 //! The statements that write what became of messages.
 
-use sea_orm::DbBackend;
+use sea_orm::{DbBackend, Statement};
 
+use super::Sql;
 use crate::table::Table;
 
 /// The columns of a message that a settlement writes.
@@ -44,5 +45,39 @@ pub(crate) fn remove_messages(backend: DbBackend, messages: &Table, n: usize) ->
         _ => format!(
             "DELETE FROM messages WHERE (id, attempts) IN (SELECT id, attempts FROM {source})"
         ),
+    }
+}
+
+impl Sql {
+    /// A change of messages that tells which of them it did change, by their ids.
+    pub(crate) fn telling(&self, change: Statement) -> Statement {
+        Statement {
+            sql: format!("{} RETURNING messages.id", change.sql),
+            ..change
+        }
+    }
+
+    /// PostgreSQL: a change of messages, and events of those that it does change: a JSON array of their rows, each
+    /// with its `message` besides. Answers with how many messages it changed.
+    pub(crate) fn on_record(&self, change: Statement, json: String) -> Statement {
+        let Statement { sql, values, .. } = self.telling(change);
+        let mut values = values.map(|values| values.0).unwrap_or_default();
+        let n = values.len() + 1;
+        values.push(json.into());
+        let events = &self.writes.tables.events;
+        let columns = events.columns.iter();
+        let columns: Vec<_> = columns
+            .map(|(name, kind)| format!("{name} {kind}"))
+            .collect();
+        let text = format!(
+            "WITH done AS ({sql}), told AS (INSERT INTO events ({}) SELECT {} FROM \
+             json_to_recordset(${n}::json) AS r({}, message text) \
+             WHERE r.message = ANY(ARRAY(SELECT id FROM done)) ON CONFLICT DO NOTHING) \
+             SELECT count(*) FROM done",
+            events.names(""),
+            events.names("r."),
+            columns.join(", ")
+        );
+        self.statement(&text, values)
     }
 }

@@ -54,6 +54,7 @@ impl Mirror<'_> {
             policies: &rules.policies,
             keys: &rules.keys,
             conversion: None,
+            guard: None,
             share: 0,
         };
         self.turns += 1;
@@ -361,7 +362,9 @@ async fn the_record_of_a_sent_code_names_its_message(world: &World) {
     let details = "SELECT kind || ' ' || detail FROM events WHERE detail IS NOT NULL";
     assert_eq!(
         world.texts(details).await,
-        [format!(r#"phone.code_sent {{"message":"{message}"}}"#)]
+        [format!(
+            r#"phone.code_sent {{"message":"{message}","country":"CH","kind":"mobile","prefix":"+4179000"}}"#
+        )]
     );
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ringback_core::delivery::{Attempt, RouteFault, State, Verdict};
-use ringback_core::limit::Limit;
+use ringback_core::delivery::{Attempt, RouteFault, RouteRules, State, Verdict};
+use ringback_core::limit::{Amount, Limit};
 use ringback_core::{Action, Change, Delivery, Refusal, Time, Which};
 use ringback_store::{Claimed, Settled, Settlement, Store};
 
@@ -17,6 +17,7 @@ on_both!(
     one_lost_claim_takes_nothing_from_the_others,
     what_was_too_late_comes_back_when_it_is_claimed,
     it_happens_beside_changes_of_the_same_account,
+    what_nobody_got_costs_an_organization_nothing,
 );
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -191,5 +192,50 @@ async fn one_lost_claim_takes_nothing_from_the_others(world: &World) {
     for (user, waits) in [("ann", false), ("bob", true), ("eve", false)] {
         let again = act(&store, &own(user), user, resend()).await;
         assert_eq!(again.is_err(), waits, "{user}");
+    }
+}
+
+async fn what_nobody_got_costs_an_organization_nothing(world: &World) {
+    let mut rules = world.rules.clone();
+    let policy = &mut rules.policies.default;
+    policy.limits.sends_per_organization_per_day = 3;
+    policy.limits.sends_per_country_per_day = [("CH".to_owned(), 3)].into();
+    policy.limits.spend_per_organization_per_day = Amount(30_000);
+    let route = RouteRules {
+        cost_per_segment: 10_000,
+        ..RouteRules::default()
+    };
+    policy.routes.rules = [("a".to_owned(), route)].into();
+    policy.routes.default = vec!["a".to_owned()];
+    let (store, other) = (
+        world.store_under(&rules).await,
+        world.store_under(&rules).await,
+    );
+    let mut users = 0;
+    let mut send = async |store: &Store| {
+        users += 1;
+        let user = format!("user {users}");
+        act(store, &own(&user), &user, set(&number(users), SEND)).await
+    };
+    // Over an hour, so that what is given back is of different ones.
+    for _ in 0..30 {
+        send(&store).await.expect("room for it");
+        let lost = claimed(&store).await;
+        world.pass(900);
+        let failed = settlement(&lost, world.now(), UNABLE, State::Failed);
+        for _ in 0..2 {
+            let settled = other.settle(std::slice::from_ref(&failed)).await;
+            settled.expect("must settle");
+        }
+    }
+    for _ in 0..3 {
+        send(&other).await.expect("room for it");
+        let taken = store.claim("a", 1, LEASE).await.expect("must claim");
+        let done = settlement(&taken[0], world.now(), Verdict::Taken, State::Handed);
+        store.settle(&[done]).await.expect("must settle");
+    }
+    for store in [&store, &other] {
+        let refused = send(store).await.expect_err("three are the most");
+        assert!(matches!(refused, Refusal::Limited { .. }), "{refused:?}");
     }
 }

@@ -73,6 +73,7 @@ impl Model {
             policies: &world.rules.policies,
             keys: &world.rules.keys,
             conversion: None,
+            guard: None,
             share: 0,
         };
         self.decided += 1;

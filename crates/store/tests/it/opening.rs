@@ -25,7 +25,7 @@ async fn tables(world: &World) -> Vec<String> {
         .await
 }
 
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 18] = [
     "account_names",
     "accounts",
     "budgets",
@@ -35,6 +35,8 @@ const TABLES: [&str; 16] = [
     "deleted_accounts",
     "event_deliveries",
     "events",
+    "guard_tallies",
+    "idempotency",
     "journal",
     "liveness",
     "messages",

@@ -3,9 +3,12 @@
 use futures::future::join_all;
 use std::collections::BTreeSet;
 
-use ringback_core::limit::Limit;
+use ringback_core::delivery::RouteRules;
+use ringback_core::limit::{Amount, Limit};
 use ringback_core::refusal::CodeFailure;
 use ringback_core::{Action, Caller, Change, Delivery, Refusal, Which};
+
+use ringback_store::Rules;
 
 use crate::requests::*;
 use crate::world::World;
@@ -24,6 +27,7 @@ on_both!(threads: 2;
     many_new_accounts_and_numbers_over_two_stores,
     an_address_sends_as_often_as_it_may_over_stores,
     an_organization_sends_as_often_as_it_may_over_stores,
+    an_organization_spends_as_much_as_it_may_over_stores,
 );
 
 async fn sequences_are_unique(world: &World) {
@@ -295,15 +299,39 @@ async fn an_address_sends_as_often_as_it_may_over_stores(world: &World) {
     assert_eq!(world.count(shown).await, 0);
 }
 
-/// Two processes, many callers at once, and a restart amid the day: as many as there may be, and not one more.
+/// The rules of a store whose only route takes so much for a message.
+fn priced(world: &World, most: u64, each: u64) -> Rules {
+    let mut rules = world.rules.clone();
+    let policy = &mut rules.policies.default;
+    policy.limits.spend_per_organization_per_day = Amount(most * each);
+    let route = RouteRules {
+        cost_per_segment: each,
+        ..RouteRules::default()
+    };
+    policy.routes.rules = [("a".to_owned(), route)].into();
+    policy.routes.default = vec!["a".to_owned()];
+    rules
+}
+
+async fn an_organization_spends_as_much_as_it_may_over_stores(world: &World) {
+    const MOST: usize = 150;
+    let rules = priced(world, MOST as u64, 7_500);
+    as_often_as_it_may(world, &rules, MOST, Limit::OrganizationSpend).await;
+}
+
 async fn an_organization_sends_as_often_as_it_may_over_stores(world: &World) {
     const MOST: usize = 150;
     let mut rules = world.rules.clone();
     rules.policies.default.limits.sends_per_organization_per_day = MOST as u64;
+    as_often_as_it_may(world, &rules, MOST, Limit::OrganizationSends).await;
+}
+
+/// Two processes, many callers at once, and a restart amid the day: as many as there may be, and not one more.
+async fn as_often_as_it_may(world: &World, rules: &Rules, most: usize, met: Limit) {
     let open = async || {
         [
-            world.store_under(&rules).await,
-            world.store_under(&rules).await,
+            world.store_under(rules).await,
+            world.store_under(rules).await,
         ]
     };
     let mut sent = 0;
@@ -319,22 +347,22 @@ async fn an_organization_sends_as_often_as_it_may_over_stores(world: &World) {
         for answer in &answers {
             match answer {
                 Ok(_) => sent += 1,
-                Err(Refusal::Limited { limit, .. }) => assert_eq!(*limit, Limit::OrganizationSends),
+                Err(Refusal::Limited { limit, .. }) => assert_eq!(*limit, met),
                 Err(other) => panic!("{other:?}"),
             }
         }
     }
-    assert_eq!(sent, MOST);
+    assert_eq!(sent, most);
     let messages = world.count("SELECT count(*) FROM messages").await;
-    assert_eq!(messages, MOST as i64);
+    assert_eq!(messages, most as i64);
     // A day later all of it is there again.
     world.pass(25 * 3_600);
     let stores = open().await;
-    let again = (0..MOST as u32 + 1).map(|n| {
+    let again = (0..most as u32 + 1).map(|n| {
         let id = format!("later {n}");
         let store = &stores[n as usize % 2];
         async move { act(store, &own(&id), &id, set(&number(1_000 + n), SEND)).await }
     });
     let again = join_all(again).await;
-    assert_eq!(again.iter().filter(|answer| answer.is_ok()).count(), MOST);
+    assert_eq!(again.iter().filter(|answer| answer.is_ok()).count(), most);
 }

@@ -38,7 +38,7 @@ pub struct World {
     pub batches: Arc<Batches>,
     /// Which calls of the clock panic, counted from now on.
     panics: Arc<Mutex<BTreeMap<u64, ()>>>,
-    _database: Database,
+    pub database: Database,
 }
 
 /// Runs a behaviour on a database that exists only for it.
@@ -109,7 +109,7 @@ impl World {
             now,
             batches,
             panics,
-            _database: database,
+            database,
         }
     }
 

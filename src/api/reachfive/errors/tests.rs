@@ -47,6 +47,7 @@ fn every_refusal_has_a_reply() {
         Refusal::NumberInvalid(NumberError::Length),
         Refusal::NumberKindNotServed(NumberKind::PremiumRate),
         Refusal::NumberOptedOut,
+        Refusal::Guarded(ringback_core::guard::Reason::Country),
         Refusal::CodeAbsent,
         Refusal::CodeRefused(CodeFailure::Wrong),
         Refusal::Limited {
@@ -58,6 +59,7 @@ fn every_refusal_has_a_reply() {
             rule: "must be y".into(),
         },
         Refusal::Unsupported { what: text() },
+        Refusal::UnderWay,
         Refusal::Overloaded,
         Refusal::DeadlineExceeded,
         Refusal::Unavailable,

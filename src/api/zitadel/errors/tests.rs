@@ -155,6 +155,12 @@ fn every_refusal_has_its_code_text_and_id() {
              another number",
         ),
         (
+            Refusal::Guarded(ringback_core::guard::Reason::Country),
+            Code::FailedPrecondition,
+            "RINGBACK-guarded",
+            "no codes are sent to numbers of this country; use a number of another country",
+        ),
+        (
             Refusal::CodeAbsent,
             Code::FailedPrecondition,
             "PHONE-5xrra88eq8",
@@ -171,6 +177,12 @@ fn every_refusal_has_its_code_text_and_id() {
             Code::InvalidArgument,
             "RINGBACK-unsupported",
             "human.password is not supported; leave it out",
+        ),
+        (
+            Refusal::UnderWay,
+            Code::Aborted,
+            "RINGBACK-under_way",
+            "a request with this idempotency-key is under way; send it again in a moment",
         ),
         (
             Refusal::Overloaded,

@@ -216,15 +216,19 @@ fn every_cell_of_the_table_is_decided_as_it_says() {
         Right::Delete,
         Right::ReadMessages,
         Right::WriteMessages,
+        Right::ReadGuard,
+        Right::WriteGuard,
     ];
     for call in Call::ALL {
         let rule = call.rule();
         let cell = |caller: Caller, organization| caller.capacity("ann", organization, call);
         let denied_or_unseen = |right| match right {
             Right::Read | Right::Write => Err(Refusal::PermissionDenied),
-            Right::Delete | Right::ReadMessages | Right::WriteMessages => {
-                Err(Refusal::AccountNotFound)
-            }
+            Right::Delete
+            | Right::ReadMessages
+            | Right::WriteMessages
+            | Right::ReadGuard
+            | Right::WriteGuard => Err(Refusal::AccountNotFound),
         };
         let own_cell = match rule.own {
             Own::Allowed => Ok(Capacity::Own),

@@ -77,6 +77,7 @@ fn events_name_a_number_by_pseudonym_and_mask() {
 #[test]
 fn the_event_of_a_sent_code_names_its_message() {
     let mut world = World::new();
+    world.policy.guard.mode = crate::guard::Mode::Off;
     let decision = world.act(&own("ann"), "ann", set(ONE));
     let [.., sent] = &decision.events[..] else {
         panic!("no event");

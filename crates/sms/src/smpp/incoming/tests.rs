@@ -1,5 +1,6 @@
 //! Receipts and answers of people, as providers write them.
 
+use ringback_core::Number;
 use ringback_core::delivery::RouteFault;
 use rusmpp::tlvs::MessageDeliveryRequestTlvValue;
 use rusmpp::types::OctetString;
@@ -170,10 +171,12 @@ fn a_person_cannot_write_a_receipt() {
 fn people_stop_and_start_by_a_word() {
     let number = Number::from_stored("+41791234567");
     let of = |text: &str| read(&deliver(0, 0, text.as_bytes()), HexIds::Nowhere);
-    let out = Some(ProviderEvent::OptedOut {
+    let out = Some(ProviderEvent::Wish {
         number: number.clone(),
+        wish: Wish::Stop,
     });
-    let back = Some(ProviderEvent::OptedIn { number });
+    let wish = Wish::Start;
+    let back = Some(ProviderEvent::Wish { number, wish });
     for word in [
         "STOP",
         "stop",
@@ -223,7 +226,8 @@ fn only_a_number_that_is_told_whole_opts_out() {
         read(&deliver, HexIds::Nowhere)
     };
     let number = Number::from_stored("+41791234567");
-    let out = Some(ProviderEvent::OptedOut { number });
+    let wish = Wish::Stop;
+    let out = Some(ProviderEvent::Wish { number, wish });
     assert_eq!(from("+41791234567", 1), out);
     assert_eq!(from("41791234567", 0), out);
     for (address, ton) in [

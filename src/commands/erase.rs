@@ -1,0 +1,75 @@
+//! `ringback erase`: forgets a user.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use ringback_core::rights::Rights;
+use serde_json::json;
+
+use super::remote::RemoteArguments;
+use super::{load, of_data_dir};
+use crate::app::{self, Tables, source};
+
+/// `ringback erase`
+#[derive(clap::Args)]
+pub struct EraseArguments {
+    /// The user id
+    #[arg(long, value_name = "ID")]
+    user: String,
+    /// The user's organisation
+    #[arg(long, value_name = "ORG")]
+    org: Option<String>,
+    /// As for `serve`: works on the database itself
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["url", "data_dir"])]
+    config: Option<PathBuf>,
+    /// Of `ringback dev`, in place of a configuration
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    data_dir: Option<PathBuf>,
+    /// Writes an SQLite file of more than 64 MiB anew, too: nobody writes meanwhile, for a second or so each 64 MiB
+    #[arg(long, conflicts_with = "url")]
+    compact: bool,
+    #[command(flatten)]
+    remote: RemoteArguments,
+}
+
+/// Deletes the account and every trace of its user.
+pub async fn erase(arguments: EraseArguments) -> anyhow::Result<()> {
+    let EraseArguments {
+        user,
+        org,
+        config,
+        data_dir,
+        compact,
+        remote,
+    } = arguments;
+    if let Some(server) = remote.server()? {
+        let asked = json!({ "userId": user });
+        server.call("EraseUser", org.as_deref(), &asked).await?;
+    } else {
+        let config = match data_dir {
+            Some(dir) => of_data_dir(&dir)?,
+            None => load(config)?,
+        };
+        config.check_database()?;
+        let store = app::open(&config, source()).await?;
+        Tables::AsTheyAre.make_ready(&store).await?;
+        let rights = Rights {
+            delete: true,
+            ..Rights::NONE
+        };
+        let default = &config.accounts.default_organization;
+        let caller = super::operator("ringback erase", org, default, rights);
+        let erased = store.erase(&caller, &user, None).await;
+        let erased = erased.with_context(|| format!("user {user}"))?;
+        if compact && !erased.is_whole {
+            store.compact().await.context("--compact")?;
+        } else if !erased.is_whole {
+            eprintln!(
+                "the database's file is large: parts of what was erased may stay in unused room of it until \
+                 somebody writes there, or --compact writes it anew"
+            );
+        }
+    }
+    println!("{user} is forgotten");
+    Ok(())
+}
