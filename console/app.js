@@ -4,6 +4,7 @@
 import { isIn, use, whenRefused } from "./api.js";
 import * as contract from "./contract.js";
 import * as find from "./find.js";
+import * as guard from "./guard.js";
 import * as home from "./home.js";
 import { html, onClick, one, put } from "./html.js";
 import * as inbox from "./inbox.js";
@@ -38,6 +39,7 @@ const PAGES = [
   [/^\/console\/users\/([^/]+)$/, user],
   [/^\/console\/messages$/, messages],
   [/^\/console\/messages\/([^/]+)$/, messages.single],
+  [/^\/console\/guard$/, guard],
   [/^\/console\/settings$/, settings],
   [/^\/console\/inbox$/, inbox],
   [/^\/console\/api$/, contract],
@@ -54,6 +56,7 @@ function menu() {
     [reads, "/console/find", find.title],
     [!reads, `/console/users/${encodeURIComponent(caller.userId)}`, "My numbers"],
     [session.may("sms.read"), "/console/messages", messages.title],
+    [session.may("guard.read"), "/console/guard", guard.title],
     [session.mayEverywhere("user.write"), "/console/settings", settings.title],
     [told.dev, "/console/inbox", inbox.title],
     [true, "/console/api", contract.title],

@@ -26,7 +26,7 @@ export function show(main, place) {
             <div class="top"><h2 id="token">Token</h2><button type="button" data-copy>Copy</button></div>
             <div class="body">
               <p>It may do everything, for a day. Send it as <code>Authorization: Bearer …</code></p>
-              <textarea readonly rows="4" aria-labelledby="token">${state.token}</textarea>
+              <textarea readonly rows="5" aria-labelledby="token">${state.token}</textarea>
               <p role="status" class="hint"></p>
             </div>
           </section>

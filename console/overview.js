@@ -39,6 +39,9 @@ export async function show(main, place) {
     const told = await call("ringback.sms.v1.MessageService/GetDeliveryStatistics", { hours: span });
     return figures(span, (told.hours ?? []).map(read), told.waiting ?? [], told.routes ?? []);
   });
+  // On a narrow screen the newest hours come first.
+  const chart = main.querySelector("[role=region]");
+  if (chart) chart.scrollLeft = chart.scrollWidth;
 }
 
 /** @param {any} told protobuf's JSON writes large numbers as texts, and leaves zeros out */

@@ -125,6 +125,7 @@ export function unsay() {
  *   risky?: boolean,
  *   run: (data: FormData) => Promise<string>,
  *   done: () => unknown,
+ *   failed?: () => unknown,
  * }} Action
  */
 
@@ -161,15 +162,15 @@ export function ask(action) {
     try {
       const said = await action.run(new FormData(form));
       dialog.close();
-      say(said);
       await action.done();
+      say(said);
       // The button may be gone with what it was about.
       if (document.activeElement === document.body) document.querySelector("h1")?.focus();
     } catch (failure) {
       error.hidden = false;
       error.textContent = words(failure);
       // A refusal may have changed something, too: a wrong code is one guess less.
-      await action.done();
+      await action.failed?.();
     } finally {
       button.disabled = false;
     }

@@ -1,7 +1,7 @@
 // @ts-check
 // A user: numbers, open codes, what keeps the next one back, messages; and what can be done about it.
 
-import { actsIn, call } from "./api.js";
+import { actsIn, call, Failure } from "./api.js";
 import { states } from "./find.js";
 import { html, onClick, one } from "./html.js";
 import { rows as messageRows } from "./messages.js";
@@ -35,7 +35,10 @@ export async function show(main, place) {
       <div class="top"><h2 id="${name}">${word}</h2><a href="/console/${name}?user=${encodeURIComponent(user)}">All<span class="unseen"> ${word}</span></a></div>
       <div data-${name}></div>
     </section>`;
-  place.draw(html`${head(user)}<div class="stack" data-status></div>
+  const whole = html`<div class="row">
+    <button type="button" data-do="export">Export</button>
+    ${may("user.delete") ? html`<button type="button" class="risky" data-do="erase">Erase</button>` : ""}</div>`;
+  place.draw(html`${head(user, whole)}<div class="stack" data-status></div>
     ${may("sms.read") ? listed("messages", "Messages") : ""}`);
   const at = { user, organization: inOrganization };
   /** @type {Status | null} */
@@ -56,8 +59,11 @@ export async function show(main, place) {
   };
   const again = () => Promise.all([status(), messages()]);
   onClick(main, "[data-do]", (button) => {
+    const name = button.dataset.do ?? "";
     const phone = known?.phones?.find((one) => one.phone.id === button.dataset.phone);
-    if (known) ask({ ...action(button.dataset.do ?? "", at, known, phone), done: again });
+    if (name === "export") ask({ ...exporting(at), done: () => {} });
+    else if (name === "erase") ask({ ...erasing(at), done: () => place.go("/console/find") });
+    else if (known) ask({ ...action(name, at, known, phone), done: again, failed: again });
   });
   await again();
 }
@@ -259,6 +265,56 @@ function set(status, does, user) {
       if (data.get("how") === "vouched") return does("AddUserPhone", { phone, isVerified: true }, `${phone} is verified.`);
       const method = data.get("where") === "instead" ? "ChangeUserPhone" : "AddUserPhone";
       return does(method, { phone }, `A code is on its way to ${phone}.`);
+    },
+  };
+}
+
+/**
+ * All that is kept about the user, as a file.
+ * @param {{ user: string, organization: string }} at
+ * @returns {Omit<import("./parts.js").Action, "done">}
+ */
+function exporting({ user, organization }) {
+  return {
+    title: `Export ${user}`,
+    says: html`<p>All that is kept about ${user} is saved as a file on this computer: numbers, codes that were asked for (never the codes), messages, and what is on record. Keep it as you keep what it is about.</p>`,
+    button: "Save the file",
+    run: async () => {
+      /** @type {any} */
+      const whole = await call(`${PHONES}/ExportUser`, { userId: user }, organization);
+      const events = [...(whole.events ?? [])];
+      for (let token = whole.nextPageToken; token; ) {
+        const page = await call(`${PHONES}/ExportUser`, { userId: user, pageToken: token }, organization);
+        events.push(...(page.events ?? []));
+        token = page.nextPageToken;
+      }
+      delete whole.nextPageToken;
+      const file = new Blob([JSON.stringify({ ...whole, events }, null, 2)], { type: "application/json" });
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(file);
+      link.download = "user.json";
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+      return `All about ${user} is in user.json.`;
+    },
+  };
+}
+
+/**
+ * @param {{ user: string, organization: string }} at
+ * @returns {Omit<import("./parts.js").Action, "done">}
+ */
+function erasing({ user, organization }) {
+  return {
+    title: `Erase ${user}`,
+    says: html`<p>The account is deleted with every trace of ${user}: numbers, codes that were asked for, messages, and in what is on record who it was. Nobody can bring it back.</p>`,
+    fields: html`<label>The user's id, to be sure<input name="id" required autocomplete="off" spellcheck="false"></label>`,
+    button: "Erase",
+    risky: true,
+    run: async (data) => {
+      if (data.get("id") !== user) throw new Failure("invalid_argument", `this is not the id ${user}`, null);
+      await call(`${PHONES}/EraseUser`, { userId: user }, organization);
+      return `${user} is erased.`;
     },
   };
 }

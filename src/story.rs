@@ -74,8 +74,12 @@ pub async fn blocked(
     Ok(None)
 }
 
-/// A limit in plain words, as what a code has to wait for.
-pub fn limit(limit: Limit) -> &'static str {
+/// What a limit has a code wait for, in plain words, and the limit's own name.
+pub fn limit(limit: Limit) -> String {
+    format!("{} ({})", in_words(limit), limit.code())
+}
+
+fn in_words(limit: Limit) -> &'static str {
     match limit {
         Limit::CoolDown => "there is a pause after each message to the number",
         Limit::NumberSends => "the number has got as many messages as one number gets",

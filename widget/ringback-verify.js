@@ -228,7 +228,7 @@ export class RingbackVerify extends HTMLElement {
       : /^CODE/.test(reason) ? 'wrong'
       : reason === 'NUMBER_EMPTY' ? 'number_missing'
       : reason === 'NUMBER_OPTED_OUT' ? 'opted_out'
-      : /^(NUMBER|PHONE|PERM)/.test(reason) ? 'number_invalid'
+      : /^(NUMBER|PHONE|PERM|GUARD)/.test(reason) ? 'number_invalid'
       : 'failed';
     const message = this.#say(name, { time: clock(seconds) });
     this.#problem(message);

@@ -154,7 +154,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every one, with any cause.
-    pub const ALL: [EventKind; 13] = [
+    pub const ALL: [EventKind; 17] = [
         EventKind::Registered,
         EventKind::ProfileChanged,
         EventKind::PhoneSet,
@@ -168,6 +168,10 @@ impl EventKind {
         EventKind::PhoneRemoved,
         EventKind::Unlocked,
         EventKind::Deleted,
+        EventKind::MessageTaken,
+        EventKind::MessageDelivered,
+        EventKind::MessageFailed,
+        EventKind::MessageGivenUp,
     ];
 
     /// The stable name.

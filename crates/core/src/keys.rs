@@ -119,6 +119,17 @@ impl Keys {
         keyed(&self.pseudonyms, &[b"tag", purpose.as_bytes(), content])
     }
 
+    /// A number that is kept where none shall be read, beside the id that it is kept under and nothing else is: each
+    /// of its bytes with one of HMAC-SHA-256 over the id. The same again brings it back.
+    pub(crate) fn veil(&self, id: Id, number: &[u8]) -> Vec<u8> {
+        let mask = keyed(&self.pseudonyms, &[b"veil", id.as_bytes()]);
+        number
+            .iter()
+            .zip(mask)
+            .map(|(byte, mask)| byte ^ mask)
+            .collect()
+    }
+
     /// What stands in the address that a provider tells of an attempt at: it cannot be guessed, and
     /// [`Keys::receipt_of`] reads it.
     pub fn receipt_token(&self, message: Id, attempt: u32) -> [u8; RECEIPT_TOKEN] {

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::account::{Account, NEXT};
 use crate::challenge::Purpose;
 use crate::code::Shape;
-use crate::moment::{Id, Time};
+use crate::moment::{Id, Moment, Time};
 use crate::refusal::Refusal;
-use crate::{Caller, Keys, NumberText, Policy};
+use crate::{Caller, Keys, Number, NumberText, Policy};
 
 /// How many sessions one account remembers; the oldest makes way for a new one.
 const MOST: usize = 5;
@@ -21,9 +21,9 @@ pub struct Session {
     pub id: Id,
     /// From this time on it lets nobody do anything.
     pub until: Time,
-    /// The only number that it may prove.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub number: Option<crate::Number>,
+    /// The only number that it may prove, under the keys' veil: [`Session::number`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    number: Vec<u8>,
     /// Where its page returns to; empty for nowhere.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub return_url: String,
@@ -36,6 +36,35 @@ pub struct Session {
     /// The number that it has proven, which ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proven: Option<Id>,
+}
+
+impl Session {
+    pub(crate) fn new(
+        id: Id,
+        new: &NewSession,
+        number: Option<&Number>,
+        at: &Moment<'_>,
+    ) -> Session {
+        let number = number.map(|number| at.keys.veil(id, number.as_str().as_bytes()));
+        Session {
+            id,
+            until: at.now + new.life,
+            number: number.unwrap_or_default(),
+            return_url: new.return_url.clone(),
+            language: new.language.clone(),
+            taken: false,
+            proven: None,
+        }
+    }
+
+    /// The only number that it may prove; `None` for any.
+    pub fn number(&self, keys: &Keys) -> Option<Number> {
+        let bytes = keys.veil(self.id, &self.number);
+        let text = String::from_utf8(bytes)
+            .ok()
+            .filter(|text| !text.is_empty());
+        text.map(Number::from_stored)
+    }
 }
 
 /// What a session shall be.
@@ -64,6 +93,8 @@ pub struct Proof {
     pub shape: Shape,
     /// The session that the caller acts by.
     pub session: Option<Session>,
+    /// The only number that it may prove.
+    pub only: Option<Number>,
 }
 
 /// A code that can be submitted.
@@ -72,7 +103,7 @@ pub struct OpenCode {
     /// What it answers.
     pub challenge: Id,
     /// The number that it was sent to.
-    pub number: crate::Number,
+    pub number: Number,
     /// From this time on it is not accepted.
     pub expires_at: Time,
 }
@@ -115,10 +146,10 @@ impl Account {
         };
         let next = self.phones.iter().find(|phone| phone.state == NEXT);
         let next = next.filter(|phone| !self.is_stale(phone, now));
-        let fixed = session.and_then(|session| session.number.as_ref());
-        let asked = next
-            .or_else(|| self.primary_phone())
-            .filter(|phone| !phone.verified() && fixed.is_none_or(|fixed| *fixed == phone.number));
+        let only = session.and_then(|session| session.number(keys));
+        let asked = next.or_else(|| self.primary_phone()).filter(|phone| {
+            !phone.verified() && only.as_ref().is_none_or(|only| *only == phone.number)
+        });
         let challenge = asked.and_then(|phone| {
             let mut all = self.challenges.iter();
             let of_phone = all.find(|one| one.phone == phone.id && one.purpose == Purpose::Verify);
@@ -146,6 +177,7 @@ impl Account {
             resend_after: resend_after.unwrap_or_default(),
             shape: policy.codes.shape(),
             session: session.cloned(),
+            only,
         })
     }
 }

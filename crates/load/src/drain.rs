@@ -206,7 +206,7 @@ pub(crate) async fn beside(setup: Setup, messages: u64) -> anyhow::Result<Beside
     let hanging = Stub::start(false).await?;
     let routes = [
         working.route("working", "countries = [\"CH\"]"),
-        hanging.route("hanging", "countries = [\"FR\"]\ntimeout_seconds = 60"),
+        hanging.route("hanging", "countries = [\"FR\"]\ntimeout_seconds = 10"),
         "[sms.order]\ndefault = [\"working\", \"hanging\"]\n".to_owned(),
     ];
     let setup = setup.with_routes(&routes.concat());

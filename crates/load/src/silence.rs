@@ -219,7 +219,7 @@ pub(crate) async fn silence(setup: Setup, calls: usize) -> anyhow::Result<Vec<Si
                         false => (all.end + about, all.end + about),
                     };
                     let caller = match case.of_user {
-                        true => held.start,
+                        true => all.end - 1,
                         false => callers.next().context("callers ran out")?,
                     };
                     let own = ids::user(caller);

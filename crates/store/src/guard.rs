@@ -20,6 +20,8 @@ use ringback_core::{Policies, Refusal, Time};
 pub use recorded::{RecordedPage, RecordedPlace};
 
 use crate::Store;
+#[cfg(test)]
+pub(crate) use exchange::{tallies_named, tallies_since};
 use gate::Gate;
 use memory::Memory;
 

@@ -101,8 +101,11 @@ impl Store {
         let mut events = page.map_err(|fault: Fault| health.report(&fault, "reading events"))?;
         let more = events.len() as u64 > PAGE;
         events.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
+        let next = events.last().map(|last| last.id).filter(|_| more);
+        // Ids tell the order to the millisecond.
+        events.sort_by_key(|event| (event.at, event.sequence));
         Ok(Kept {
-            next: events.last().map(|last| last.id).filter(|_| more),
+            next,
             account,
             messages,
             events,

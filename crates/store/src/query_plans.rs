@@ -11,6 +11,7 @@ use sea_orm::{
 use crate::Settings;
 use crate::changes::{Changes, TableChange};
 use crate::dial::{BY_KEYS, Dialer, Purpose};
+use crate::guard::{tallies_named, tallies_since};
 use crate::journal::statements as journal;
 use crate::migration;
 use crate::receipts::by_reference;
@@ -21,7 +22,8 @@ const ROWS: u32 = 20_000;
 /// As many as make a planner that does not know the parameters think twice.
 const MANY: u32 = 50_000;
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
+    "guard_tallies",
     "accounts",
     "account_names",
     "phone_numbers",
@@ -97,6 +99,8 @@ fn statements(sql: &Sql) -> Vec<Statement> {
         sql.remove_messages(r#"[{"id":"m1","attempts":1}]"#.into()),
         sql.settle_messages(r#"[{"id":"m1","due_at":20,"attempts":1,"route":"r2"}]"#.into()),
         by_reference("ref-1").build(sql.backend),
+        tallies_named(["prefix:1".to_owned()].into_iter()).build(sql.backend),
+        tallies_since(10).build(sql.backend),
         sql.purge_messages("m1", 500),
         sql.erase_numbers(10, 500),
         sql.purge_budgets(10, 500),

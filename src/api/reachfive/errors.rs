@@ -315,11 +315,7 @@ fn reply(refusal: &Refusal) -> Problem {
             let user_msg = "You have too many phone numbers";
             Problem::new(StatusCode::BAD_REQUEST, "invalid_state", text, user_msg)
         }
-        Refusal::NumberInvalid(error) => {
-            let detail = Detail::invalid(PHONE_NUMBER, error.to_string());
-            Problem::request(error.to_string(), NUMBER).detailed(vec![detail])
-        }
-        Refusal::NumberKindNotServed(_) | Refusal::Guarded(_) => {
+        Refusal::NumberInvalid(_) | Refusal::NumberKindNotServed(_) | Refusal::Guarded(_) => {
             let detail = Detail::invalid(PHONE_NUMBER, refusal.to_string());
             Problem::request(refusal.to_string(), NUMBER).detailed(vec![detail])
         }

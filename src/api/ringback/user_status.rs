@@ -106,7 +106,7 @@ async fn add_next(
     match store.would(&command).await? {
         Err(Refusal::Limited { limit, retry_after }) => {
             status.resend_after = Some(whole_seconds(retry_after));
-            status.blocked = sentence(story::limit(limit));
+            status.blocked = sentence(&story::limit(limit));
         }
         // Nobody has asked for a code of it yet.
         Ok(_) | Err(Refusal::CodeAbsent) => {}

@@ -139,7 +139,7 @@ fn every_reference_leads_somewhere() {
 
 #[test]
 fn only_what_is_served_is_told() {
-    let document = document(&ALL[3..], &[]);
+    let document = document(&ALL[ALL.len() - 1..], &[]);
     assert!(document["paths"].get("/v2/phones/search").is_some());
     assert!(document["paths"].get("/v2/users/human").is_none());
     let tags = document["tags"].as_array().unwrap();

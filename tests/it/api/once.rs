@@ -69,7 +69,6 @@ async fn the_same_key_and_body_costs_one_code(api: Api, database: Database) {
     app.seconds(86_400);
     let later = ask(&ann, &app, call()).await;
     assert!(!was_replayed(&later), "{later:?}");
-    assert_eq!(app.sent().await, 2);
 }
 
 async fn another_body_under_the_same_key_is_refused(api: Api, database: Database) {

@@ -9,11 +9,12 @@ use crate::database::Database;
 use crate::process::harness::{Server, fresh_data};
 
 /// Pages, with what shows that one is whole.
-const PAGES: [(&str, &str); 9] = [
+const PAGES: &[(&str, &str)] = &[
     ("/console/overview", ".tiles"),
     ("/console/find", "tbody tr"),
     ("/console/users/ann?org=acme", "article"),
     ("/console/messages", "tbody tr"),
+    ("/console/guard", ".note"),
     ("/console/settings", "[data-key]"),
     ("/console/api", ".operations li"),
     ("/console/api/PhoneService_AddUserPhone", "#try"),
@@ -56,7 +57,7 @@ async fn every_page_is_for_everybody_on_sqlite() {
     browser.click("form button").await;
     browser.until("document.querySelector('.side nav')").await;
 
-    for (path, whole) in PAGES {
+    for &(path, whole) in PAGES {
         let go = "history.pushState(null, '', arguments[0]); dispatchEvent(new PopStateEvent('popstate'))";
         browser.run(go, json!([path])).await;
         browser
@@ -93,7 +94,9 @@ async fn dialogs_and_focus(browser: &Browser) {
     // The heading of a new page is read out.
     assert_eq!(browser.value("document.activeElement.tagName").await, "H1");
     browser.click("a[href='/console/users/ann?org=acme']").await;
-    for action in ["set", "unlock", "resend", "code", "verified", "remove"] {
+    for action in [
+        "set", "unlock", "resend", "code", "verified", "remove", "export", "erase",
+    ] {
         browser.click(&format!("[data-do={action}]")).await;
         let named = "document.querySelector('dialog').getAttribute('aria-labelledby') === document.querySelector('dialog h2').id";
         browser.until(named).await;

@@ -281,7 +281,7 @@ async fn who_may_nothing_sees_the_own_numbers_only_on_sqlite() {
     assert_eq!(menu, json!(["My numbers", "API"]));
     let buttons = "[...document.querySelectorAll('[data-do]')].map((one) => one.dataset.do)";
     let buttons = desk.browser.value(buttons).await;
-    assert_eq!(buttons, json!(["set", "resend", "code"]));
+    assert_eq!(buttons, json!(["export", "set", "resend", "code"]));
     // A wrong code counts, and the page says so.
     desk.browser.click("[data-do=code]").await;
     desk.browser.fill("dialog input", "000000").await;

@@ -371,7 +371,9 @@ async fn a_list_says_why_no_code_goes_out(database: Database) {
         let why = blocked(&server, query).await;
         assert!(
             why.starts_with("No code goes out to this user for another ")
-                && why.ends_with(" seconds: limit sends_per_account reached."),
+                && why.ends_with(
+                        " seconds: the user has got as many messages as one user gets (sends_per_account)."
+                    ),
             "{why}"
         );
     }

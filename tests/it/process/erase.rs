@@ -55,10 +55,12 @@ async fn plant(server: &Server) {
         "userId": USER, "profile": {"givenName": "Zeb", "familyName": "Qvarnlund"},
         "email": {"email": "qvx@example.org"}, "phone": {"phone": "+41791553311"},
     });
+    let before = server.inbox("+41791553311").await.len();
     let made = server.post("/v2/users/human", &admin(), body).await;
     assert_eq!(made.status, 200, "{made:?}");
     let message = until("the message", async || {
-        server.inbox("+41791553311").await.pop()
+        let messages = server.inbox("+41791553311").await;
+        (messages.len() > before).then(|| messages[0].clone())
     })
     .await;
     let path = format!("/v2/users/{USER}/phone/verify");

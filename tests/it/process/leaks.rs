@@ -23,6 +23,7 @@ async fn nothing_leaks(database: Database) {
     // Ten digits, so that no time and no count looks like a code by chance.
     let setup = Setup::new(&database.url)
         .with("codes.length", 10)
+        .with("verify.enabled", true)
         .with("log.level", "error")
         .with_variable(
             "RINGBACK_LOG",
@@ -77,7 +78,7 @@ async fn nothing_leaks(database: Database) {
 /// One user's whole story, with a slip in each place where one can happen. Users take turns at the APIs.
 async fn flow(server: Arc<Server>, n: usize) -> Secrets {
     let api = Api::ALL[n % Api::ALL.len()];
-    let (user, number, next) = (format!("user-{n}"), number(n), number(500_000 + n));
+    let (user, first, next) = (format!("user-{n}"), number(n), number(500_000 + n));
     let token = end_user(&user);
     let mut story = Story {
         server: &server,
@@ -85,7 +86,7 @@ async fn flow(server: Arc<Server>, n: usize) -> Secrets {
         known: Secrets::default(),
     };
     story.call(&api.set(&user, "+41 79 000"), 400).await;
-    story.asks(api, &user, &number).await;
+    story.asks(api, &user, &first).await;
     match api {
         // Once more with a code that is returned, and a notice to the number that goes.
         Api::Zitadel => {
@@ -95,6 +96,7 @@ async fn flow(server: Arc<Server>, n: usize) -> Secrets {
             assert_eq!(answer.status, 200, "{answer:?}");
             let returned = answer.body["verificationCode"].as_str().expect("a code");
             story.known.codes.insert(returned.to_owned());
+            story.opens(&user, &number(950_000 + n)).await;
         }
         // Once more with a number that is announced, and a removal with a code of its own.
         Api::Frontegg => {
@@ -103,9 +105,9 @@ async fn flow(server: Arc<Server>, n: usize) -> Secrets {
             story.knows(&reply);
             let shown = story.call(&api.read(&user), 200).await;
             let id = shown[0]["id"].as_str().expect("an id");
-            let reply = story.call(&api.remove(&user, &number, id), 200).await;
+            let reply = story.call(&api.remove(&user, &first, id), 200).await;
             story.knows(&reply);
-            let code = story.code(&number, 2).await;
+            let code = story.code(&first, 2).await;
             let otc = reply["otcToken"].as_str().expect("a token");
             for (guess, status) in [(story.wrong(&code), 400), (code, 200)] {
                 story
@@ -120,7 +122,7 @@ async fn flow(server: Arc<Server>, n: usize) -> Secrets {
     }
     story.call(&api.read(&user), 200).await;
     let mut known = story.known;
-    known.numbers.extend([number, next]);
+    known.numbers.extend([first, next]);
     known.tokens.insert(token);
     known
 }
@@ -157,6 +159,27 @@ impl Story<'_> {
         let text = messages[0]["text"].as_str().expect("a text");
         assert!(text.contains(&code));
         code
+    }
+
+    /// By a session for one number, from the address of its page.
+    async fn opens(&mut self, user: &str, number: &str) {
+        let path = format!("/v2/users/{user}/verification_sessions");
+        let body = json!({"phone": number});
+        let opened = self.server.post(&path, &admin(), body).await;
+        let url = opened.body["url"].as_str().expect("an address");
+        let (before, token) = url.split_once('#').expect("a token");
+        let (_, handle) = before.split_once("?h=").expect("a handle");
+        let page = self.server.get(&format!("/verify?h={handle}"), token).await;
+        assert_eq!(page.status, 200, "{page:?}");
+        let change = format!("/v2/users/{user}/phone/change");
+        let body = json!({"phone": number});
+        let sent = self.server.post(&change, token, body).await;
+        assert_eq!(sent.status, 200, "{sent:?}");
+        let code = self.code(number, 1).await;
+        self.wrong(&code);
+        let tokens = [handle, token].map(str::to_owned);
+        self.known.tokens.extend(tokens);
+        self.known.numbers.insert(number.to_owned());
     }
 
     /// Each digit one more, so that wrong guesses differ as codes do and can be searched for as well.

@@ -19,15 +19,7 @@ impl Decider<'_> {
             None => None,
             Some(text) => Some(self.read(text)?),
         };
-        let session = Session {
-            id: self.ids.id(),
-            until: self.at.now + new.life,
-            number,
-            return_url: new.return_url.clone(),
-            language: new.language.clone(),
-            taken: false,
-            proven: None,
-        };
+        let session = Session::new(self.ids.id(), new, number.as_ref(), self.at);
         account.keep_session(session, self.at.now);
         Ok(Outcome::default())
     }
@@ -53,7 +45,7 @@ impl Decider<'_> {
         let session = account.session(id, self.at.now);
         let session = session.filter(|session| session.proven.is_none());
         let session = session.ok_or(Refusal::TokenInvalid)?;
-        let Some(only) = &session.number else {
+        let Some(only) = session.number(self.at.keys) else {
             return Ok(());
         };
         let held = |which: &Which| -> Result<Option<Number>, Refusal> {
@@ -68,7 +60,7 @@ impl Decider<'_> {
             _ => None,
         };
         match meant {
-            Some(meant) if meant != *only => Err(Refusal::PermissionDenied),
+            Some(meant) if meant != only => Err(Refusal::PermissionDenied),
             _ => Ok(()),
         }
     }

@@ -8,7 +8,7 @@ use ringback_core::{Refusal, Time};
 use sea_orm::sea_query::{Expr, OnConflict, Query};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    Statement,
+    Select, Statement,
 };
 
 use super::memory::{At, MOST, Memory};
@@ -73,8 +73,7 @@ impl Store {
     /// Adds what was told to what is there, and writes it unless somebody else did so meanwhile.
     async fn write_some(&self, ripe: &[Ripe]) -> Result<(), Refusal> {
         let names = ripe.iter().map(|(at, _)| name(at));
-        let find = guard_tallies::Entity::find().filter(Column::Name.is_in(names));
-        let rows = self.ask(&find).await?;
+        let rows = self.ask(&tallies_named(names)).await?;
         let now = self.now();
         let mut written = Vec::with_capacity(ripe.len());
         for (at, told) in ripe {
@@ -155,10 +154,11 @@ impl Store {
     pub(super) async fn learn_tallies(&self) -> Result<(), Refusal> {
         let seen = self.known().seen;
         let since = (Time(seen) - CLOCKS).0;
-        let find = guard_tallies::Entity::find().filter(Column::ChangedAt.gt(since));
         let find = match seen {
-            0 => find.order_by_desc(Column::ChangedAt).limit(MOST as u64),
-            _ => find.order_by_asc(Column::ChangedAt).limit(READ),
+            0 => guard_tallies::Entity::find()
+                .order_by_desc(Column::ChangedAt)
+                .limit(MOST as u64),
+            _ => tallies_since(since),
         };
         let rows = self.ask(&find).await?;
         let (now, policies) = (self.now(), &self.shared.rules.policies);
@@ -202,6 +202,18 @@ impl Store {
         let memory = self.shared.guards.memory.write();
         memory.unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+pub(crate) fn tallies_named(names: impl Iterator<Item = String>) -> Select<guard_tallies::Entity> {
+    guard_tallies::Entity::find().filter(Column::Name.is_in(names))
+}
+
+/// Those that were written after a time, oldest first.
+pub(crate) fn tallies_since(since: i64) -> Select<guard_tallies::Entity> {
+    guard_tallies::Entity::find()
+        .filter(Column::ChangedAt.gt(since))
+        .order_by_asc(Column::ChangedAt)
+        .limit(READ)
 }
 
 const COUNTRY: &str = "country";

@@ -108,6 +108,12 @@ pub(super) async fn filled(database: &impl ConnectionTrait, rows: u32) {
             "checkpoints",
             "organization_id = 'o' || n; position = n; at = n; count = n; root = 'r'; signature = 's'",
         ),
+        fill(
+            backend,
+            rows,
+            "guard_tallies",
+            "name = 'prefix:' || n; state = '{}'; version = n; changed_at = n; idle_at = n",
+        ),
         "ANALYZE".to_owned(),
     ];
     for sql in statements {

@@ -139,6 +139,7 @@ fn problem(refusal: &Refusal) -> Problem {
         Refusal::NumberInvalid(ringback_core::number::NumberError::Empty) => ("number_missing", 0),
         Refusal::NumberInvalid(_)
         | Refusal::NumberKindNotServed(_)
+        | Refusal::Guarded(_)
         | Refusal::PhoneUnchanged
         | Refusal::PermissionDenied => ("number_invalid", 0),
         Refusal::NumberOptedOut => ("opted_out", 0),

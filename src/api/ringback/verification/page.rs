@@ -147,9 +147,7 @@ impl Page {
 }
 
 fn number_form(words: &Words, token: &str, standing: &Standing, said: &str, wrong: bool) -> String {
-    let session = standing.session.as_ref();
-    let fixed = session.and_then(|session| session.number.as_ref());
-    let (value, readonly) = match fixed {
+    let (value, readonly) = match &standing.only {
         Some(number) => (escaped(number.as_str()), " readonly"),
         None => (String::new(), ""),
     };
@@ -188,10 +186,7 @@ fn code_form(words: &Words, token: &str, standing: &Standing, said: &str) -> Str
             format!("<span class=\"ringback-wait\">{text}</span>")
         }
     };
-    let fixed = standing
-        .session
-        .as_ref()
-        .is_some_and(|session| session.number.is_some());
+    let fixed = standing.only.is_some();
     let other = match fixed {
         true => String::new(),
         false => format!(

@@ -132,7 +132,7 @@ impl Verifications {
         let (step, proof) = self.proof(&caller, &id).await?;
         let open = proof.open.as_ref();
         let session = proof.session.as_ref();
-        let fixed = session.and_then(|session| session.number.as_ref());
+        let only = proof.only.as_ref();
         let seconds = proof.resend_after.as_millis().div_ceil(1_000);
         Ok(GetVerificationResponse {
             step: step.into(),
@@ -149,7 +149,7 @@ impl Verifications {
             }),
             code_length: proof.shape.length.into(),
             code_is_numeric: proof.shape.alphabet == Alphabet::Digits,
-            phone: fixed
+            phone: only
                 .map(|number| number.as_str().to_owned())
                 .unwrap_or_default(),
             language: session

@@ -170,6 +170,12 @@ fn a_session_for_a_number_is_for_no_other() {
         let refusal = world.refuses(&ann, "ann", action.clone());
         assert_eq!(refusal, Refusal::PermissionDenied, "{action:?}");
     }
+    // Where numbers are not to be read, it is not.
+    let session = &world.account("ann").limits.sessions[0];
+    let kept = serde_json::to_string(session).expect("JSON");
+    assert!(!kept.contains("791234567"), "{kept}");
+    let only = session.number(&world.keys);
+    assert_eq!(only, Some(Number::from_stored(ONE)));
     world.does(&ann, "ann", replace(ONE));
     let right = verify(&world);
     world.does(&ann, "ann", right);
