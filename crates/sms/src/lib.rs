@@ -3,6 +3,7 @@
 mod class;
 mod event;
 mod guard;
+mod hook;
 mod http;
 mod inbox;
 mod line;
@@ -26,6 +27,7 @@ use time::format_description::well_known::Rfc3339;
 
 pub use crate::http::{Http, HttpReceiptSettings, HttpSettings, Signed};
 pub use event::{ProviderEvent, UnackedEvent};
+pub use hook::{Hook, HookSettings, Posted};
 pub use inbox::{Inbox, InboxMessage};
 pub use provider::Provider;
 pub use receipt::{Receipt, ReceiptError, ReceiptRequest};
