@@ -11,6 +11,7 @@ use prost::Message;
 const FILES: &[&str] = &[
     "google/rpc/error_details.proto",
     "google/rpc/status.proto",
+    "ringback/audit/v1/audit_service.proto",
     "ringback/phone/v1/phone_service.proto",
     "ringback/sms/v1/message_service.proto",
     "ringback/verification/v1/verification_service.proto",

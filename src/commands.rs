@@ -1,11 +1,14 @@
 //! What each subcommand does.
 
+mod audit;
 mod backup;
 mod check;
 mod config;
 mod dev;
+mod events;
 mod messages;
 mod migrate;
+mod remote;
 mod serve;
 mod sms_test;
 mod token;
@@ -22,10 +25,12 @@ use crate::app;
 use crate::config::{Config, environment, log_passed_over};
 use crate::dev::DevHome;
 use crate::telemetry;
+pub use audit::{AuditCommand, audit};
 pub use backup::backup;
 pub use check::{check, check_token};
 pub use config::config;
 pub use dev::dev;
+pub use events::{EventsArguments, events};
 pub use messages::{MessagesArguments, messages};
 pub use migrate::migrate;
 pub use serve::serve;

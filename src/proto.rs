@@ -78,6 +78,11 @@ mod generated {
     }
 
     pub mod ringback {
+        pub mod audit {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/ringback.audit.v1.rs"));
+            }
+        }
         pub mod phone {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/ringback.phone.v1.rs"));

@@ -1,8 +1,9 @@
 //! ringback's own services: phone numbers, of one user and across users, several of them; and what became of
-//! messages.
+//! messages; what happened to accounts.
 
 mod contract;
 mod errors;
+mod events;
 mod messages;
 mod requests;
 mod responses;
@@ -50,6 +51,7 @@ pub fn install(config: &Config) -> Installed {
         rpcs: vec![
             Box::new(phones),
             Box::new(messages::service),
+            Box::new(events::service),
             Box::new(verifications),
         ],
         pages: Some(Box::new(move |services| {

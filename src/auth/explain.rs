@@ -136,6 +136,7 @@ fn named(rights: Rights) -> String {
         ("user.delete", rights.delete),
         ("sms.read", rights.read_messages),
         ("sms.write", rights.write_messages),
+        ("audit.read", rights.read_audit),
     ];
     let held: Vec<&str> = all
         .iter()

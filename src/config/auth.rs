@@ -39,16 +39,20 @@ pub enum Permission {
     /// Has messages tried again.
     #[serde(rename = "sms.write")]
     WriteMessages,
+    /// Sees what happened to accounts.
+    #[serde(rename = "audit.read")]
+    ReadAudit,
 }
 
 impl Permission {
     /// Every one.
-    pub const ALL: [Permission; 5] = [
+    pub const ALL: [Permission; 6] = [
         Permission::Read,
         Permission::Write,
         Permission::Delete,
         Permission::ReadMessages,
         Permission::WriteMessages,
+        Permission::ReadAudit,
     ];
 
     /// The permission of that name in a token.
@@ -59,6 +63,7 @@ impl Permission {
             "user.delete" => Some(Permission::Delete),
             "sms.read" => Some(Permission::ReadMessages),
             "sms.write" => Some(Permission::WriteMessages),
+            "audit.read" => Some(Permission::ReadAudit),
             _ => None,
         }
     }
@@ -71,6 +76,7 @@ impl Permission {
             Permission::Delete => Right::Delete,
             Permission::ReadMessages => Right::ReadMessages,
             Permission::WriteMessages => Right::WriteMessages,
+            Permission::ReadAudit => Right::ReadAudit,
         }
     }
 }

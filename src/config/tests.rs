@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 use super::*;
 
 mod console;
+mod events;
 mod files;
 mod issuers;
 mod kinds;

@@ -4,6 +4,7 @@ mod configuration;
 mod crash;
 mod data_directory;
 mod delivery;
+mod events;
 pub mod harness;
 mod leaks;
 mod probes;

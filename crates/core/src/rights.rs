@@ -22,6 +22,8 @@ pub enum Right {
     ReadMessages,
     /// `sms.write`
     WriteMessages,
+    /// `audit.read`
+    ReadAudit,
 }
 
 /// A set of rights.
@@ -37,6 +39,8 @@ pub struct Rights {
     pub read_messages: bool,
     /// `sms.write`
     pub write_messages: bool,
+    /// `audit.read`
+    pub read_audit: bool,
 }
 
 impl Rights {
@@ -47,6 +51,7 @@ impl Rights {
         delete: false,
         read_messages: false,
         write_messages: false,
+        read_audit: false,
     };
     /// Every one.
     pub const ALL: Rights = Rights {
@@ -55,6 +60,7 @@ impl Rights {
         delete: true,
         read_messages: true,
         write_messages: true,
+        read_audit: true,
     };
 
     /// Whether this one is among them.
@@ -65,6 +71,7 @@ impl Rights {
             Right::Delete => self.delete,
             Right::ReadMessages => self.read_messages,
             Right::WriteMessages => self.write_messages,
+            Right::ReadAudit => self.read_audit,
         }
     }
 
@@ -77,6 +84,7 @@ impl Rights {
             delete: self.delete || other.delete,
             read_messages: self.read_messages || other.read_messages,
             write_messages: self.write_messages || other.write_messages,
+            read_audit: self.read_audit || other.read_audit,
         }
     }
 
@@ -89,6 +97,7 @@ impl Rights {
             delete: self.delete && other.delete,
             read_messages: self.read_messages && other.read_messages,
             write_messages: self.write_messages && other.write_messages,
+            read_audit: self.read_audit && other.read_audit,
         }
     }
 
@@ -113,6 +122,7 @@ impl FromIterator<Right> for Rights {
                 Right::Delete => all.delete = true,
                 Right::ReadMessages => all.read_messages = true,
                 Right::WriteMessages => all.write_messages = true,
+                Right::ReadAudit => all.read_audit = true,
             }
         }
         all

@@ -103,6 +103,16 @@ pub(super) fn of_messages(method: &str) -> RpcTold {
     }
 }
 
+/// What is told of a method of the audit service.
+pub(super) fn of_events(_: &str) -> RpcTold {
+    let example = json!({ "userId": "ann", "kinds": ["phone.*"], "limit": 10 });
+    let mut told = reads(example, [any(), number()].concat());
+    let rule = "must be the next_page_token of the same list, or empty";
+    let token = status_of_read(&field("page_token", rule));
+    told.refusals.push(("page_token_invalid".to_owned(), token));
+    told
+}
+
 pub(super) fn reads(example: Value, refusals: Vec<Refusal>) -> RpcTold {
     told_of(example, &[], refusals, status_of_read)
 }

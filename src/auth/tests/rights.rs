@@ -57,6 +57,7 @@ async fn rights_come_from_permissions_and_roles() {
     let users = Rights {
         read_messages: false,
         write_messages: false,
+        read_audit: false,
         ..all
     };
     for (more, here, everywhere) in [

@@ -204,6 +204,7 @@ async fn the_contract_has_every_path(database: Database) {
             "post /identity/v1/send-phone-number-verification",
             "post /identity/v1/update-phone-number",
             "post /identity/v1/verify-phone-number",
+            "post /v2/events/search",
             "post /v2/messages/search",
             "post /v2/messages/{messageId}/retry",
             "post /v2/phones/search",

@@ -216,13 +216,14 @@ fn every_cell_of_the_table_is_decided_as_it_says() {
         Right::Delete,
         Right::ReadMessages,
         Right::WriteMessages,
+        Right::ReadAudit,
     ];
     for call in Call::ALL {
         let rule = call.rule();
         let cell = |caller: Caller, organization| caller.capacity("ann", organization, call);
         let denied_or_unseen = |right| match right {
             Right::Read | Right::Write => Err(Refusal::PermissionDenied),
-            Right::Delete | Right::ReadMessages | Right::WriteMessages => {
+            Right::Delete | Right::ReadMessages | Right::WriteMessages | Right::ReadAudit => {
                 Err(Refusal::AccountNotFound)
             }
         };
