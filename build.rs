@@ -12,6 +12,7 @@ const FILES: &[&str] = &[
     "google/rpc/error_details.proto",
     "google/rpc/status.proto",
     "ringback/admin/v1/admin_service.proto",
+    "ringback/audit/v1/audit_service.proto",
     "ringback/guard/v1/guard_service.proto",
     "ringback/phone/v1/phone_service.proto",
     "ringback/sms/v1/message_service.proto",

@@ -3,6 +3,7 @@
 
 import { isIn, use, whenRefused } from "./api.js";
 import * as contract from "./contract.js";
+import * as events from "./events.js";
 import * as find from "./find.js";
 import * as guard from "./guard.js";
 import * as home from "./home.js";
@@ -40,6 +41,7 @@ const PAGES = [
   [/^\/console\/messages$/, messages],
   [/^\/console\/messages\/([^/]+)$/, messages.single],
   [/^\/console\/guard$/, guard],
+  [/^\/console\/events$/, events],
   [/^\/console\/settings$/, settings],
   [/^\/console\/inbox$/, inbox],
   [/^\/console\/api$/, contract],
@@ -57,6 +59,7 @@ function menu() {
     [!reads, `/console/users/${encodeURIComponent(caller.userId)}`, "My numbers"],
     [session.may("sms.read"), "/console/messages", messages.title],
     [session.may("guard.read"), "/console/guard", guard.title],
+    [session.may("audit.read"), "/console/events", events.title],
     [session.mayEverywhere("user.write"), "/console/settings", settings.title],
     [told.dev, "/console/inbox", inbox.title],
     [true, "/console/api", contract.title],

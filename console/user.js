@@ -2,6 +2,7 @@
 // A user: numbers, open codes, what keeps the next one back, messages; and what can be done about it.
 
 import { actsIn, call, Failure } from "./api.js";
+import { ofUser } from "./events.js";
 import { states } from "./find.js";
 import { html, onClick, one } from "./html.js";
 import { rows as messageRows } from "./messages.js";
@@ -39,7 +40,7 @@ export async function show(main, place) {
     <button type="button" data-do="export">Export</button>
     ${may("user.delete") ? html`<button type="button" class="risky" data-do="erase">Erase</button>` : ""}</div>`;
   place.draw(html`${head(user, whole)}<div class="stack" data-status></div>
-    ${may("sms.read") ? listed("messages", "Messages") : ""}`);
+    ${may("sms.read") ? listed("messages", "Messages") : ""}${may("audit.read") ? listed("events", "Events") : ""}`);
   const at = { user, organization: inOrganization };
   /** @type {Status | null} */
   let known = null;
@@ -57,7 +58,11 @@ export async function show(main, place) {
       return html`${messageRows(found.messages ?? [], { withUser: false })}`;
     });
   };
-  const again = () => Promise.all([status(), messages()]);
+  const events = async () => {
+    if (!may("audit.read")) return;
+    await load(one(main, "[data-events]"), place.signal, () => ofUser(user, inOrganization || actsIn()));
+  };
+  const again = () => Promise.all([status(), messages(), events()]);
   onClick(main, "[data-do]", (button) => {
     const name = button.dataset.do ?? "";
     const phone = known?.phones?.find((one) => one.phone.id === button.dataset.phone);

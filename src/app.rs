@@ -20,7 +20,7 @@ use crate::config::{Api, Config, ServerSection};
 use crate::console;
 use crate::http::{GRACE, Installed, Readiness, Server, Services, serve};
 use crate::tls::{self, Tls};
-use crate::worker::{Callbacks, Delivery, DeliverySettings, routes};
+use crate::worker::{Callbacks, Delivery, DeliverySettings, Endpoint, Recorder, endpoints, routes};
 
 /// How often it is written down what a process without a worker has counted.
 const TALLY_EVERY: Duration = Duration::from_secs(15);
@@ -66,6 +66,10 @@ pub struct App {
     pub tls: Option<Tls>,
     /// Who delivers.
     pub delivery: Delivery,
+    /// Who puts events on record.
+    pub recorder: Recorder,
+    /// Who is told of events.
+    pub endpoints: Vec<Endpoint>,
     /// Messages to look at, while the inbox route is on.
     pub inbox: Option<Inbox>,
     /// How connections are bounded.
@@ -126,12 +130,16 @@ impl App {
         };
         let server = Server::open(&services, &readiness, apis, config).await;
         readiness.start(store.clone());
+        let recorder = Recorder::new(store.clone(), &config.audit);
+        let endpoints = endpoints(config, &store)?;
         Ok(App {
             store,
             server,
             readiness,
             tls,
             delivery,
+            recorder,
+            endpoints,
             inbox,
             bounds: config.server.clone(),
         })
@@ -146,6 +154,7 @@ impl App {
         shutdown: impl Future<Output = Stop>,
     ) {
         let (stop, stopped) = watch::channel(false);
+        let recording = stopped.clone();
         let store = self.store;
         let counts = store.clone();
         let guarding = guard(store.clone(), stopped.clone());
@@ -155,6 +164,10 @@ impl App {
                 false => tally(counts, stopped).await,
             }
         };
+        let telling = self.endpoints.into_iter().filter(|_| worker);
+        let telling = telling.map(|endpoint| endpoint.run(recording.clone()));
+        let telling = futures::future::join_all(telling);
+        let recording = self.recorder.run(recording.clone());
         let renewing = tls::renew(self.tls.clone());
         let seconds = self.bounds.drain_seconds;
         let drained = async move {
@@ -172,7 +185,7 @@ impl App {
             // The worker stops after the listener: what requests still accepted may go out.
             let _ = stop.send(true);
         };
-        let working = async { tokio::join!(serving, delivery, guarding) };
+        let working = async { tokio::join!(serving, delivery, guarding, recording, telling) };
         tokio::select! {
             _ = working => {}
             () = renewing => {}

@@ -89,6 +89,11 @@ enum Command {
     },
     /// List text messages and what became of them, or have one tried again
     Messages(commands::MessagesArguments),
+    /// List what happened to accounts, or follow it
+    Events(commands::EventsArguments),
+    /// Verify what is on record
+    #[command(subcommand)]
+    Audit(commands::AuditCommand),
     /// Send one text over one route, and say what came of it
     SmsTest(commands::SmsTestArguments),
     /// Print every key of the configuration with its default and what it means
@@ -141,6 +146,8 @@ pub async fn main() -> ExitCode {
             token: Some(token),
         } => commands::check_token(config, token).await,
         Command::Messages(arguments) => commands::messages(arguments).await,
+        Command::Events(arguments) => commands::events(arguments).await,
+        Command::Audit(command) => commands::audit(command).await,
         Command::SmsTest(arguments) => commands::sms_test(arguments).await,
         Command::Config { config } => commands::config(config),
         Command::Guard(command) => commands::guard(command).await,

@@ -1,10 +1,12 @@
 //! What each subcommand does.
 
+mod audit;
 mod backup;
 mod check;
 mod config;
 mod dev;
 mod erase;
+mod events;
 mod export;
 mod guard;
 mod import;
@@ -30,11 +32,13 @@ use crate::app;
 use crate::config::{Config, environment, log_passed_over};
 use crate::dev::DevHome;
 use crate::telemetry;
+pub use audit::{AuditCommand, audit};
 pub use backup::backup;
 pub use check::{check, check_token};
 pub use config::config;
 pub use dev::dev;
 pub use erase::{EraseArguments, erase};
+pub use events::{EventsArguments, events};
 pub use export::{ExportArguments, export};
 pub use guard::{GuardCommand, guard};
 pub use import::{ImportArguments, import};

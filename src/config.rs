@@ -1,12 +1,14 @@
 //! The configuration: one tree of sections, unknown keys refused; default file < file < environment.
 
 mod address;
+mod audit;
 mod auth;
 mod check;
 mod console;
 mod cors;
 mod described;
 mod error;
+mod events;
 mod form;
 mod guard;
 mod keys;
@@ -34,11 +36,13 @@ use ringback_sms::texts::{TextRules, Texts};
 use serde::Deserialize;
 
 pub use address::{AddressError, is_loopback, web_address};
+pub use audit::AuditSection;
 pub use auth::{AuthSection, IssuerSection, Permission, Trust};
 pub use console::{ConsoleSection, ConsoleToken};
 pub use cors::CorsSection;
 pub use described::Setting;
 pub use error::{ConfigError, Problem};
+pub use events::{EndpointSection, EventsSection};
 pub use guard::OwnGuard;
 use layers::{Layers, Sources};
 pub use network::Network;
@@ -98,6 +102,10 @@ pub struct Config {
     pub messages: TextRules,
     /// What carries messages.
     pub sms: SmsSection,
+    /// What is kept of what happened.
+    pub audit: AuditSection,
+    /// Who is told of what happened.
+    pub events: EventsSection,
     /// Where metrics are read.
     pub metrics: MetricsSection,
     /// What is logged, and how.

@@ -10,6 +10,7 @@ pub mod commands;
 pub mod config;
 pub mod console;
 pub mod dev;
+pub mod events;
 pub mod http;
 pub mod moving;
 pub mod proto;

@@ -83,6 +83,11 @@ mod generated {
                 include!(concat!(env!("OUT_DIR"), "/ringback.admin.v1.rs"));
             }
         }
+        pub mod audit {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/ringback.audit.v1.rs"));
+            }
+        }
         pub mod phone {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/ringback.phone.v1.rs"));

@@ -7,7 +7,8 @@ Every one of its checks is on. These are narrowed, and no others:
   text is a phone number. `refused_for_a_told_reason` below takes over: such an answer must have one of the reasons
   that the operation names in the contract, and none that is about the form of the request.
 - `grpc-timeout` is left out: a time that is over before the work begins is answered 504, as the contract tells, and
-  not_a_server_error takes every 504 for a fault.
+  not_a_server_error takes every 504 for a fault. So is `idempotency-key`: what is made up comes twice, and the same key
+  with another body is refused, as the contract tells.
 
 `wait` of the inbox holds a request for as long as it says; here it is no longer than a second.
 """
@@ -31,7 +32,7 @@ OF_FORM = ("field_invalid", "not_an_object", "body_broke_off", "missing", "unrea
 def before_call(context, case, kwargs):
     if case.headers:
         for name in list(case.headers):
-            if name.lower() == "grpc-timeout":
+            if name.lower() in ("grpc-timeout", "idempotency-key"):
                 del case.headers[name]
     if case.query and "wait" in case.query:
         wait = str(case.query["wait"])

@@ -1,9 +1,10 @@
-//! ringback's own services: phone numbers, of one user and across users, several of them; what became of messages; and
-//! what the guard holds back.
+//! ringback's own services: phone numbers, of one user and across users, several of them; what became of messages;
+//! what happened to accounts; and what the guard holds back.
 
 mod admin;
 mod contract;
 mod errors;
+mod events;
 mod guard;
 mod messages;
 mod person;
@@ -57,6 +58,7 @@ pub fn install(config: &Config) -> Installed {
             Box::new(phones),
             Box::new(messages::service),
             Box::new(admin::service),
+            Box::new(events::service),
             Box::new(verifications),
             Box::new(guard::service),
         ],

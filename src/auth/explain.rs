@@ -138,6 +138,7 @@ fn named(rights: Rights) -> String {
         ("sms.write", rights.write_messages),
         ("guard.read", rights.read_guard),
         ("guard.write", rights.write_guard),
+        ("audit.read", rights.read_audit),
     ];
     let held: Vec<&str> = all
         .iter()

@@ -78,6 +78,16 @@ pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
         }
         Err(error) => wrong.push(format!("{error:#}")),
     }
+    for (name, endpoint) in &config.events.endpoints {
+        let reached = match endpoint.hook() {
+            Ok(hook) => hook.check().await,
+            Err(error) => Err(error),
+        };
+        match reached {
+            Ok(()) => println!("endpoint {name}: ok"),
+            Err(error) => wrong.push(format!("endpoint {name}: {error}")),
+        }
+    }
     if wrong.is_empty() {
         return Ok(());
     }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use ringback_core::rights::Rights;
 use serde_json::json;
 
-use super::remote::RemoteArguments;
+use super::remote::ServerArguments;
 use super::{load, of_data_dir};
 use crate::app::{self, Tables, source};
 
@@ -29,7 +29,7 @@ pub struct EraseArguments {
     #[arg(long, conflicts_with = "url")]
     compact: bool,
     #[command(flatten)]
-    remote: RemoteArguments,
+    server: ServerArguments,
 }
 
 /// Deletes the account and every trace of its user.
@@ -40,11 +40,12 @@ pub async fn erase(arguments: EraseArguments) -> anyhow::Result<()> {
         config,
         data_dir,
         compact,
-        remote,
+        server,
     } = arguments;
-    if let Some(server) = remote.server()? {
+    if let Some(server) = server.server(org.as_deref())? {
         let asked = json!({ "userId": user });
-        server.call("EraseUser", org.as_deref(), &asked).await?;
+        let path = "/ringback.phone.v1.PhoneService/EraseUser";
+        server.ask(path, &asked).await?;
     } else {
         let config = match data_dir {
             Some(dir) => of_data_dir(&dir)?,

@@ -11,7 +11,7 @@ use ringback_store::Store;
 use serde_json::Value;
 
 use super::person;
-use super::remote::RemoteArguments;
+use super::remote::ServerArguments;
 use super::{load, of_data_dir};
 use crate::app::{self, Tables, source};
 use crate::moving::{Writer, WrittenAs};
@@ -42,12 +42,12 @@ pub struct ExportArguments {
     format: WrittenAs,
     // Of one user only.
     #[command(flatten)]
-    remote: RemoteArguments,
+    server: ServerArguments,
 }
 
 /// `ringback export`
 pub async fn export(mut arguments: ExportArguments) -> anyhow::Result<()> {
-    let server = mem::take(&mut arguments.remote).server()?;
+    let server = mem::take(&mut arguments.server).server(arguments.org.as_deref())?;
     match (server, arguments.user.take()) {
         (None, None) => export_all(&arguments).await,
         (None, Some(user)) => {
@@ -57,7 +57,7 @@ pub async fn export(mut arguments: ExportArguments) -> anyhow::Result<()> {
             write_one(arguments.output.as_deref(), &kept)
         }
         (Some(server), Some(user)) => {
-            let kept = person::asked(&server, &user, arguments.org.as_deref()).await?;
+            let kept = person::asked(&server, &user).await?;
             write_one(arguments.output.as_deref(), &kept)
         }
         (Some(_), None) => {

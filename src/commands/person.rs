@@ -8,19 +8,17 @@ use ringback_store::{MessageRecord, RecordedEvent, Store};
 use serde_json::{Map, Value, json};
 
 use super::operator;
-use super::remote::Remote;
+use super::remote::Server;
 
 /// What a running server tells, all pages as one.
-pub(super) async fn asked(
-    server: &Remote,
-    user: &str,
-    organization: Option<&str>,
-) -> anyhow::Result<Value> {
+pub(super) async fn asked(server: &Server, user: &str) -> anyhow::Result<Value> {
     let mut page_token = String::new();
     let mut whole = Value::Null;
     loop {
         let body = json!({ "userId": user, "pageToken": page_token });
-        let mut page = server.call("ExportUser", organization, &body).await?;
+        let mut page = server
+            .ask("/ringback.phone.v1.PhoneService/ExportUser", &body)
+            .await?;
         let next = page
             .as_object_mut()
             .and_then(|page| page.remove("nextPageToken"));
@@ -118,8 +116,11 @@ fn message(record: &MessageRecord) -> Value {
 }
 
 fn event(event: &RecordedEvent) -> Value {
+    // Numbers of 64 bits are texts, and 0 is left out, as everywhere in JSON of protos.
+    let sequence = Some(event.sequence).filter(|sequence| *sequence != 0);
+    let sequence = sequence.map(|sequence| sequence.to_string());
     plain(json!({
-        "id": event.id.to_string(), "sequence": event.sequence.to_string(), "date": time(event.at),
+        "id": event.id.to_string(), "sequence": sequence, "date": time(event.at),
         "kind": event.kind, "cause": event.cause, "actor": event.actor, "maskedPhone": event.mask,
         "count": event.count.to_string(), "detail": event.detail,
     }))

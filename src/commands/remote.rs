@@ -11,11 +11,16 @@ use crate::config::{AddressError, is_loopback, web_address};
 /// How long a running server may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where a running server is, and who asks.
+/// Which server, and who asks.
 #[derive(Default, clap::Args)]
-pub struct RemoteArguments {
+pub struct ServerArguments {
     /// A running server in place of the database, by its address
-    #[arg(long, value_name = "https://HOST", requires = "token")]
+    #[arg(
+        long,
+        value_name = "https://HOST",
+        requires = "token",
+        conflicts_with = "config"
+    )]
     url: Option<String>,
     /// A token with the right for it; `-` reads it from standard input
     #[arg(long, value_name = "TOKEN", requires = "url")]
@@ -25,16 +30,18 @@ pub struct RemoteArguments {
     allow_insecure: bool,
 }
 
-/// A running server.
-pub(super) struct Remote {
+/// A server that can be asked.
+pub(super) struct Server {
+    client: reqwest::Client,
     url: String,
-    token: String,
     allow_insecure: bool,
+    token: String,
+    organization: Option<String>,
 }
 
-impl RemoteArguments {
-    /// The server, where one is to be asked.
-    pub(super) fn server(self) -> anyhow::Result<Option<Remote>> {
+impl ServerArguments {
+    /// The server, if one was named; `organization` is the one that is acted in.
+    pub(super) fn server(self, organization: Option<&str>) -> anyhow::Result<Option<Server>> {
         let (Some(url), Some(mut token)) = (self.url, self.token) else {
             return Ok(None);
         };
@@ -44,35 +51,35 @@ impl RemoteArguments {
                 .read_to_string(&mut token)
                 .context("--token -")?;
         }
-        Ok(Some(Remote {
-            url: url.trim_end_matches('/').to_owned(),
-            token: token.trim().to_owned(),
+        let mut client = reqwest::Client::builder().timeout(TIMEOUT);
+        if web_address(&url, true).is_ok_and(|address| is_loopback(&address)) {
+            client = client.no_proxy();
+        }
+        Ok(Some(Server {
+            client: client.build()?,
+            url,
             allow_insecure: self.allow_insecure,
+            token: token.trim().to_owned(),
+            organization: organization.map(str::to_owned),
         }))
     }
 }
 
-impl Remote {
-    /// Calls a method of ringback's own phone service.
-    pub(super) async fn call(
-        &self,
-        method: &str,
-        organization: Option<&str>,
-        body: &Value,
-    ) -> anyhow::Result<Value> {
-        let url = format!("{}/ringback.phone.v1.PhoneService/{method}", self.url);
+impl Server {
+    /// Posts to a path, and says what was answered.
+    pub(super) async fn ask(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let url = format!("{}{path}", self.url.trim_end_matches('/'));
         // The token travels there.
         let address = web_address(&url, self.allow_insecure).map_err(|error| match error {
             AddressError::Insecure { .. } => anyhow!("--url {error}, or add --allow-insecure"),
             error => anyhow!("--url {error}"),
         })?;
-        let mut client = reqwest::Client::builder().timeout(TIMEOUT);
-        if is_loopback(&address) {
-            client = client.no_proxy();
-        }
-        let request = client.build()?.post(address).bearer_auth(&self.token);
-        let mut request = request.json(body);
-        if let Some(organization) = organization {
+        let mut request = self
+            .client
+            .post(address)
+            .bearer_auth(&self.token)
+            .json(body);
+        if let Some(organization) = &self.organization {
             request = request.header("x-zitadel-orgid", organization);
         }
         let response = request
@@ -80,10 +87,10 @@ impl Remote {
             .await
             .with_context(|| format!("--url: {url} cannot be reached"))?;
         let status = response.status();
-        if status.is_success() {
-            return response.json().await.context("the server's answer");
-        }
         let told: Value = response.json().await.unwrap_or_default();
+        if status.is_success() {
+            return Ok(told);
+        }
         let reason = told["message"].as_str().unwrap_or("no reason was given");
         bail!("the server refused with {status}: {reason}")
     }

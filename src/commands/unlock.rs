@@ -7,7 +7,7 @@ use ringback_core::rights::Rights;
 use ringback_core::{Action, Change, Command};
 use serde_json::json;
 
-use super::remote::RemoteArguments;
+use super::remote::ServerArguments;
 use super::{load, operator};
 use crate::app::{self, Tables, source};
 
@@ -21,10 +21,10 @@ pub struct UnlockArguments {
     #[arg(long, value_name = "ORG")]
     org: Option<String>,
     /// As for `serve`: works on the database itself
-    #[arg(long, value_name = "FILE", conflicts_with = "url")]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
-    remote: RemoteArguments,
+    server: ServerArguments,
 }
 
 /// Forgets wrong codes and pauses of all the account's numbers, and puts that on record.
@@ -33,12 +33,12 @@ pub async fn unlock(arguments: UnlockArguments) -> anyhow::Result<()> {
         user,
         org,
         config,
-        remote,
+        server,
     } = arguments;
-    match remote.server()? {
+    match server.server(org.as_deref())? {
         Some(server) => {
-            let asked = json!({ "userId": user });
-            server.call("UnlockUser", org.as_deref(), &asked).await?;
+            let path = "/ringback.phone.v1.PhoneService/UnlockUser";
+            server.ask(path, &json!({ "userId": user })).await?;
         }
         None => change_database(config, &user, org).await?,
     }
@@ -60,8 +60,9 @@ async fn change_database(
         ..Rights::NONE
     };
     let default = &config.accounts.default_organization;
+    let caller = operator("ringback unlock", organization, default, rights);
     let command = Command {
-        caller: operator("ringback unlock", organization, default, rights),
+        caller,
         account: user.to_owned(),
         action: Action::Change(Change::Unlock),
     };

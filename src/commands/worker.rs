@@ -8,7 +8,7 @@ use super::{begin_log, load, say_which_database};
 use crate::app::{self, source, stop_signal};
 use crate::http::Readiness;
 use crate::telemetry;
-use crate::worker::routes;
+use crate::worker::{Recorder, endpoints, routes};
 
 /// `ringback worker`
 pub async fn worker(file: Option<PathBuf>) -> anyhow::Result<()> {
@@ -31,6 +31,14 @@ pub async fn worker(file: Option<PathBuf>) -> anyhow::Result<()> {
         readiness.leave();
         let _ = stop.send(true);
     };
-    tokio::join!(delivery.run(stopped), waiting);
+    let recorder = Recorder::new(store.clone(), &config.audit);
+    let telling = endpoints(&config, &store)?.into_iter();
+    let telling = telling.map(|endpoint| endpoint.run(stopped.clone()));
+    tokio::join!(
+        delivery.run(stopped.clone()),
+        recorder.run(stopped.clone()),
+        futures::future::join_all(telling),
+        waiting
+    );
     Ok(())
 }

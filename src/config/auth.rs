@@ -45,11 +45,14 @@ pub enum Permission {
     /// Lets codes pass that the guard holds back.
     #[serde(rename = "guard.write")]
     WriteGuard,
+    /// Sees what happened to accounts.
+    #[serde(rename = "audit.read")]
+    ReadAudit,
 }
 
 impl Permission {
     /// Every one.
-    pub const ALL: [Permission; 7] = [
+    pub const ALL: [Permission; 8] = [
         Permission::Read,
         Permission::Write,
         Permission::Delete,
@@ -57,6 +60,7 @@ impl Permission {
         Permission::WriteMessages,
         Permission::ReadGuard,
         Permission::WriteGuard,
+        Permission::ReadAudit,
     ];
 
     /// The permission of that name in a token.
@@ -74,6 +78,7 @@ impl Permission {
             Permission::WriteMessages => "sms.write",
             Permission::ReadGuard => "guard.read",
             Permission::WriteGuard => "guard.write",
+            Permission::ReadAudit => "audit.read",
         }
     }
 
@@ -87,6 +92,7 @@ impl Permission {
             Permission::WriteMessages => Right::WriteMessages,
             Permission::ReadGuard => Right::ReadGuard,
             Permission::WriteGuard => Right::WriteGuard,
+            Permission::ReadAudit => Right::ReadAudit,
         }
     }
 }

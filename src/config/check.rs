@@ -1,6 +1,7 @@
 //! What must hold before a configuration can be used; collects everything that does not.
 
 mod auth;
+mod events;
 mod sms;
 
 use secrecy::ExposeSecret;
@@ -22,6 +23,7 @@ impl Config {
         self.judge_policy(&mut error);
         self.judge_reachfive(&mut error);
         self.judge_messages(&mut error);
+        self.judge_events(&mut error);
         self.judge_cors(&mut error);
         self.judge_console(&mut error);
         self.judge_verify(&mut error);
@@ -42,6 +44,7 @@ impl Config {
         self.judge_secrets(&mut error);
         self.judge_policy(&mut error);
         self.judge_messages(&mut error);
+        self.judge_events(&mut error);
         self.judged(error)
     }
 

@@ -90,6 +90,16 @@ const EXAMPLES: &str = r#"
     removal_code = "{code} entfernt diese Nummer bei {service}."
     replaced = "Bei {service} gilt jetzt eine andere Nummer."
     removed = "Bei {service} ist diese Nummer jetzt entfernt."
+    [events.endpoints."*"]
+    url = "https://app.example.com/events"
+    secrets = ["whsec_..."]
+    kinds = ["phone.*"]
+    organizations = ["acme"]
+    allow_insecure = false
+    allow_private = false
+    timeout_seconds = 10
+    max_in_flight = 16
+    give_up_hours = 72
     [vendor.clients."*"]
     client_id = "backend"
     secret = "..."

@@ -90,16 +90,20 @@ pub(super) fn hidden(path: &[String], value: &Value) -> Value {
             | ["sms", "routes", _, "receipt" | "inbound", "secret"],
             Value::String(_, text),
         ) if !text.is_empty() => Value::from(SECRET),
-        (["sms", "routes", _, "secrets"], Value::Array(_, items)) => {
-            Value::from(vec![SECRET; items.len()])
-        }
+        (
+            ["sms", "routes", _, "secrets"] | ["events", "endpoints", _, "secrets"],
+            Value::Array(_, items),
+        ) => Value::from(vec![SECRET; items.len()]),
         (["auth", "issuers", _, "jwks_url"], Value::String(_, text))
             if web_address(text, true).is_ok() =>
         {
             value.clone()
         }
         (
-            ["database", "url"] | ["sms", "routes", _, ..] | ["auth", "issuers", _, "jwks_url"],
+            ["database", "url"]
+            | ["sms", "routes", _, ..]
+            | ["events", "endpoints", _, "url"]
+            | ["auth", "issuers", _, "jwks_url"],
             Value::String(_, text),
         ) => Value::from(masked(text)),
         (["sms", "routes", _, ..], Value::Array(_, items)) => {

@@ -12,6 +12,7 @@ use secrecy::ExposeSecret;
 use super::*;
 
 mod console;
+mod events;
 mod files;
 mod issuers;
 mod kinds;

@@ -181,7 +181,8 @@ impl Inner {
         match (&self.once, once::key(&head.headers)) {
             (Some(_), Some(key)) => {
                 let key = key.map(str::to_owned);
-                self.under_key(key, head, body).await
+                // Few calls have one, and each waiting connection would have room for it.
+                Box::pin(self.under_key(key, head, body)).await
             }
             (None, _) | (_, None) => self.plainly(head, body).await,
         }

@@ -50,6 +50,35 @@ pub(super) fn describe() {
         "ringback_message_cost_total",
         "What messages cost that routes took, in millionths of the operator's currency"
     );
+    describe_counter!(
+        "ringback_events_recorded_total",
+        "Events that this process put on record"
+    );
+    describe_histogram!(
+        "ringback_events_waited_seconds",
+        metrics::Unit::Seconds,
+        "How long the oldest event of a turn had waited to go on record"
+    );
+    describe_gauge!(
+        "ringback_endpoint_behind",
+        "Events after an endpoint's place in the record, of any kind"
+    );
+    describe_gauge!(
+        "ringback_endpoint_parked",
+        "Events that an endpoint did not take yet, and that are tried again"
+    );
+    describe_gauge!(
+        "ringback_endpoint_given_up",
+        "Events that an endpoint did not take, and that are tried no more"
+    );
+    describe_gauge!(
+        "ringback_endpoint_oldest_seconds",
+        "Age of the oldest event that an endpoint was not told"
+    );
+    describe_counter!(
+        "ringback_endpoint_posts_total",
+        "Posts of events, by endpoint and what came of them"
+    );
     describe_gauge!(
         "ringback_conversion_ratio",
         "Of the last codes over a route to a country, the share that was handed in"

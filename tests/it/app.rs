@@ -126,6 +126,11 @@ impl TestApp {
             .to_vec()
     }
 
+    /// Puts what happened on record.
+    pub async fn record(&self) {
+        while self.store.sequence().await.expect("must record").more {}
+    }
+
     /// The owner of a number has told a route to stop.
     pub async fn opted_out(&self, number: &str, route: &str) {
         let number = Number::from_stored(number);

@@ -5,6 +5,7 @@ mod crash;
 mod data_directory;
 mod delivery;
 mod erase;
+mod events;
 mod guard;
 pub mod harness;
 mod inbound;

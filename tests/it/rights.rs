@@ -1,5 +1,6 @@
 //! Who may do what: nobody proves a number without its owner, nobody looks into another organisation.
 
+mod events;
 mod issuers;
 mod table;
 

@@ -154,7 +154,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every one, with any cause.
-    pub const ALL: [EventKind; 17] = [
+    pub const ALL: [EventKind; 20] = [
         EventKind::Registered,
         EventKind::ProfileChanged,
         EventKind::PhoneSet,
@@ -172,6 +172,9 @@ impl EventKind {
         EventKind::MessageDelivered,
         EventKind::MessageFailed,
         EventKind::MessageGivenUp,
+        EventKind::GuardRefused,
+        EventKind::Erased,
+        EventKind::Imported,
     ];
 
     /// The stable name.

@@ -26,6 +26,8 @@ pub enum Right {
     ReadGuard,
     /// `guard.write`
     WriteGuard,
+    /// `audit.read`
+    ReadAudit,
 }
 
 /// A set of rights.
@@ -45,6 +47,8 @@ pub struct Rights {
     pub read_guard: bool,
     /// `guard.write`
     pub write_guard: bool,
+    /// `audit.read`
+    pub read_audit: bool,
 }
 
 impl Rights {
@@ -57,6 +61,7 @@ impl Rights {
         write_messages: false,
         read_guard: false,
         write_guard: false,
+        read_audit: false,
     };
     /// Every one.
     pub const ALL: Rights = Rights {
@@ -67,6 +72,7 @@ impl Rights {
         write_messages: true,
         read_guard: true,
         write_guard: true,
+        read_audit: true,
     };
 
     /// Whether this one is among them.
@@ -79,6 +85,7 @@ impl Rights {
             Right::WriteMessages => self.write_messages,
             Right::ReadGuard => self.read_guard,
             Right::WriteGuard => self.write_guard,
+            Right::ReadAudit => self.read_audit,
         }
     }
 
@@ -93,6 +100,7 @@ impl Rights {
             write_messages: self.write_messages || other.write_messages,
             read_guard: self.read_guard || other.read_guard,
             write_guard: self.write_guard || other.write_guard,
+            read_audit: self.read_audit || other.read_audit,
         }
     }
 
@@ -107,6 +115,7 @@ impl Rights {
             write_messages: self.write_messages && other.write_messages,
             read_guard: self.read_guard && other.read_guard,
             write_guard: self.write_guard && other.write_guard,
+            read_audit: self.read_audit && other.read_audit,
         }
     }
 
@@ -133,6 +142,7 @@ impl FromIterator<Right> for Rights {
                 Right::WriteMessages => all.write_messages = true,
                 Right::ReadGuard => all.read_guard = true,
                 Right::WriteGuard => all.write_guard = true,
+                Right::ReadAudit => all.read_audit = true,
             }
         }
         all

@@ -4,7 +4,8 @@
 //!
 //! - `{"send": {"id", "to", "text", "sender", "callback", "expires_in"}}`, all but `to` with a default;
 //! - `{"receipt": {"method", "url", "headers", "body"}}`, and the same as `inbound`;
-//! - `{"check": true}`.
+//! - `{"check": true}`;
+//! - `{"post": {"id", "body"}}` for a webhook: a text that is signed and posted as events are.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -14,7 +15,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ringback_core::{Number, Time};
 use ringback_sms::{
-    Arrival, Http, Provider, ReceiptRequest, Sms, Twilio, Vonage, Webhook, WebhookSettings,
+    Arrival, Hook, HookSettings, Http, Posted, Provider, ReceiptRequest, Sms, Twilio, Vonage,
+    Webhook, WebhookSettings,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -39,6 +41,13 @@ struct Line {
     inbound: Option<Received>,
     #[serde(default)]
     check: bool,
+    post: Option<Posting>,
+}
+
+#[derive(Deserialize)]
+struct Posting {
+    id: String,
+    body: String,
 }
 
 #[derive(Deserialize)]
@@ -83,12 +92,31 @@ fn now() -> Time {
 async fn main() -> Result<(), Failed> {
     let mut arguments = std::env::args().skip(1);
     let file = arguments.next().ok_or("usage: send FILE [NAME]")?;
-    let provider = provider(&std::fs::read_to_string(file)?, arguments.next())?;
+    let (text, name) = (std::fs::read_to_string(file)?, arguments.next());
+    let provider = provider(&text, name.clone())?;
     for line in std::io::stdin().lock().lines() {
         let line: Line = serde_json::from_str(&line?)?;
-        println!("{}", answer(&provider, line).await?);
+        let told = match line.post {
+            Some(posting) => post(&text, name.clone(), posting).await?,
+            None => answer(&provider, line).await?,
+        };
+        println!("{told}");
     }
     Ok(())
+}
+
+async fn post(text: &str, name: Option<String>, posting: Posting) -> Result<Value, Failed> {
+    let route = route(text, name)?;
+    let keys: WebhookKeys = route.try_into()?;
+    let hook = Hook::new(HookSettings {
+        url: keys.url,
+        secrets: keys.secrets,
+        timeout: Duration::from_secs(5),
+        allow_insecure: true,
+        allow_private: true,
+    })?;
+    let posted = hook.post(&posting.id, now(), posting.body).await;
+    Ok(json!({ "taken": posted == Posted::Taken }))
 }
 
 async fn answer(provider: &Provider, line: Line) -> Result<Value, Failed> {
@@ -155,13 +183,7 @@ async fn answer(provider: &Provider, line: Line) -> Result<Value, Failed> {
 }
 
 fn provider(text: &str, name: Option<String>) -> Result<Provider, Failed> {
-    let mut file: toml::Table = text.parse()?;
-    let routes = file.get_mut("sms").and_then(|sms| sms.get_mut("routes"));
-    let routes = routes.and_then(toml::Value::as_table_mut);
-    let routes = routes.ok_or("there is no [sms.routes.NAME]")?;
-    let name = name.or_else(|| routes.keys().next().cloned());
-    let route = name.and_then(|name| routes.remove(&name));
-    let mut route = route.ok_or("there is no such route")?;
+    let mut route = toml::Value::Table(route(text, name)?);
     let own = route.as_table_mut().ok_or("it is no table")?;
     let kind = own.remove("type").unwrap_or_else(|| "".into());
     let timeout = own.get("timeout_seconds").and_then(toml::Value::as_integer);
@@ -178,18 +200,35 @@ fn provider(text: &str, name: Option<String>) -> Result<Provider, Failed> {
     })
 }
 
-fn webhook(own: &toml::Table, timeout: Duration) -> Result<Webhook, Failed> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Keys {
-        url: String,
-        secrets: Vec<String>,
-        #[serde(default, rename = "allow_insecure")]
-        _allow_insecure: bool,
-        #[serde(default)]
-        receipts: bool,
+/// The section of a route, or of the only one.
+fn route(text: &str, name: Option<String>) -> Result<toml::Table, Failed> {
+    let mut file: toml::Table = text.parse()?;
+    let routes = file.get_mut("sms").and_then(|sms| sms.get_mut("routes"));
+    let routes = routes.and_then(toml::Value::as_table_mut);
+    let routes = routes.ok_or("there is no [sms.routes.NAME]")?;
+    let name = name.or_else(|| routes.keys().next().cloned());
+    let route = name.and_then(|name| routes.remove(&name));
+    match route.ok_or("there is no such route")? {
+        toml::Value::Table(route) => Ok(route),
+        _ => Err("it is no table".into()),
     }
-    let keys: Keys = own.clone().try_into()?;
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WebhookKeys {
+    url: String,
+    secrets: Vec<String>,
+    #[serde(default, rename = "allow_insecure")]
+    _allow_insecure: bool,
+    #[serde(default)]
+    receipts: bool,
+    #[serde(default, rename = "type")]
+    _type: String,
+}
+
+fn webhook(own: &toml::Table, timeout: Duration) -> Result<Webhook, Failed> {
+    let keys: WebhookKeys = own.clone().try_into()?;
     Ok(Webhook::new(WebhookSettings {
         url: keys.url.parse().map_err(|_| "url: is no address")?,
         secrets: keys.secrets,

@@ -3,6 +3,7 @@
 mod class;
 mod event;
 mod guard;
+mod hook;
 mod http;
 mod inbound;
 mod inbox;
@@ -27,6 +28,7 @@ use time::format_description::well_known::Rfc3339;
 
 pub use crate::http::{Http, HttpInboundSettings, HttpReceiptSettings, HttpSettings, Signed};
 pub use event::{ProviderEvent, UnackedEvent};
+pub use hook::{Hook, HookSettings, Posted};
 pub use inbound::{Inbound, Wish};
 pub use inbox::{Inbox, InboxMessage};
 pub use provider::Provider;

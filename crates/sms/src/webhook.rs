@@ -4,20 +4,16 @@ mod answer;
 
 use std::time::Duration;
 
-use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
-use base64::engine::{DecodePaddingMode, Engine};
-use hmac::{Hmac, KeyInit, Mac};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use ringback_core::Time;
 use ringback_core::delivery::{RouteFault, Verdict};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 use tokio::net::TcpStream;
 
 use crate::guard::bare;
+use crate::hook::Secrets;
 use crate::line::{fault, rest, root};
 use crate::{
     Inbound, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Sms, Wish, rfc3339,
@@ -29,12 +25,6 @@ const RECEIPT_AGE_SECONDS: u64 = 300;
 const ANSWER_BYTES: usize = 16 * 1_024;
 /// How long that may take.
 const ANSWER_TIME: Duration = Duration::from_millis(250);
-
-/// Secrets are written with and without padding.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// What a webhook needs to know.
 #[derive(Clone)]
@@ -54,7 +44,7 @@ pub struct WebhookSettings {
 #[derive(Clone)]
 pub struct Webhook {
     url: Url,
-    signers: Vec<Hmac<Sha256>>,
+    secrets: Secrets,
     timeout: Duration,
     receipts: bool,
     client: Client,
@@ -83,17 +73,7 @@ struct Payload<'a> {
 impl Webhook {
     /// The settings must name at least one secret.
     pub fn new(settings: WebhookSettings) -> Result<Webhook, RouteError> {
-        if settings.secrets.is_empty() {
-            return Err(RouteError::SecretMissing);
-        }
-        let signers = settings
-            .secrets
-            .iter()
-            .enumerate()
-            .map(|(at, secret)| {
-                parse_secret(secret).ok_or(RouteError::SecretInvalid { position: at + 1 })
-            })
-            .collect::<Result<_, _>>()?;
+        let secrets = Secrets::read(&settings.secrets)?;
         let client = Client::builder()
             .user_agent(concat!("ringback/", env!("CARGO_PKG_VERSION")))
             .timeout(settings.timeout)
@@ -107,7 +87,7 @@ impl Webhook {
             })?;
         Ok(Webhook {
             url: settings.url,
-            signers,
+            secrets,
             timeout: settings.timeout,
             receipts: settings.receipts,
             client,
@@ -142,7 +122,10 @@ impl Webhook {
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", &sms.id)
             .header("webhook-timestamp", timestamp)
-            .header("webhook-signature", self.sign(&sms.id, timestamp, &body))
+            .header(
+                "webhook-signature",
+                self.secrets.sign(&sms.id, timestamp, &body),
+            )
             .body(body)
             .send()
             .await;
@@ -179,20 +162,7 @@ impl Webhook {
         if now.0.div_euclid(1_000_000).abs_diff(at) > RECEIPT_AGE_SECONDS {
             return Err(ReceiptError::Signature("it is too old or from the future"));
         }
-        let mut given = signatures
-            .split(' ')
-            .filter_map(|one| one.strip_prefix("v1,"));
-        let holds = given.any(|given| {
-            let given = STANDARD.decode(given).unwrap_or_default();
-            self.signers.iter().any(|signer| {
-                let mac = signer
-                    .clone()
-                    .chain_update(format!("{id}.{at}."))
-                    .chain_update(request.body);
-                mac.verify_slice(&given).is_ok()
-            })
-        });
-        match holds {
+        match self.secrets.verify(id, at, request.body, signatures) {
             true => Ok(()),
             false => Err(ReceiptError::Signature("none fits a secret of the route")),
         }
@@ -235,22 +205,6 @@ impl Webhook {
             cause,
         })
     }
-
-    /// One signature for each secret, so that a receiver can change its secret before or after we do.
-    fn sign(&self, id: &str, timestamp: i64, body: &str) -> String {
-        let signatures: Vec<String> = self
-            .signers
-            .iter()
-            .map(|signer| {
-                let mac = signer
-                    .clone()
-                    .chain_update(format!("{id}.{timestamp}."))
-                    .chain_update(body);
-                format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
-            })
-            .collect();
-        signatures.join(" ")
-    }
 }
 
 /// What somebody wrote back.
@@ -275,15 +229,4 @@ async fn read_answer(mut response: Response) -> Vec<u8> {
     // The status stands, however the rest of the answer fares.
     let _ = tokio::time::timeout(ANSWER_TIME, reading).await;
     read
-}
-
-fn parse_secret(text: &str) -> Option<Hmac<Sha256>> {
-    let text = text.trim();
-    let bytes = BASE64
-        .decode(text.strip_prefix("whsec_").unwrap_or(text))
-        .ok()?;
-    if !(24..=64).contains(&bytes.len()) {
-        return None;
-    }
-    Hmac::new_from_slice(&bytes).ok()
 }

@@ -25,7 +25,7 @@ pub(super) struct Problem {
     status: StatusCode,
     pub(super) error: &'static str,
     /// For developers. The texts that ReachFive publishes are ReachFive's.
-    description: String,
+    description: Box<str>,
     /// For end users.
     user_msg: &'static str,
     /// Only where ReachFive publishes one: its clients look translations up by it.
@@ -33,7 +33,7 @@ pub(super) struct Problem {
     details: Vec<Detail>,
     retry_after: Option<Duration>,
     /// As [`Refusal::limit`].
-    limit: Option<(&'static str, Option<&'static str>)>,
+    limit: Option<Box<(&'static str, Option<&'static str>)>>,
 }
 
 /// What is wrong with one field.
@@ -84,7 +84,7 @@ impl Problem {
         Problem {
             status,
             error,
-            description: description.into(),
+            description: description.into().into_boxed_str(),
             user_msg,
             key: None,
             details: Vec::new(),
@@ -243,7 +243,7 @@ impl IntoResponse for Problem {
         if let Some(wait) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds(wait).into());
         }
-        shared::name_limit(self.limit, headers);
+        shared::name_limit(self.limit.as_deref().copied(), headers);
         response.extensions_mut().insert(self);
         response
     }
@@ -336,18 +336,15 @@ fn reply(refusal: &Refusal) -> Problem {
         Refusal::Limited { limit, retry_after } => {
             let wait = seconds(*retry_after);
             // Whoever asks shall not learn of others.
-            let text = match limit {
-                Limit::Others => format!("try again later, in {wait} s"),
-                Limit::Guard(_) => format!("codes are held back for now; try again in {wait} s"),
-                limit => format!("limit {} reached; try again in {wait} s", limit.code()),
+            let text = if *limit == Limit::Others {
+                format!("try again later, in {wait} s")
+            } else if matches!(limit, Limit::Guard(_)) {
+                format!("codes are held back for now; try again in {wait} s")
+            } else {
+                format!("limit {} reached; try again in {wait} s", limit.code())
             };
-            Problem::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "rate_limit_reached",
-                text,
-                LATER,
-            )
-            .after(*retry_after)
+            let (status, error) = (StatusCode::TOO_MANY_REQUESTS, "rate_limit_reached");
+            Problem::new(status, error, text, LATER).after(*retry_after)
         }
         Refusal::FieldInvalid { field, rule } => {
             let detail = Detail::invalid(field, rule.clone());
@@ -391,7 +388,7 @@ fn reply(refusal: &Refusal) -> Problem {
             )
         }
     };
-    let limit = refusal.limit();
+    let limit = refusal.limit().map(Box::new);
     Problem { limit, ..problem }
 }
 

@@ -120,7 +120,11 @@ pub(super) fn of_guard(method: &str) -> RpcTold {
             let example = json!({ "prefix": "+4179123", "duration": "86400s" });
             let rule = "must be two letters, such as CH (ISO 3166-1 alpha-2), or 001";
             let country = field("country", rule);
-            told_of(example, &[], [any(), vec![country]].concat(), status)
+            let mut told = told_of(example, &[], [any(), vec![country]].concat(), status);
+            let neither = status(&field("country", "or prefix must be given"));
+            let name = "destination_missing".to_owned();
+            told.refusals.push((name, neither));
+            told
         }
     }
 }
@@ -128,6 +132,16 @@ pub(super) fn of_guard(method: &str) -> RpcTold {
 /// What is told of a method of the admin service.
 pub(super) fn of_admin(_: &str) -> RpcTold {
     reads(json!({}), any())
+}
+
+/// What is told of a method of the audit service.
+pub(super) fn of_events(_: &str) -> RpcTold {
+    let example = json!({ "userId": "ann", "kinds": ["phone.*"], "limit": 10 });
+    let mut told = reads(example, [any(), number()].concat());
+    let rule = "must be the next_page_token of the same list, or empty";
+    let token = status_of_read(&field("page_token", rule));
+    told.refusals.push(("page_token_invalid".to_owned(), token));
+    told
 }
 
 pub(super) fn reads(example: Value, refusals: Vec<Refusal>) -> RpcTold {

@@ -29,7 +29,7 @@ async fn a_token_that_holds_is_told_with_what_it_may() {
             "user: \"ann\"",
             "organisation: \"acme\"",
             "may in \"acme\": user.read",
-            "may in \"other\": user.read user.write user.delete sms.read sms.write guard.read guard.write",
+            "may in \"other\": user.read user.write user.delete sms.read sms.write guard.read guard.write audit.read",
             "scopes: \"openid\"",
             "issued at: 2023-11-14T22:13:20Z",
             "expires at: 2023-11-14T23:13:20Z",

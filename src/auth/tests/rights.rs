@@ -59,6 +59,7 @@ async fn rights_come_from_permissions_and_roles() {
         write_messages: false,
         read_guard: false,
         write_guard: false,
+        read_audit: false,
         ..all
     };
     for (more, here, everywhere) in [

@@ -4,10 +4,7 @@ use super::*;
 
 const ON: (&str, &str) = ("RINGBACK_VERIFY__ENABLED", "true");
 const OUTSIDE: (&str, &str) = ("RINGBACK_SERVER__LISTEN", "0.0.0.0:8080");
-const URL: (&str, &str) = (
-    "RINGBACK_SERVER__PUBLIC_URL",
-    "https://phones.example.com/",
-);
+const URL: (&str, &str) = ("RINGBACK_SERVER__PUBLIC_URL", "https://phones.example.com/");
 
 fn wrong(more: &[(&str, &str)]) -> Vec<String> {
     let mut pairs = ENOUGH.to_vec();

@@ -327,6 +327,8 @@ fn whole(number: &Value, digits: usize, most: usize) -> Value {
         ),
     };
     let pattern = match zeros.trim_matches('0') {
+        // One digit.
+        "" if zeros.is_empty() => format!("^[0-{most}]$"),
         // A round one.
         "" => format!("^(0|[1-9][0-9]{{0,{}}}{below}|{most})$", zeros.len() - 1),
         _ => format!("^(0|[1-9][0-9]{{0,{}}})$", digits - 1),

@@ -4,8 +4,9 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
 use super::*;
 
-const ALL: [Service; 5] = [
+const ALL: [Service; 6] = [
     ("ringback.admin.v1.AdminService", told),
+    ("ringback.audit.v1.AuditService", told),
     ("ringback.guard.v1.GuardService", told),
     ("ringback.sms.v1.MessageService", told),
     ("zitadel.user.v2.UserService", told),

@@ -15,6 +15,7 @@ const PAGES: &[(&str, &str)] = &[
     ("/console/users/ann?org=acme", "article"),
     ("/console/messages", "tbody tr"),
     ("/console/guard", ".note"),
+    ("/console/events", "tbody tr"),
     ("/console/settings", "[data-key]"),
     ("/console/api", ".operations li"),
     ("/console/api/PhoneService_AddUserPhone", "#try"),
@@ -38,6 +39,7 @@ async fn every_page_is_for_everybody_on_sqlite() {
     app.deliver().await;
     app.seconds(300);
     app.tally().await;
+    app.record().await;
 
     browser.open(&app.url("/console/overview")).await;
     browser.until("document.querySelector('.gate')").await;

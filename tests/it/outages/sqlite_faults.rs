@@ -180,14 +180,19 @@ async fn a_log_that_cannot_grow_makes_room_by_itself_on_sqlite() {
         assert_eq!(disk.register().await, 200);
     }
     disk.cap_log();
-    let mut refused = 0;
-    for _ in 0..20 {
-        if disk.register().await == 503 {
-            refused += 1;
+    let (mut served, mut refused) = (0, 0);
+    // Until both were seen: on a slow machine the log may be copied before it is full.
+    while served + refused < 20 || (refused == 0 && served < 400) {
+        match disk.register().await {
+            503 => refused += 1,
+            _ => served += 1,
         }
         comes_back(&disk.server).await;
     }
-    assert!((1..20).contains(&refused), "{refused}");
+    assert!(
+        served > 0 && refused > 0,
+        "{served} served, {refused} refused"
+    );
     disk.lift();
     disk.works().await;
 }

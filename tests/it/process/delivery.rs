@@ -391,7 +391,7 @@ async fn a_list_says_why_no_code_goes_out(database: Database) {
     assert_eq!(blocked(&server, json!({})).await, "");
     let printed = setup.run_with(&["messages", "--user", &name(1)]).await;
     assert!(
-        printed.output.contains("limit sends_per_account reached."),
+        printed.output.contains("(sends_per_account)."),
         "{}",
         printed.output
     );

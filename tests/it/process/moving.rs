@@ -32,7 +32,7 @@ fn user(n: usize) -> (String, Value) {
     let id = format!("user-{}", n * 7_919 % 100_003);
     let date = |second: usize| format!("2024-05-{:02}T10:20:{:02}.{:06}Z", n % 28 + 1, second, n);
     let phone = |nth: usize, primary: bool| {
-        let verified = nth == 0 && n % 3 > 0;
+        let verified = nth == 0 && !n.is_multiple_of(3);
         let mut phone = json!({
             "phone": number((n + nth * 200_003) % 1_000_000), "isPrimary": primary,
             "isVerified": verified, "creationDate": date(nth), "changeDate": date(nth + 10),
@@ -45,13 +45,13 @@ fn user(n: usize) -> (String, Value) {
         phone
     };
     let phones: Vec<Value> = (0..n % 6)
-        .map(|nth| phone(nth, nth == 0 && n % 5 > 0))
+        .map(|nth| phone(nth, nth == 0 && !n.is_multiple_of(5)))
         .collect();
     let user = json!({
-        "organizationId": if n % 4 == 0 { "acme" } else { "default" }, "userId": id,
+        "organizationId": if n.is_multiple_of(4) { "acme" } else { "default" }, "userId": id,
         "username": format!("name, {n}"), "givenName": "Ann", "familyName": "\"Ex\"\n",
         "preferredLanguage": "de", "gender": n % 4, "email": format!("{n}@example.com"),
-        "isEmailVerified": n % 2 == 0, "creationDate": date(0), "changeDate": date(20),
+        "isEmailVerified": n.is_multiple_of(2), "creationDate": date(0), "changeDate": date(20),
         "sequence": n + 1, "phones": phones,
     });
     (id, user)

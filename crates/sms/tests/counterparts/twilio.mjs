@@ -141,6 +141,10 @@ try {
   let refused = false
   try { new Webhook(secret).verify(body + ' ', headers) } catch { refused = true }
   expect('but not a changed one', refused, true)
+  const event = JSON.stringify({ type: 'phone.verified', data: { userId: 'änn' } })
+  expect('an event is posted', (await posting({ post: { id: 'e1', body: event } })).taken, true)
+  const posted = stub.came.at(-1)
+  expect('and standardwebhooks believes it', new Webhook(secret).verify(posted.body, posted.headers).type, 'phone.verified')
   const told = '{"result":"delivered"}'
   const at = new Date()
   const signed = new Webhook(secret).sign('m1', at, told)

@@ -241,6 +241,9 @@ impl Store {
         let forgotten = self
             .change(with(backend, forget, vec![position.into()]), &[])
             .await?;
+        let untold = "DELETE FROM event_deliveries WHERE position <= $1";
+        self.change(with(backend, untold, vec![position.into()]), &[])
+            .await?;
         let old = "DELETE FROM checkpoints WHERE position <= $1 AND EXISTS (SELECT 1 FROM checkpoints AS later \
                    WHERE later.organization_id = checkpoints.organization_id \
                    AND later.position > checkpoints.position AND later.position <= $1)";

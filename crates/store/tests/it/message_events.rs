@@ -151,8 +151,7 @@ async fn what_became_of_a_message_is_on_record_whether_it_is_kept_or_not(world: 
         assert_eq!(of(&all[1])["reason"], "no texts");
         assert_eq!(of(&all[2])["reason"], "it was too late");
         assert_eq!(of(&all[3])["reason"], "its code was no longer of use");
-        let whole =
-            "SELECT count(*) FROM events WHERE detail LIKE '%+41%' OR number_mask LIKE '%0001%'";
+        let whole = "SELECT count(*) FROM events WHERE kind LIKE 'message.%' AND (detail LIKE '%+41%' OR number_mask LIKE '%0001%')";
         assert_eq!(world.count(whole).await, 0);
     }
 }

@@ -218,6 +218,7 @@ fn every_cell_of_the_table_is_decided_as_it_says() {
         Right::WriteMessages,
         Right::ReadGuard,
         Right::WriteGuard,
+        Right::ReadAudit,
     ];
     for call in Call::ALL {
         let rule = call.rule();
@@ -228,7 +229,8 @@ fn every_cell_of_the_table_is_decided_as_it_says() {
             | Right::ReadMessages
             | Right::WriteMessages
             | Right::ReadGuard
-            | Right::WriteGuard => Err(Refusal::AccountNotFound),
+            | Right::WriteGuard
+            | Right::ReadAudit => Err(Refusal::AccountNotFound),
         };
         let own_cell = match rule.own {
             Own::Allowed => Ok(Capacity::Own),
