@@ -18,7 +18,7 @@ use crate::number::{Number, NumberKind};
 pub use replay::{Counts, Player, Recorded, Replay, What};
 pub use rules::{GuardRules, Mode, PriceClass, countries};
 pub use standing::Standing;
-pub use tallies::{Place, ProvenToday, Tallies, Tally, Told};
+pub use tallies::{Observation, Place, ProvenToday, Tallies, Tally};
 pub use tally::{AddressTally, CountryTally, PrefixTally};
 
 /// What stands for the country of a number that belongs to none, such as a satellite phone's.

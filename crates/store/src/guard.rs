@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use ringback_core::guard::{
-    CountryTally, Destination, Heard, Known, Mode, Place, PrefixTally, Standing, Tally, Told,
+    CountryTally, Destination, Heard, Known, Mode, Observation, Place, PrefixTally, Standing, Tally,
 };
 use ringback_core::rights::Scope;
 use ringback_core::{Policies, Refusal, Time};
@@ -104,7 +104,7 @@ impl<'a> Batch<'a> {
 
     /// One of its commands sends a code.
     pub(crate) fn hear(&self, organization: &str, heard: &Heard, at: Time) {
-        let Some((to, Told::Sent)) = heard.told() else {
+        let Some((to, Observation::Sent)) = heard.told() else {
             return;
         };
         let rules = &self.policies.of(organization).guard;
@@ -116,7 +116,7 @@ impl<'a> Batch<'a> {
             let tally = changed
                 .entry((organization.to_owned(), place.clone()))
                 .or_insert_with(|| known().unwrap_or_else(|| Tally::fresh(&place)));
-            tally.tell(rules, Told::Sent, at);
+            tally.tell(rules, Observation::Sent, at);
         }
     }
 }

@@ -77,7 +77,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::guard::{Mode, Told};
+    use crate::guard::{Mode, Observation};
 
     const START: Time = Time(1_700_000_000_000_000);
     const HOUR: Duration = Duration::from_secs(3_600);
@@ -90,11 +90,11 @@ mod tests {
         };
         let place = Place::Prefix("+4179123".into());
         let mut tally = Tally::fresh(&place);
-        tally.tell(&rules, Told::Answered, START);
+        tally.tell(&rules, Observation::Answered, START);
         for blocks in [1, 2] {
             let now = START + HOUR * 5 * blocks;
             for _ in 0..20 {
-                tally.tell(&rules, Told::Sent, now);
+                tally.tell(&rules, Observation::Sent, now);
             }
             let standing = Standing::of(&rules, &place, &tally, now + HOUR / 2);
             assert_eq!(standing.since, Some(now));
@@ -104,7 +104,7 @@ mod tests {
         let place = Place::Country("CH".into());
         let mut tally = Tally::fresh(&place);
         for _ in 0..10 {
-            tally.tell(&rules, Told::Sent, START);
+            tally.tell(&rules, Observation::Sent, START);
         }
         let standing = Standing::of(&rules, &place, &tally, START);
         let [(Reason::CountryHour, until)] = standing.reasons[..] else {
@@ -112,7 +112,7 @@ mod tests {
         };
         assert!(until > START && until <= START + HOUR);
         let until = START + HOUR;
-        tally.tell(&rules, Told::Allowed { until }, START);
+        tally.tell(&rules, Observation::Allowed { until }, START);
         let standing = Standing::of(&rules, &place, &tally, START);
         assert_eq!(
             (standing.reasons, standing.allowed_until),

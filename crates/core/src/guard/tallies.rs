@@ -55,7 +55,7 @@ pub enum Tally {
 
 /// What is told to a tally.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum Observation {
     /// A code is sent.
     Sent,
     /// A code was handed in.
@@ -77,14 +77,14 @@ impl Tally {
     }
 
     /// Tells it something that happened at `at`. The same in the same order comes to the same.
-    pub fn tell(&mut self, rules: &GuardRules, told: Told, at: Time) {
+    pub fn tell(&mut self, rules: &GuardRules, told: Observation, at: Time) {
         match (self, told) {
-            (Tally::Country(tally), Told::Sent) => tally.sent(at),
-            (Tally::Country(tally), Told::Answered) => tally.verified(at),
-            (Tally::Country(tally), Told::Allowed { until }) => tally.allow(until),
-            (Tally::Prefix(tally), Told::Sent) => tally.sent(rules, at),
-            (Tally::Prefix(tally), Told::Answered) => tally.verified(at),
-            (Tally::Prefix(tally), Told::Allowed { until }) => tally.allow(until),
+            (Tally::Country(tally), Observation::Sent) => tally.sent(at),
+            (Tally::Country(tally), Observation::Answered) => tally.verified(at),
+            (Tally::Country(tally), Observation::Allowed { until }) => tally.allow(until),
+            (Tally::Prefix(tally), Observation::Sent) => tally.sent(rules, at),
+            (Tally::Prefix(tally), Observation::Answered) => tally.verified(at),
+            (Tally::Prefix(tally), Observation::Allowed { until }) => tally.allow(until),
         }
     }
 
@@ -129,10 +129,10 @@ impl Destination {
 
 impl Heard {
     /// What it tells the tallies of a place; nothing where nothing was sent.
-    pub fn told(&self) -> Option<(&Destination, Told)> {
+    pub fn told(&self) -> Option<(&Destination, Observation)> {
         match self {
-            Heard::Sent { to, .. } => Some((to, Told::Sent)),
-            Heard::Answered { to, .. } => Some((to, Told::Answered)),
+            Heard::Sent { to, .. } => Some((to, Observation::Sent)),
+            Heard::Answered { to, .. } => Some((to, Observation::Answered)),
             Heard::Refused { .. } => None,
         }
     }

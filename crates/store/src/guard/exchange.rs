@@ -3,7 +3,7 @@
 use std::sync::{PoisonError, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use ringback_core::guard::{Place, Tally, Told};
+use ringback_core::guard::{Observation, Place, Tally};
 use ringback_core::{Refusal, Time};
 use sea_orm::sea_query::{Expr, OnConflict, Query};
 use sea_orm::{
@@ -28,7 +28,7 @@ const TRIES: usize = 3;
 const PURGE: u32 = 500;
 
 /// What is to be written of a place, with what it was told.
-type Ripe = (At, Vec<(Told, Time)>);
+type Ripe = (At, Vec<(Observation, Time)>);
 
 impl Store {
     /// Writes down what this process has counted for the guard, and learns what others have: to be called about once a

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use ringback_core::Time;
-use ringback_core::guard::{GuardRules, Heard, Place, ProvenToday, Tally, Told};
+use ringback_core::guard::{GuardRules, Heard, Observation, Place, ProvenToday, Tally};
 
 /// Tallies that are kept at most. Of those that are forgotten what was written down is still there.
 pub(super) const MOST: usize = 200_000;
@@ -24,7 +24,7 @@ struct Entry {
     /// As which version it was written down; 0 for never, as far as is known.
     version: i64,
     /// What it was told since.
-    pending: Vec<(Told, Time)>,
+    pending: Vec<(Observation, Time)>,
     /// When it was told something, or read.
     last: Time,
 }
@@ -103,7 +103,13 @@ impl Memory {
         all.insert(place.clone());
         let count = all.len();
         for place in all {
-            self.tell(organization, place, rules, Told::Allowed { until }, now);
+            self.tell(
+                organization,
+                place,
+                rules,
+                Observation::Allowed { until },
+                now,
+            );
         }
         count
     }
@@ -113,7 +119,7 @@ impl Memory {
         organization: &str,
         place: Place,
         rules: &GuardRules,
-        told: Told,
+        told: Observation,
         now: Time,
     ) {
         let entry = self.entry(organization, &place);
@@ -147,11 +153,12 @@ impl Memory {
     }
 
     /// What is to be written down now, with what each was told: all of it, or what is worth it.
-    pub(super) fn ripe(&self, all: bool, now: Time) -> Vec<(At, Vec<(Told, Time)>)> {
+    pub(super) fn ripe(&self, all: bool, now: Time) -> Vec<(At, Vec<(Observation, Time)>)> {
         let pending = |at: &At| {
             let entry = self.organizations.get(&at.0)?.get(&at.1)?;
             let (_, first) = entry.pending.first()?;
-            let matters = |(told, _): &(Told, Time)| matches!(told, Told::Allowed { .. });
+            let matters =
+                |(told, _): &(Observation, Time)| matches!(told, Observation::Allowed { .. });
             let ripe = all
                 || matches!(at.1, Place::Country(_))
                 || entry.pending.len() >= OFTEN
@@ -269,13 +276,13 @@ mod tests {
         }
         let mut written = Tally::fresh(&at.1);
         for _ in 0..13 {
-            written.tell(&rules(), Told::Sent, START);
+            written.tell(&rules(), Observation::Sent, START);
         }
         // Ten of another process and the first three of here.
         memory.learn(&at, &rules(), (written.clone(), 7), 3, START);
         let mut expected = written.clone();
-        expected.tell(&rules(), Told::Sent, START);
-        expected.tell(&rules(), Told::Sent, START);
+        expected.tell(&rules(), Observation::Sent, START);
+        expected.tell(&rules(), Observation::Sent, START);
         assert_eq!(memory.of("acme", &at.1), Some(&expected));
         assert_eq!(memory.version(&at), 7);
         // What is older says nothing new.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::event::{EventDetail, GuardRecord};
-use crate::guard::{Heard, Mode, Place, Reason, Told};
+use crate::guard::{Heard, Mode, Observation, Place, Reason};
 use crate::number::NumberKind;
 
 /// Numbers that are denied: those of Liechtenstein.
@@ -136,7 +136,7 @@ fn a_range_that_does_not_answer_waits_and_is_told_so() {
     let until = world.now + Duration::from_secs(60);
     let rules = world.policy.guard.clone();
     let tally = world.tallies.of_mut("acme", place);
-    tally.tell(&rules, Told::Allowed { until }, world.now);
+    tally.tell(&rules, Observation::Allowed { until }, world.now);
     world.does(&own("ann"), "ann", set(&number(50)));
 }
 
