@@ -5,7 +5,7 @@ use ringback_store::NotRetried;
 use serde_json::{Value, json};
 
 use super::errors::{status, status_of_read};
-use super::messages;
+use super::{guard, messages};
 use crate::api::shared::{EXPIRES_AT, RESEND_AFTER};
 use crate::http::contract::RpcTold;
 use crate::http::contract::refusals::{
@@ -118,12 +118,10 @@ pub(super) fn of_guard(method: &str) -> RpcTold {
         // AllowDestination, and whatever comes to be.
         _ => {
             let example = json!({ "prefix": "+4179123", "duration": "86400s" });
-            let rule = "must be two letters, such as CH (ISO 3166-1 alpha-2), or 001";
-            let country = field("country", rule);
-            let mut told = told_of(example, &[], [any(), vec![country]].concat(), status);
-            let neither = status(&field("country", "or prefix must be given"));
-            let name = "destination_missing".to_owned();
-            told.refusals.push((name, neither));
+            let mut told = told_of(example, &[], any(), status);
+            let of_form = guard::refusals_of_form();
+            let of_form = of_form.map(|(name, refusal)| (name.to_owned(), status(&refusal)));
+            told.refusals.extend(of_form);
             told
         }
     }

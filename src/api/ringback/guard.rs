@@ -104,9 +104,8 @@ impl GuardApi {
             // Codes pass in one organisation at a time.
             Scope::Everywhere | Scope::Own { .. } => caller.organization.clone(),
         };
-        let request = request.into_inner();
-        let place = place(&request)?;
-        let until = self.store.now() + span(request.duration)?;
+        let (place, span) = asked(&request.into_inner())?;
+        let until = self.store.now() + span;
         let count = self.store.guard_allow(&organization, &place, until).await?;
         Ok(AllowDestinationResponse {
             places: u32::try_from(count).unwrap_or(u32::MAX),
@@ -115,7 +114,31 @@ impl GuardApi {
     }
 }
 
-/// What shall pass.
+/// What shall pass, and for how long.
+fn asked(request: &AllowDestinationRequest) -> Result<(Place, Duration), Refusal> {
+    Ok((place(request)?, span(request.duration)?))
+}
+
+/// One refusal of each kind that no schema can say, by a name for the contract.
+pub(super) fn refusals_of_form() -> impl Iterator<Item = (&'static str, Refusal)> {
+    let of = |name, country: &str, prefix: &str, seconds| {
+        let request = AllowDestinationRequest {
+            country: country.to_owned(),
+            prefix: prefix.to_owned(),
+            duration: Some(Span { seconds, nanos: 0 }),
+        };
+        asked(&request).err().map(|refusal| (name, refusal))
+    };
+    let wrong = [
+        of("country_unknown", "C", "", 60),
+        of("prefix_malformed", "", "4179123", 60),
+        of("destination_missing", "", "", 60),
+        of("destination_twice", "CH", "+4179123", 60),
+        of("duration_out_of_range", "CH", "", 1),
+    ];
+    wrong.into_iter().flatten()
+}
+
 fn place(request: &AllowDestinationRequest) -> Result<Place, Refusal> {
     length(ALLOW, "country", &request.country)?;
     length(ALLOW, "prefix", &request.prefix)?;
