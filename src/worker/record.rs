@@ -15,8 +15,11 @@ const POLL: Duration = Duration::from_secs(1);
 const LOST: Duration = Duration::from_secs(3);
 /// Events of so long are put on record together.
 const TURN: Duration = Duration::from_millis(100);
-/// The database is left alone for so many times as long as it was kept busy.
-const REST: u32 = 10;
+/// The database is left alone for so many times as long as it was kept busy: what a turn leaves to be copied and synced
+/// takes about as long again, and all of it together must not be felt.
+const REST: u32 = 30;
+/// The same while nobody wants anything.
+const SHORT_REST: u32 = 2;
 /// The longest rest.
 const LONGEST: Duration = Duration::from_secs(10);
 /// How often it is looked whether something is to be signed or forgotten.
@@ -50,7 +53,11 @@ impl Recorder {
             let (rest, wait) = match done {
                 None => (POLL, false),
                 Some(done) if done.lost => (LOST, false),
-                Some(done) => ((done.took * REST).clamp(TURN, LONGEST), !done.more),
+                Some(done) => {
+                    let times = if done.commands == 0 { SHORT_REST } else { REST };
+                    let least = if done.more { Duration::ZERO } else { TURN };
+                    ((done.took * times).clamp(least, LONGEST), !done.more)
+                }
             };
             if turn >= next_tidy {
                 let forgotten = self.tidy().await;

@@ -18,11 +18,12 @@ pub use signed::audit_key;
 pub use verify::{Finding, Verified, Wrong};
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ringback_core::Refusal;
 use ringback_core::audit::Hash;
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement};
 
 use crate::batch::{begin, end};
 use crate::dial::SharedDialer;
@@ -33,15 +34,24 @@ use crate::fault::Fault;
 use crate::line::{Line, Taken};
 use crate::{Store, dial::Purpose};
 
-/// Events that go on record at once.
-const BATCH: usize = 1_000;
+/// Events that go on record at once: more would hold others up for longer, and take more memory.
+const BATCH: usize = 250;
 /// Events of one account that are looked at at once, if need be.
 const MOST: usize = 100_000;
 
 /// A sequencer: its connection, and which user comes next.
 pub(crate) struct Sequencer {
     line: Line,
-    /// User and event after which it looks on; empty for the beginning.
+    /// PostgreSQL: user and event after which it looks on; empty for the beginning.
+    after: (String, String),
+    /// Commands that had been decided at the turn before.
+    commands: u64,
+}
+
+/// What goes on record next.
+struct Next {
+    rows: Vec<(i64, events::Model)>,
+    more: bool,
     after: (String, String),
 }
 
@@ -56,6 +66,8 @@ pub struct Sequenced {
     pub lost: bool,
     /// How long the database was kept busy.
     pub took: Duration,
+    /// Commands that this process has decided since the turn before.
+    pub commands: u64,
 }
 
 impl Sequencer {
@@ -63,6 +75,7 @@ impl Sequencer {
         Sequencer {
             line: Line::new(dialer, Purpose::Keys),
             after: Default::default(),
+            commands: 0,
         }
     }
 
@@ -87,12 +100,52 @@ impl Sequencer {
         Ok(cursors::Model::from_query_result(row, "")?)
     }
 
+    /// The next events that go on record, in order, each with the place where it waited on SQLite; whether more wait;
+    /// and after which user and event it is looked on for them on PostgreSQL, if elsewhere than from the beginning.
+    async fn next(&mut self, backend: DbBackend) -> Result<Next, Fault> {
+        if backend == DbBackend::Postgres {
+            return self.next_by_user().await;
+        }
+        let rows = self.ask(&statements::waiting_in_turn(BATCH)).await?;
+        let rows = rows.iter().map(|row| {
+            let place = row.try_get("", "place")?;
+            Ok((place, events::Model::from_query_result(row, "")?))
+        });
+        let rows = rows.collect::<Result<Vec<_>, DbErr>>()?;
+        Ok(Next {
+            more: rows.len() == BATCH,
+            rows,
+            after: Default::default(),
+        })
+    }
+
+    /// PostgreSQL commits side by side: nothing says in which order but each account's own count. So whole accounts'
+    /// events are looked at.
+    async fn next_by_user(&mut self) -> Result<Next, Fault> {
+        let (rows, more) = self.whole_accounts().await?;
+        let last = rows.iter().map(|row| (&row.user_id, &row.id)).max();
+        let last = last.map(|(user, id)| (user.clone(), id.clone()));
+        let mut rows = order::in_order(rows);
+        let cut = rows.len() > BATCH;
+        rows.truncate(BATCH);
+        let after = match (last, more) {
+            _ if cut => self.after.clone(),
+            (Some(last), true) => last,
+            _ => Default::default(),
+        };
+        Ok(Next {
+            rows: rows.into_iter().map(|row| (0, row)).collect(),
+            more: more || cut,
+            after,
+        })
+    }
+
     /// Whole accounts' waiting events, about a batch of them, and whether there were more.
-    async fn waiting(&mut self, backend: DbBackend) -> Result<(Vec<events::Model>, bool), Fault> {
+    async fn whole_accounts(&mut self) -> Result<(Vec<events::Model>, bool), Fault> {
         let mut most = BATCH;
         loop {
             let after = (self.after.0.as_str(), self.after.1.as_str());
-            let asked = statements::waiting(backend, after, most);
+            let asked = statements::waiting_by_user(after, most);
             let rows = self.ask(&asked).await?;
             let mut rows = rows
                 .iter()
@@ -119,18 +172,10 @@ impl Sequencer {
             return Ok((rows, !all));
         }
     }
-
-    /// Where to look on, when what there was of these is on record.
-    fn go_on(&mut self, rows: Option<(String, String)>, more: bool) {
-        self.after = match (rows, more) {
-            (Some(after), true) => after,
-            _ => Default::default(),
-        };
-    }
 }
 
 impl Store {
-    /// Puts up to a thousand events on record, in order. To be called again and again, by any number of processes.
+    /// Puts up to 250 events on record, in order. To be called again and again, by any number of processes.
     ///
     /// # Errors
     /// [`Refusal::Unavailable`]; then nothing is lost, and the next turn may do it.
@@ -159,18 +204,15 @@ impl Store {
     async fn sequence_with(&self, sequencer: &mut Sequencer) -> Result<Sequenced, Fault> {
         let backend = self.shared.sql.backend;
         let begun = Instant::now();
+        let decided = self.shared.commands.load(Ordering::Relaxed);
+        let commands = decided - std::mem::replace(&mut sequencer.commands, decided);
         // The head first: whatever another sequencer does from here on makes the write undo itself.
         let head = Head::of(sequencer.cursor(backend, "journal").await?);
-        let (rows, more) = sequencer.waiting(backend).await?;
-        let last = rows.iter().map(|row| (&row.user_id, &row.id)).max();
-        let last = last.map(|(user, id)| (user.clone(), id.clone()));
+        let Next { rows, more, after } = sequencer.next(backend).await?;
         if rows.is_empty() {
-            sequencer.go_on(None, false);
+            sequencer.after = after;
             return Ok(Sequenced::default());
         }
-        let mut rows = order::in_order(rows);
-        let cut = rows.len() > BATCH;
-        rows.truncate(BATCH);
         let previous = self.last_hashes(sequencer, &rows).await?;
         let (chained, end) = self.chain(&head, previous, rows)?;
         let asking = begun.elapsed();
@@ -184,9 +226,7 @@ impl Store {
             // Reading holds nobody up there.
             _ => self.append_in_turn(&head, &chained, &end).await?,
         };
-        if !cut {
-            sequencer.go_on(last, more);
-        }
+        sequencer.after = after;
         let now = self.now();
         let oldest = chained.iter().map(|one| one.row.at).min().unwrap_or(now.0);
         metrics::histogram!("ringback_events_waited_seconds")
@@ -194,20 +234,21 @@ impl Store {
         metrics::counter!("ringback_events_recorded_total").increment(chained.len() as u64);
         Ok(Sequenced {
             events: chained.len(),
-            more: more || cut,
+            more,
             lost: false,
             took,
+            commands,
         })
     }
 
     async fn last_hashes(
         &self,
         sequencer: &mut Sequencer,
-        rows: &[events::Model],
+        rows: &[(i64, events::Model)],
     ) -> Result<HashMap<(String, String), Hash>, Fault> {
         let mut accounts: Vec<_> = rows
             .iter()
-            .map(|row| (row.organization_id.as_str(), row.user_id.as_str()))
+            .map(|(_, row)| (row.organization_id.as_str(), row.user_id.as_str()))
             .collect();
         accounts.sort_unstable();
         accounts.dedup();

@@ -1,6 +1,7 @@
 //! A lane: commands wait in a queue, and whatever waits is decided and committed together.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ringback_core::{Command, Refusal};
@@ -69,6 +70,8 @@ async fn serve(shared: &Shared, line: &LaneLine, jobs: &mut Vec<Job>) {
         return;
     }
     metrics::histogram!("ringback_batch_commands").record(batch.len() as f64);
+    let decided = u64::try_from(batch.len()).unwrap_or(0);
+    shared.commands.fetch_add(decided, Ordering::Relaxed);
     let commands: Vec<&Command> = batch.iter().map(|job| &job.command).collect();
     let mut line = line.lock().await;
     let outcomes = match bounded(shared, commit(shared, &mut line, &commands)).await {

@@ -201,6 +201,8 @@ pub(crate) struct Shared {
     source: Source,
     batch: usize,
     wakeups: wakeups::Wakeups,
+    /// Commands that this process has decided.
+    commands: std::sync::atomic::AtomicU64,
     /// Rings when this process has committed an event.
     events: tokio::sync::Notify,
     conversions: conversion::Conversions,

@@ -12,6 +12,7 @@ mod m0010_journal;
 mod m0011_idempotency;
 mod m0012_pending;
 mod m0014_guard_tallies;
+mod m0015_events_in_turn;
 
 use std::sync::OnceLock;
 
@@ -72,6 +73,7 @@ pub(crate) fn steps() -> Vec<Box<dyn Step>> {
         Box::new(m0011_idempotency::Idempotency),
         Box::new(m0014_guard_tallies::GuardTallies),
         Box::new(m0012_pending::Pending),
+        Box::new(m0015_events_in_turn::EventsInTurn),
     ];
     for later in LATER.get().copied().unwrap_or_default() {
         steps.push(Box::new(*later));

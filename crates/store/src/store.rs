@@ -86,6 +86,7 @@ impl Store {
             source,
             batch: settings.batch.max(1),
             wakeups: Default::default(),
+            commands: Default::default(),
             events: Default::default(),
             conversions: Default::default(),
             guards: Default::default(),

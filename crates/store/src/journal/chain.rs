@@ -23,6 +23,8 @@ pub(crate) struct Head {
 
 /// An event with its place in the chain.
 pub(crate) struct Chained {
+    /// Where it waited, on SQLite.
+    pub(crate) place: i64,
     pub(crate) row: events::Model,
     pub(crate) salt: String,
     pub(crate) commitment: String,
@@ -36,14 +38,14 @@ impl Store {
         &self,
         head: &Head,
         mut previous: HashMap<(String, String), Hash>,
-        rows: Vec<events::Model>,
+        rows: Vec<(i64, events::Model)>,
     ) -> Result<(Vec<Chained>, Head), Fault> {
         let keys = &self.shared.rules.keys;
         let seed = (self.shared.source.seed)();
         let mut chain = read_hash(&head.chain)?;
         let mut position = head.position;
         let mut all = Vec::with_capacity(rows.len());
-        for row in rows {
+        for (place, row) in rows {
             position += 1;
             let account = (row.organization_id.clone(), row.user_id.clone());
             let before = previous.get(&account).copied().unwrap_or(NONE_BEFORE);
@@ -59,6 +61,7 @@ impl Store {
             chain = chained(&chain, &hash);
             previous.insert(account, hash);
             all.push(Chained {
+                place,
                 salt: hex(&salt),
                 commitment: hex(&commitment),
                 previous: hex(&before),

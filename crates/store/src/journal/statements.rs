@@ -44,14 +44,28 @@ pub(super) fn cursor(backend: DbBackend, name: &str) -> Statement {
     with(backend, sql, vec![name.into()])
 }
 
-/// Events that wait, by user, after this one.
-pub(super) fn waiting(backend: DbBackend, (user, id): (&str, &str), most: usize) -> Statement {
+/// PostgreSQL: events that wait, by user, after this one.
+pub(super) fn waiting_by_user((user, id): (&str, &str), most: usize) -> Statement {
     let sql = format!(
         "SELECT {} FROM events WHERE (user_id, id) > ($1, $2) ORDER BY user_id, id LIMIT $3",
         OF_EVENTS.join(", ")
     );
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    with(backend, sql, vec![user.into(), id.into(), most.into()])
+    with(
+        DbBackend::Postgres,
+        sql,
+        vec![user.into(), id.into(), most.into()],
+    )
+}
+
+/// SQLite: the first events that wait, in the order in which they were committed, each with its `place` in it.
+pub(super) fn waiting_in_turn(most: usize) -> Statement {
+    let columns = OF_EVENTS.join(", ");
+    let sql = format!(
+        "SELECT rowid AS place, {columns} FROM events WHERE rowid > 0 ORDER BY rowid LIMIT $1"
+    );
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    with(DbBackend::Sqlite, sql, vec![most.into()])
 }
 
 /// Organisation, user and the hash of the last event of each of these accounts, which is empty where there is none.
@@ -137,7 +151,7 @@ pub(super) fn append_in_turn(
         .zip(head.position + 1..)
         .map(|(row, position)| {
             (
-                &row.row.user_id,
+                row.place,
                 &row.row.id,
                 position,
                 &row.salt,
@@ -147,21 +161,22 @@ pub(super) fn append_in_turn(
             )
         });
     let rows = serde_json::to_string(&rows.collect::<Vec<_>>())?;
-    let values = ["position", "salt", "commitment", "previous", "hash"];
     let added_values = (2..)
-        .zip(values)
+        .zip(ADDED)
         .map(|(n, name)| format!("value ->> {n} AS {name}"));
+    // The place alone is not enough: it may have become another event's meanwhile.
     let add = format!(
-        "INSERT INTO journal ({names}) SELECT {of_events}, {added} FROM (SELECT value ->> 0 AS user_id, \
+        "INSERT INTO journal ({names}) SELECT {of_events}, {added} FROM (SELECT value ->> 0 AS place, \
          value ->> 1 AS id, {values} FROM json_each($1)) AS r CROSS JOIN events \
-         ON events.user_id = r.user_id AND events.id = r.id",
+         ON events.rowid = r.place AND events.id = r.id",
         names = [&OF_EVENTS[..], &ADDED[..]].concat().join(", "),
         of_events = OF_EVENTS.map(|name| format!("events.{name}")).join(", "),
         added = ADDED.map(|name| format!("r.{name}")).join(", "),
         values = added_values.collect::<Vec<_>>().join(", "),
     );
-    let remove = "DELETE FROM events WHERE (user_id, id) IN \
-                  (SELECT value ->> 0, value ->> 1 FROM json_each($1))";
+    let remove = "DELETE FROM events WHERE rowid >= $1 AND rowid <= $2";
+    let places = || added.iter().map(|row| row.place);
+    let ends = [places().min(), places().max()].map(|place| place.unwrap_or(0).into());
     let moves = "UPDATE cursors SET position = $1, version = version + 1, chain = $2, seal = $3 \
                  WHERE name = 'journal' AND version = $4";
     let moved = vec![
@@ -173,11 +188,8 @@ pub(super) fn append_in_turn(
     // The cursor first: whoever loses meets nothing else.
     Ok([
         (with(backend, moves, moved), Some(1)),
-        (
-            with(backend, add, vec![rows.as_str().into()]),
-            Some(added.len()),
-        ),
-        (with(backend, remove, vec![rows.into()]), Some(added.len())),
+        (with(backend, add, vec![rows.into()]), Some(added.len())),
+        (with(backend, remove, ends.into()), Some(added.len())),
     ])
 }
 
@@ -225,6 +237,7 @@ pub(crate) fn hot(backend: DbBackend) -> Vec<Statement> {
         seal: String::new(),
     };
     let chained = Chained {
+        place: 1,
         row: crate::entity::events::Model {
             id: "e1".into(),
             user_id: "u1".into(),
@@ -246,7 +259,10 @@ pub(crate) fn hot(backend: DbBackend) -> Vec<Statement> {
     };
     let mut all = vec![
         cursor(backend, "journal"),
-        waiting(backend, ("u1", "e1"), 1_000),
+        match backend {
+            DbBackend::Postgres => waiting_by_user(("u1", "e1"), 1_000),
+            _ => waiting_in_turn(1_000),
+        },
         last_hashes(backend, &[("o", "u1")]).expect("must be built"),
         hashes(backend, 1, 20, 100),
         after(backend, 1, 20, 100),

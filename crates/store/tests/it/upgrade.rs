@@ -11,6 +11,7 @@ on_both!(
     rows_without_guards_are_carried_over,
     rows_without_organisations_are_carried_over,
     messages_of_the_outbox_are_carried_over,
+    events_that_wait_are_carried_over_in_order,
     tables_that_are_ready_need_no_rights
 );
 
@@ -192,6 +193,49 @@ async fn messages_of_the_outbox_are_carried_over(world: &World) {
     assert_eq!(one.attempt, 2);
     assert!(one.trail.attempts().is_empty());
     assert_eq!(one.code, before[0].code);
+}
+
+async fn events_that_wait_are_carried_over_in_order(world: &World) {
+    let store = world.store().await;
+    // At one time, so that neither times nor ids say what came first.
+    for user in ["bob", "ann"] {
+        does(&store, user, named(user)).await;
+    }
+    for turn in 0..3 {
+        for user in ["bob", "ann"] {
+            does(&store, user, rename(&format!("{turn}"))).await;
+        }
+    }
+    drop(store);
+    let mut committed = "SELECT user_id || sequence FROM events ORDER BY user_id, sequence";
+    if world.kind == Kind::Sqlite {
+        committed = "SELECT user_id || sequence FROM events ORDER BY rowid";
+        let columns = "id, user_id, organization_id, sequence, at, actor, kind, cause, number_pseudonym, \
+                       number_mask, count, detail";
+        for sql in [
+            &*format!(
+                "CREATE TABLE older ({}, PRIMARY KEY (user_id, id))",
+                columns.replace("count", "count integer NOT NULL DEFAULT 1")
+            ),
+            &*format!("INSERT INTO older SELECT {columns} FROM events ORDER BY rowid"),
+            "DROP TABLE events",
+            "ALTER TABLE older RENAME TO events",
+            "DELETE FROM seaql_migrations WHERE version = 'm0015_events_in_turn'",
+        ] {
+            world.run_sql(sql).await;
+        }
+    }
+    let committed = world.texts(committed).await;
+    assert_eq!(committed.len(), 8);
+
+    let store = world.store().await;
+    while store.sequence().await.expect("must record").more {}
+    let order = match world.kind {
+        Kind::Postgres => "user_id, position",
+        Kind::Sqlite => "position",
+    };
+    let recorded = format!("SELECT user_id || sequence FROM journal ORDER BY {order}");
+    assert_eq!(world.texts(&recorded).await, committed);
 }
 
 async fn tables_that_are_ready_need_no_rights(world: &World) {
