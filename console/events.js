@@ -90,10 +90,23 @@ function rows(events, { withUser }) {
             <td><code>${event.kind}</code> ${event.cause ? tag(event.cause, "warn") : ""}
               ${(event.count ?? 1) > 1 ? html`<span class="quiet">${event.count} times</span>` : ""}</td>
             ${withUser ? html`<td class="name"><a href="${userPath(event.userId, event.organizationId)}">${event.userId}</a></td>` : ""}
-            <td class="wide">${event.actor === event.userId ? html`<span class="quiet">the user</span>` : (event.actor ?? "")}</td>
+            <td class="wide nowrap">${event.actor === event.userId ? html`<span class="quiet">the user</span>` : (event.actor ?? "")}</td>
             <td class="wide nowrap">${event.maskedPhone ?? ""}</td>
-            <td class="wide clip" title="${event.detail ?? ""}">${event.detail ?? ""}</td>
+            <td class="wide">${more(event)}</td>
           </tr>`,
       )}</tbody>
     </table></div>`;
+}
+
+/**
+ * What more there is to know of an event.
+ * @param {Event} event
+ */
+function more(event) {
+  if (!event.detail) return "";
+  /** @type {{ message?: string, route?: string, country?: string, reason?: string, prefix?: string, reasons?: string[] }} */
+  const detail = JSON.parse(event.detail);
+  const held = (detail.reasons ?? []).map((reason) => tag(reason, "warn"));
+  const words = [detail.route, detail.country, detail.prefix ? `${detail.prefix}…` : "", detail.reason].filter(Boolean);
+  return html`${words.join(", ")} ${held} ${detail.message ? html`<a class="nowrap" href="/console/messages/${detail.message}">the message</a>` : ""}`;
 }

@@ -4,12 +4,12 @@
 import { call } from "./api.js";
 import { html, one } from "./html.js";
 import { address, head, load, moment, tag } from "./parts.js";
-import { percent, time } from "./words.js";
+import { money, percent, time } from "./words.js";
 
 export const title = "Overview";
 
 /**
- * @typedef {{ sent: number, delivered: number, undelivered: number, verified: number }} Tally
+ * @typedef {{ sent: number, delivered: number, undelivered: number, verified: number, cost: number }} Tally
  * @typedef {{ date: string, route: string, country: string } & Tally} Hour
  */
 
@@ -55,6 +55,7 @@ function read(told) {
     delivered: count("delivered"),
     undelivered: count("undelivered"),
     verified: count("verified"),
+    cost: count("cost"),
   });
 }
 
@@ -80,6 +81,7 @@ function figures(span, hours, waiting, routes) {
       ${tile("Codes sent", all.sent.toLocaleString("en"), "taken by a route")}
       ${tile("Handed in", percent(all.verified, all.sent), `${all.verified.toLocaleString("en")} codes`)}
       ${tile("Arrived", percent(all.delivered, receipts), receipts === 0 ? "no receipts" : `of ${receipts.toLocaleString("en")} receipts`)}
+      ${tile("Cost", all.cost === 0 ? "–" : money(all.cost), all.cost === 0 ? "no route has a price" : ofEach(all))}
       ${tile("Waiting now", queued.toLocaleString("en"), queued === 0 ? "nothing" : "messages")}
     </div>
     <section class="sheet" aria-labelledby="by-hour">
@@ -97,17 +99,23 @@ function figures(span, hours, waiting, routes) {
     </section>`;
 }
 
+/** @param {Tally} all */
+function ofEach(all) {
+  return all.verified === 0 ? "no code was handed in" : `${money(all.cost / all.verified)} for each code handed in`;
+}
+
 /**
  * @param {Tally[]} tallies
  * @returns {Tally}
  */
 function sum(tallies) {
-  const all = { sent: 0, delivered: 0, undelivered: 0, verified: 0 };
+  const all = { sent: 0, delivered: 0, undelivered: 0, verified: 0, cost: 0 };
   for (const one of tallies) {
     all.sent += one.sent;
     all.delivered += one.delivered;
     all.undelivered += one.undelivered;
     all.verified += one.verified;
+    all.cost += one.cost;
   }
   return all;
 }
@@ -135,7 +143,7 @@ function chart(span, hours) {
   // The service's clock may be another one.
   const last = Math.max(now, ...[...by.keys()].map(Number));
   const each = Array.from({ length: span }, (_, at) => last - (span - 1 - at) * HOUR);
-  const none = { sent: 0, delivered: 0, undelivered: 0, verified: 0 };
+  const none = { sent: 0, delivered: 0, undelivered: 0, verified: 0, cost: 0 };
   const bars = each.map((hour) => ({ hour, ...(by.get(String(hour)) ?? none) }));
   const most = nice(Math.max(1, ...bars.map((bar) => Math.max(bar.sent, bar.verified))));
   const [width, height, left, foot] = [960, 180, 44, 22];
@@ -162,13 +170,15 @@ function chart(span, hours) {
     <details><summary>The figures</summary>
       <div class="scroll"><table>
         <thead><tr><th scope="col">Hour</th><th scope="col" class="figure">Sent</th><th scope="col" class="figure">Handed in</th>
-          <th scope="col" class="figure">Arrived</th><th scope="col" class="figure">Not arrived</th></tr></thead>
+          <th scope="col" class="figure">Arrived</th><th scope="col" class="figure">Not arrived</th>
+          <th scope="col" class="figure">Cost</th></tr></thead>
         <tbody>${bars
-          .filter((bar) => bar.sent + bar.verified + bar.delivered + bar.undelivered > 0)
+          .filter((bar) => bar.sent + bar.verified + bar.delivered + bar.undelivered + bar.cost > 0)
           .reverse()
           .map(
             (bar) => html`<tr><td class="nowrap">${time(bar.hour)}</td><td class="figure">${bar.sent}</td>
-              <td class="figure">${bar.verified}</td><td class="figure">${bar.delivered}</td><td class="figure">${bar.undelivered}</td></tr>`,
+              <td class="figure">${bar.verified}</td><td class="figure">${bar.delivered}</td><td class="figure">${bar.undelivered}</td>
+              <td class="figure">${money(bar.cost)}</td></tr>`,
           )}</tbody>
       </table></div></details>`;
 }
@@ -200,7 +210,7 @@ function label(hour, span) {
  * @param {string[]} idle names that are shown also without figures
  */
 function ranking(name, column, groups, idle) {
-  const none = { sent: 0, delivered: 0, undelivered: 0, verified: 0 };
+  const none = { sent: 0, delivered: 0, undelivered: 0, verified: 0, cost: 0 };
   const all = new Map([...idle.map((one) => /** @type {[string, Tally]} */ ([one, none])), ...groups]);
   const sorted = [...all].sort(([, a], [, b]) => b.sent - a.sent);
   const id = name.toLowerCase().replace(/ /g, "-");
@@ -211,11 +221,13 @@ function ranking(name, column, groups, idle) {
         ? html`<p class="empty">Nothing was sent.</p>`
         : html`<div class="scroll"><table>
             <thead><tr><th scope="col">${column}</th><th scope="col" class="figure">Sent</th>
-              <th scope="col" class="figure">Arrived</th><th scope="col" class="figure">Handed in</th></tr></thead>
+              <th scope="col" class="figure">Arrived</th><th scope="col" class="figure">Handed in</th>
+              <th scope="col" class="figure">Cost</th></tr></thead>
             <tbody>${sorted.map(
               ([name, tally]) => html`<tr><td>${name || "none"}</td><td class="figure">${tally.sent.toLocaleString("en")}</td>
                 <td class="figure">${percent(tally.delivered, tally.delivered + tally.undelivered)}</td>
-                <td class="figure">${percent(tally.verified, tally.sent)}</td></tr>`,
+                <td class="figure">${percent(tally.verified, tally.sent)}</td>
+                <td class="figure">${money(tally.cost)}</td></tr>`,
             )}</tbody></table></div>`}
     </section>`;
 }

@@ -77,3 +77,11 @@ export function protoSeconds(duration) {
 export function percent(part, whole) {
   return whole === 0 ? "–" : `${Math.round((100 * part) / whole)} %`;
 }
+
+/**
+ * An amount in the operator's currency, or a dash for none.
+ * @param {number} amount
+ */
+export function money(amount) {
+  return amount === 0 ? "–" : amount.toLocaleString("en", { maximumFractionDigits: amount >= 10 ? 2 : 4 });
+}

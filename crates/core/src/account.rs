@@ -169,6 +169,15 @@ impl AccountLimits {
         }
     }
 
+    /// Whether a wrong guess for a number that was just counted is the one that locks it, or all that the account has
+    /// not guessed for.
+    pub(crate) fn locks(&self, pseudonym: &str, rules: &LimitRules, now: Time) -> bool {
+        let own = self.of_number(pseudonym).failures;
+        let failed = self.numbers.values().filter(|one| one.failures.count > 0);
+        own.guessing(rules, now) == Guessing::Locked
+            || (own.count == 1 && failed.count() == MOST_FAILED)
+    }
+
     /// The same, to be changed. Of other numbers is forgotten what says nothing, and, of too many, those
     /// with the fewest wrong guesses.
     pub(crate) fn of_number_mut(&mut self, pseudonym: &str, now: Time) -> &mut NumberLimits {

@@ -132,6 +132,9 @@ pub enum EventKind {
     VerificationFailed(CodeFailure),
     /// A number was removed.
     PhoneRemoved,
+    /// So many guesses were wrong that the account guesses for the number, or for numbers that it has not yet guessed
+    /// for, no more until an operator has unlocked it.
+    Locked,
     /// An operator made the account forget wrong guesses and pauses.
     Unlocked,
     /// The account was deleted.
@@ -154,7 +157,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every one, with any cause.
-    pub const ALL: [EventKind; 20] = [
+    pub const ALL: [EventKind; 21] = [
         EventKind::Registered,
         EventKind::ProfileChanged,
         EventKind::PhoneSet,
@@ -166,6 +169,7 @@ impl EventKind {
         EventKind::PhoneVerified,
         EventKind::VerificationFailed(CodeFailure::Wrong),
         EventKind::PhoneRemoved,
+        EventKind::Locked,
         EventKind::Unlocked,
         EventKind::Deleted,
         EventKind::MessageTaken,
@@ -191,6 +195,7 @@ impl EventKind {
             EventKind::PhoneVerified => "phone.verified",
             EventKind::VerificationFailed(_) => "phone.verification_failed",
             EventKind::PhoneRemoved => "phone.removed",
+            EventKind::Locked => "account.locked",
             EventKind::Unlocked => "account.unlocked",
             EventKind::Deleted => "account.deleted",
             EventKind::MessageTaken => "message.taken",
@@ -217,6 +222,7 @@ impl EventKind {
             | EventKind::CodeReturned
             | EventKind::PhoneVerified
             | EventKind::PhoneRemoved
+            | EventKind::Locked
             | EventKind::Unlocked
             | EventKind::Deleted
             | EventKind::MessageTaken

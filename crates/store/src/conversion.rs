@@ -43,6 +43,7 @@ pub(crate) struct Conversions {
 struct Counted {
     /// By the minute in which a route took them.
     sent: HashMap<Place, u64>,
+    /// By the hour, at once.
     tallies: Tallies,
     handed_in: Vec<HandedIn>,
 }
@@ -85,11 +86,20 @@ impl Conversions {
         for settlement in settlements {
             let Settlement { message, trail, .. } = settlement;
             let last = trail.last().filter(|last| last.verdict == Verdict::Taken);
-            if let (Some(last), true) = (last, has_code(message)) {
-                let known = settlement.country.clone();
-                let country = known.unwrap_or_else(|| country(&message.number));
-                let key = (minute, last.route.clone(), country);
-                *self.counted().sent.entry(key).or_default() += 1;
+            let Some(last) = last.filter(|last| last.cost > 0 || has_code(message)) else {
+                continue;
+            };
+            let known = settlement.country.clone();
+            let country = known.unwrap_or_else(|| country(&message.number));
+            let (mut counted, route) = (self.counted(), last.route.clone());
+            if last.cost > 0 {
+                let key = (hour_of(now), route.clone(), country.clone());
+                let tally = counted.tallies.entry(key).or_default();
+                tally.cost = tally.cost.saturating_add(last.cost);
+            }
+            if has_code(message) {
+                let sent = counted.sent.entry((minute, route, country));
+                *sent.or_default() += 1;
             }
         }
     }
@@ -220,6 +230,7 @@ impl Store {
                 delivered: count(tally.delivered),
                 undelivered: count(tally.undelivered),
                 verified: count(tally.verified),
+                cost: count(tally.cost),
             })
             .collect();
         // In one order, so that two processes cannot wait for each other.
@@ -230,6 +241,7 @@ impl Store {
             (Column::Delivered, "delivered"),
             (Column::Undelivered, "undelivered"),
             (Column::Verified, "verified"),
+            (Column::Cost, "cost"),
         ] {
             known.value(
                 column,
@@ -305,6 +317,7 @@ fn hour_row(row: conversion::Model) -> HourOf {
             delivered: count(row.delivered),
             undelivered: count(row.undelivered),
             verified: count(row.verified),
+            cost: count(row.cost),
         },
     }
 }

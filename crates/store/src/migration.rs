@@ -13,6 +13,7 @@ mod m0011_idempotency;
 mod m0012_pending;
 mod m0014_guard_tallies;
 mod m0015_events_in_turn;
+mod m0016_conversion_cost;
 
 use std::sync::OnceLock;
 
@@ -74,6 +75,7 @@ pub(crate) fn steps() -> Vec<Box<dyn Step>> {
         Box::new(m0014_guard_tallies::GuardTallies),
         Box::new(m0012_pending::Pending),
         Box::new(m0015_events_in_turn::EventsInTurn),
+        Box::new(m0016_conversion_cost::ConversionCost),
     ];
     for later in LATER.get().copied().unwrap_or_default() {
         steps.push(Box::new(*later));

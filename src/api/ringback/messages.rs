@@ -248,7 +248,7 @@ fn message(record: MessageRecord, now: Time) -> Message {
         next_attempt_date: record.due_at.filter(|_| waits).map(timestamp),
         end_date: record.ended_at.map(timestamp),
         attempts,
-        cost: cost(record.trail.cost()),
+        cost: written(record.trail.cost()),
         reference: record.reference.unwrap_or_default(),
     }
 }
@@ -268,11 +268,12 @@ fn attempt(tried: &Tried) -> Attempt {
         fault: fault(tried.verdict),
         reason: tried.reason.clone(),
         segments: tried.segments,
-        cost: cost(tried.cost),
+        cost: written(tried.cost),
     }
 }
 
-fn cost(cost: u64) -> String {
+/// A cost in words; empty where nobody counts.
+pub(super) fn written(cost: u64) -> String {
     match cost {
         0 => String::new(),
         cost => write_cost(cost),

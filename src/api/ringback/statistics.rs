@@ -7,6 +7,7 @@ use ringback_core::rights::Right;
 use ringback_store::Store;
 use tonic::Request;
 
+use super::messages::written;
 use super::rules::invalid;
 use crate::api::shared::{caller, timestamp};
 use crate::proto::ringback::sms::v1::{
@@ -71,5 +72,6 @@ fn hour(one: HourOf) -> DeliveryHour {
         delivered: one.tally.delivered,
         undelivered: one.tally.undelivered,
         verified: one.tally.verified,
+        cost: written(one.tally.cost),
     }
 }

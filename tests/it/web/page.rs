@@ -87,7 +87,7 @@ async fn a_number_is_proven_by_plain_forms(database: Database) {
     for (name, value) in [
         (
             "content-security-policy",
-            "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+            "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
         ),
         ("referrer-policy", "no-referrer"),
         ("cache-control", "no-store"),

@@ -103,7 +103,10 @@ impl Decider<'_> {
             Err(failure) => {
                 self.record_refused(account, failure, number.as_ref());
                 match failure {
-                    CodeFailure::Wrong => self.take_address(AddressUse::Verification, None)?,
+                    CodeFailure::Wrong => {
+                        self.record_locked(account, number.as_ref(), pseudonym.as_deref());
+                        self.take_address(AddressUse::Verification, None)?;
+                    }
                     // A caller who has to wait is told so, as with every other limit.
                     CodeFailure::Waiting => {
                         no_wait(Vec::from_iter(self.guess_wait(account, asked, purpose)))?;

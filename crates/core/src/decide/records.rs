@@ -133,6 +133,19 @@ impl Decider<'_> {
         }
     }
 
+    /// Puts on record that the last wrong guess was one too many.
+    pub(super) fn record_locked(
+        &mut self,
+        account: &mut Account,
+        number: Option<&Number>,
+        pseudonym: Option<&str>,
+    ) {
+        let (limits, now) = (&self.policy.limits, self.at.now);
+        if pseudonym.is_some_and(|pseudonym| account.limits.locks(pseudonym, limits, now)) {
+            self.record(account, EventKind::Locked, number);
+        }
+    }
+
     pub(super) fn record(
         &mut self,
         account: &mut Account,

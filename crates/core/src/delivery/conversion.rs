@@ -32,6 +32,8 @@ pub struct Tally {
     pub undelivered: u64,
     /// Those whose code was handed in.
     pub verified: u64,
+    /// What all messages that it took cost, those without a code too, in millionths of the operator's currency.
+    pub cost: u64,
 }
 
 impl Tally {
@@ -43,6 +45,7 @@ impl Tally {
             delivered: self.delivered.saturating_add(other.delivered),
             undelivered: self.undelivered.saturating_add(other.undelivered),
             verified: self.verified.saturating_add(other.verified),
+            cost: self.cost.saturating_add(other.cost),
         }
     }
 

@@ -17,6 +17,8 @@ pub struct Model {
     pub delivered: i64,
     pub undelivered: i64,
     pub verified: i64,
+    /// What all messages that the route took cost, in millionths.
+    pub cost: i64,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -12,6 +12,7 @@ use crate::world::World;
 on_both!(
     codes_are_counted_by_the_route_that_brought_them,
     counts_of_several_processes_add_up,
+    what_messages_cost_is_counted,
     receipts_are_counted,
     a_route_that_brings_nothing_comes_last,
     old_counts_are_purged,
@@ -26,6 +27,11 @@ async fn claimed(store: &Store, route: &str) -> Claimed {
 }
 
 async fn taken(store: &Store, claimed: &Claimed, route: &str) {
+    taken_for(store, claimed, route, 0).await;
+}
+
+/// The route takes it, for so many millionths.
+async fn taken_for(store: &Store, claimed: &Claimed, route: &str, cost: u64) {
     let mut trail = claimed.trail.clone();
     trail.add(Attempt {
         n: claimed.attempt,
@@ -38,7 +44,7 @@ async fn taken(store: &Store, claimed: &Claimed, route: &str) {
         reference: None,
         handed: false,
         segments: 0,
-        cost: 0,
+        cost,
     });
     let settlement = Settlement {
         message: claimed.message.clone(),
@@ -91,6 +97,25 @@ async fn codes_are_counted_by_the_route_that_brought_them(world: &World) {
         tally(&store).await;
         assert_eq!(counts(world).await, ["a CH 1 0 0 0", "b CH 1 0 0 1"]);
     }
+}
+
+async fn what_messages_cost_is_counted(world: &World) {
+    let store = world.store_with_routes(&["a"]).await;
+    for (n, cost) in [(1, 7_500), (2, 15_000)] {
+        let user = format!("user {n}");
+        does(&store, &user, named("")).await;
+        does(&store, &user, set(&number(n), SEND)).await;
+        let message = claimed(&store, "a").await;
+        taken_for(&store, &message, "a", cost).await;
+        tally(&store).await;
+    }
+    let hours = store.conversion_since(1).await.expect("must be read");
+    let costs: Vec<_> = hours
+        .iter()
+        .map(|one| (&*one.route, one.tally.cost))
+        .collect();
+    assert_eq!(costs, [("a", 22_500)]);
+    assert_eq!(hours[0].tally.sent, 0, "their reader has not had the time");
 }
 
 async fn counts_of_several_processes_add_up(world: &World) {
@@ -159,7 +184,8 @@ async fn a_route_that_brings_nothing_comes_last(world: &World) {
         let hour = world.now().0 / 3_600_000_000;
         world
             .run_sql(&format!(
-                "INSERT INTO conversion VALUES ({hour}, 'a', 'CH', 60, 60, 0, 0) ON CONFLICT DO NOTHING"
+                "INSERT INTO conversion (hour, route, country, sent, delivered, undelivered, verified) \
+                 VALUES ({hour}, 'a', 'CH', 60, 60, 0, 0) ON CONFLICT DO NOTHING"
             ))
             .await;
         tally(&store).await;
@@ -183,7 +209,10 @@ async fn old_counts_are_purged(world: &World) {
     let hour = world.now().0 / 3_600_000_000;
     for ago in [0, 191, 193, 500] {
         let hour = hour - ago;
-        let sql = format!("INSERT INTO conversion VALUES ({hour}, 'a', 'CH', 1, 0, 0, 0)");
+        let sql = format!(
+            "INSERT INTO conversion (hour, route, country, sent, delivered, undelivered, verified) \
+                 VALUES ({hour}, 'a', 'CH', 1, 0, 0, 0)"
+        );
         world.run_sql(&sql).await;
     }
     assert_eq!(store.purge().await, Ok(2));

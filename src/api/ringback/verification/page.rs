@@ -15,8 +15,7 @@ use super::texts::{Texts, Words};
 use crate::auth::Auth;
 
 /// Nothing from elsewhere, nothing inline, in nobody's frame.
-const POLICY: &str =
-    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// What answers the page and its forms.
 #[derive(Clone)]
@@ -130,7 +129,8 @@ impl Page {
             "<!doctype html>\n<html lang=\"{}\" dir=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"robots\" content=\"noindex\">\n\
-             <title>{title} – {name}</title>\n<link rel=\"stylesheet\" href=\"verify/page.css\">\n</head>\n\
+             <title>{title} – {name}</title>\n<link rel=\"icon\" href=\"data:,\">\n\
+             <link rel=\"stylesheet\" href=\"verify/page.css\">\n</head>\n\
              <body>\n<main class=\"page\">\n<p class=\"page-brand\"><span class=\"page-mark\" aria-hidden=\"true\">{mark}\
              </span> <span translate=\"no\">{name}</span></p>\n<h1>{title}</h1>\n{body}\n</main>\n</body>\n</html>\n",
             words.tag,

@@ -71,6 +71,37 @@ fn a_hundred_wrong_guesses_lock_until_an_operator_unlocks() {
 }
 
 #[test]
+fn the_guess_that_locks_is_on_record_as_that_and_no_other_is() {
+    let wrong_code = EventKind::VerificationFailed(CodeFailure::Wrong);
+    // Of one number the hundredth in a row.
+    for (failures, locks) in [(97, false), (98, false), (99, true)] {
+        let (mut world, _) = asked();
+        world.failed("ann", ONE, failures);
+        let wrong = world.wrong("ann");
+        let decision = world.act(&own("ann"), "ann", guess(&wrong));
+        let mut expected = vec![wrong_code];
+        expected.extend(locks.then_some(EventKind::Locked));
+        assert_eq!(kinds(&decision), expected, "after {failures}");
+    }
+    // The first of the hundredth number.
+    for (numbers, locks) in [(98, false), (99, true)] {
+        let (mut world, _) = asked();
+        for n in 0..numbers {
+            world.failed("ann", &number(1_000 + n), 1);
+        }
+        let wrong = world.wrong("ann");
+        let decision = world.act(&own("ann"), "ann", guess(&wrong));
+        assert_eq!(
+            kinds(&decision).contains(&EventKind::Locked),
+            locks,
+            "{numbers}"
+        );
+        let decision = world.act(&own("ann"), "ann", guess(&wrong));
+        assert_eq!(kinds(&decision), [wrong_code]);
+    }
+}
+
+#[test]
 fn an_unlocked_account_waits_for_nothing() {
     let mut world = five_wrong();
     world.policy.limits.cool_down_seconds = vec![60];
