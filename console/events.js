@@ -104,9 +104,9 @@ function rows(events, { withUser }) {
  */
 function more(event) {
   if (!event.detail) return "";
-  /** @type {{ message?: string, route?: string, country?: string, reason?: string, prefix?: string, reasons?: string[] }} */
+  /** @type {{ message?: string, route?: string, country?: string, reason?: string, reasons?: string[] }} */
   const detail = JSON.parse(event.detail);
   const held = (detail.reasons ?? []).map((reason) => tag(reason, "warn"));
-  const words = [detail.route, detail.country, detail.prefix ? `${detail.prefix}…` : "", detail.reason].filter(Boolean);
+  const words = [detail.route, detail.country, detail.reason].filter(Boolean);
   return html`${words.join(", ")} ${held} ${detail.message ? html`<a class="nowrap" href="/console/messages/${detail.message}">the message</a>` : ""}`;
 }

@@ -3,7 +3,7 @@
 use ringback_core::delivery::{State, Trail};
 use ringback_core::rights::Scope;
 use ringback_core::{Caller, Id, Number, Refusal, Time};
-use sea_orm::sea_query::Condition;
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
     QueryResult, QuerySelect, QueryTrait, Select, Statement,
@@ -11,8 +11,18 @@ use sea_orm::{
 
 use crate::entity::messages;
 use crate::fault::Fault;
+use crate::matching::within;
 use crate::session::Session;
 use crate::{Store, rows};
+
+/// The states of messages that did not arrive.
+const GONE_WRONG: [State; 5] = [
+    State::Undelivered,
+    State::Expired,
+    State::Superseded,
+    State::Refused,
+    State::Failed,
+];
 
 /// What is known of a message. It holds neither text nor code, and no whole number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,44 +136,11 @@ impl Store {
         session: &Session,
         query: &MessageQuery,
     ) -> Result<Vec<MessageRecord>, Fault> {
-        use messages::Column;
-        let mut wanted = match &query.scope {
-            Scope::Everywhere => Condition::all(),
-            Scope::Organization(organization) => {
-                Condition::all().add(Column::OrganizationId.eq(organization))
-            }
-            Scope::Own {
-                account,
-                organization,
-            } => Condition::all()
-                .add(Column::OrganizationId.eq(organization))
-                .add(Column::UserId.eq(account)),
-        };
-        if let Some(account) = &query.account {
-            wanted = wanted.add(Column::UserId.eq(account));
-        }
-        if let Some(state) = query.state {
-            wanted = wanted.add(Column::State.eq(state.code()));
-        }
-        if let Some(before) = query.before {
-            wanted = wanted.add(Column::Id.lt(before.to_string()));
-        }
-        // What waits and what does not have indexes of their own.
-        let (mut waits, mut rests) = (wanted.clone(), wanted);
-        if let Some(number) = &query.number {
-            let pseudonym = self.shared.rules.keys.pseudonym(number);
-            waits = waits.add(Column::Number.eq(number.as_str()));
-            rests = rests.add(Column::NumberPseudonym.eq(pseudonym));
-        }
-        let waits = waits.add(Column::DueAt.is_not_null());
-        let rests = rests.add(Column::DueAt.is_null());
         let mut found = Vec::new();
-        for wanted in [waits, rests] {
-            let rows = messages::Entity::find()
-                .filter(wanted)
-                .order_by_desc(Column::Id)
-                .limit(u64::from(query.limit));
-            found.extend(rows.all(session).await?);
+        let number = query.number.as_ref();
+        let pseudonym = number.map(|number| self.shared.rules.keys.pseudonym(number));
+        for question in questions(query, pseudonym.as_deref()) {
+            found.extend(question.all(session).await?);
         }
         found.sort_by(|one, other| other.id.cmp(&one.id));
         found.truncate(query.limit as usize);
@@ -202,6 +179,48 @@ impl Store {
             }
         }
     }
+}
+
+/// The questions that find a list's messages: what waits and what does not have indexes of their own.
+/// `pseudonym` is that of the number.
+pub(crate) fn questions(
+    query: &MessageQuery,
+    pseudonym: Option<&str>,
+) -> Vec<Select<messages::Entity>> {
+    use messages::Column;
+    let mut wanted = within(&query.scope, Column::UserId, Column::OrganizationId);
+    if let Some(account) = &query.account {
+        wanted = wanted.add(Column::UserId.eq(account));
+    }
+    if let Some(state) = query.state {
+        wanted = wanted.add(Column::State.eq(state.code()));
+        if GONE_WRONG.contains(&state) {
+            // As the index says it: only so it is seen to fit.
+            let all = GONE_WRONG.map(|state| format!("'{}'", state.code()));
+            let any = format!("state IN ({})", all.join(", "));
+            wanted = wanted.add(Expr::cust(any));
+        }
+    }
+    if let Some(before) = query.before {
+        wanted = wanted.add(Column::Id.lt(before.to_string()));
+    }
+    let (mut waits, mut rests) = (wanted.clone(), wanted);
+    if let Some((number, pseudonym)) = query.number.as_ref().zip(pseudonym) {
+        waits = waits.add(Column::Number.eq(number.as_str()));
+        rests = rests.add(Column::NumberPseudonym.eq(pseudonym));
+    }
+    let waits = waits.add(Column::DueAt.is_not_null());
+    let rests = rests.add(Column::DueAt.is_null());
+    let may_wait = query.state.is_none_or(|state| state == State::Queued);
+    let may_rest = query.state != Some(State::Queued);
+    [(may_wait, waits), (may_rest, rests)]
+        .into_iter()
+        .filter_map(|(may, wanted)| {
+            let question = messages::Entity::find().filter(wanted);
+            let question = question.order_by_desc(Column::Id);
+            may.then(|| question.limit(u64::from(query.limit)))
+        })
+        .collect()
 }
 
 pub(crate) fn reaches(scope: &Scope, row: &messages::Model) -> bool {

@@ -14,6 +14,7 @@ mod m0012_pending;
 mod m0014_guard_tallies;
 mod m0015_events_in_turn;
 mod m0016_conversion_cost;
+mod m0017_message_lists;
 
 use std::sync::OnceLock;
 
@@ -76,6 +77,7 @@ pub(crate) fn steps() -> Vec<Box<dyn Step>> {
         Box::new(m0012_pending::Pending),
         Box::new(m0015_events_in_turn::EventsInTurn),
         Box::new(m0016_conversion_cost::ConversionCost),
+        Box::new(m0017_message_lists::MessageLists),
     ];
     for later in LATER.get().copied().unwrap_or_default() {
         steps.push(Box::new(*later));

@@ -2,20 +2,24 @@
 
 mod rows;
 
+use ringback_core::delivery::State;
+use ringback_core::rights::Scope;
+use ringback_core::{Id, Number};
 use rows::{account, budget, deleted, event, filled, message, names, phone};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     QueryTrait, Statement, TransactionTrait, Value,
 };
 
-use crate::Settings;
 use crate::changes::{Changes, TableChange};
 use crate::dial::{BY_KEYS, Dialer, Purpose};
 use crate::guard::{tallies_named, tallies_since};
+use crate::history::questions;
 use crate::journal::statements as journal;
 use crate::migration;
 use crate::receipts::by_reference;
 use crate::sql::{Sql, Wanted};
+use crate::{MessageQuery, Settings};
 
 /// Rows in each table: enough for a planner to prefer an index.
 const ROWS: u32 = 20_000;
@@ -316,4 +320,57 @@ async fn migrated(database: &DatabaseConnection) -> DatabaseTransaction {
     }
     migration::up(&transaction).await.expect("must migrate");
     transaction
+}
+
+/// However much is kept of messages, a list looks at no more than it may show.
+#[tokio::test]
+async fn lists_of_messages_use_an_index_that_fits_on_sqlite() {
+    let database = connect("sqlite::memory:").await;
+    let transaction = database.begin().await.expect("must begin");
+    migration::up(&transaction).await.expect("must migrate");
+    let all = MessageQuery {
+        scope: Scope::Everywhere,
+        account: None,
+        number: None,
+        state: None,
+        before: Id::parse("0190a5d2-0000-7000-8000-000000000001"),
+        limit: 50,
+    };
+    let of_user = MessageQuery {
+        account: Some("u1".into()),
+        ..all.clone()
+    };
+    let here = MessageQuery {
+        scope: Scope::Organization("o".into()),
+        ..all.clone()
+    };
+    let in_state = |state| MessageQuery {
+        state: Some(state),
+        ..here.clone()
+    };
+    let waits = "messages_waiting_by_id";
+    for (query, indexes) in [
+        (all.clone(), &[waits, "sqlite_autoindex_messages_1"][..]),
+        (of_user.clone(), &[waits, "messages_by_user"]),
+        (here.clone(), &[waits, "messages_by_organization"]),
+        (in_state(State::Queued), &[waits]),
+        (in_state(State::Failed), &["messages_gone_wrong"]),
+        (in_state(State::Undelivered), &["messages_gone_wrong"]),
+        (in_state(State::Delivered), &["messages_by_organization"]),
+        (
+            MessageQuery {
+                number: Some(Number::from_stored("+41791234567")),
+                ..here.clone()
+            },
+            &[waits, "messages_by_number"],
+        ),
+    ] {
+        let questions = questions(&query, Some("p1"));
+        assert_eq!(questions.len(), indexes.len(), "{query:?}");
+        for (question, index) in questions.iter().zip(indexes) {
+            let statement = question.build(DbBackend::Sqlite);
+            let plan = plan(&transaction, &statement).await;
+            assert!(plan[0].contains(index), "{plan:?}: {}", statement.sql);
+        }
+    }
 }

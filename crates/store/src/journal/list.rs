@@ -3,8 +3,9 @@
 use ringback_core::rights::Scope;
 use ringback_core::{Caller, Number, Refusal, Time};
 use sea_orm::sea_query::Condition;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
+use super::statements;
 use crate::Store;
 use crate::entity::{checkpoints, cursors, journal};
 use crate::fault::Fault;
@@ -125,6 +126,14 @@ impl Store {
         let mut wanted = within(&query.scope, Column::UserId, Column::OrganizationId);
         if let Some(account) = &query.account {
             wanted = wanted.add(Column::UserId.eq(account));
+        }
+        if let (Scope::Everywhere, Some(account)) = (&query.scope, &query.account) {
+            // The index of an account's events begins with the organisation.
+            let asked = statements::organizations_of(session.get_database_backend(), account);
+            let rows = session.query_all_raw(asked).await?;
+            let organizations = rows.iter().map(|row| row.try_get_by_index::<String>(0));
+            let organizations = organizations.collect::<Result<Vec<_>, _>>()?;
+            wanted = wanted.add(Column::OrganizationId.is_in(organizations));
         }
         if let Some(number) = &query.number {
             let pseudonym = self.shared.rules.keys.pseudonym(number);

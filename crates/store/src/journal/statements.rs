@@ -193,6 +193,15 @@ pub(super) fn append_in_turn(
     ])
 }
 
+/// The organisations that have events of this user: a step from one organisation to the next, and a look in each.
+pub(super) fn organizations_of(backend: DbBackend, user: &str) -> Statement {
+    let sql = "WITH RECURSIVE o(name) AS (SELECT min(organization_id) FROM journal UNION ALL \
+               SELECT (SELECT min(organization_id) FROM journal WHERE organization_id > o.name) \
+               FROM o WHERE o.name IS NOT NULL) SELECT o.name FROM o WHERE o.name IS NOT NULL \
+               AND EXISTS (SELECT 1 FROM journal WHERE organization_id = o.name AND user_id = $1)";
+    with(backend, sql, vec![user.into()])
+}
+
 /// Position, organisation and hash of rows after a position and up to another, in order.
 pub(super) fn hashes(backend: DbBackend, after: i64, until: i64, most: i64) -> Statement {
     let sql = "SELECT position, organization_id, hash FROM journal \
@@ -267,6 +276,7 @@ pub(crate) fn hot(backend: DbBackend) -> Vec<Statement> {
         hashes(backend, 1, 20, 100),
         after(backend, 1, 20, 100),
         by_account(backend, ("o", "u1", 1), 100),
+        organizations_of(backend, "u1"),
         super::signed::last_checkpoint(backend, "o", 20),
     ];
     match backend {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use ringback_core::rights::Scope;
 use ringback_core::{Action, Time};
-use ringback_store::{Finding, Store, Verified, Wrong, audit_key};
+use ringback_store::{EventQuery, Finding, Store, Verified, Wrong, audit_key};
 
 use crate::requests::*;
 use crate::world::{Kind, World};
@@ -14,6 +15,7 @@ on_both!(threads: 2;
     what_two_sequencers_cut_off_lose_is_nothing,
     an_accounts_life_is_recorded_in_order,
     more_events_than_a_batch_are_recorded_once,
+    a_users_events_are_found_in_every_organisation,
     a_changed_row_is_found,
     a_removed_row_is_found,
     an_inserted_row_is_found,
@@ -174,6 +176,40 @@ async fn what_two_sequencers_cut_off_lose_is_nothing(world: &World) {
     }
     record(&store).await;
     assert_eq!(is_whole(world, &store).await.last, 80);
+}
+
+async fn a_users_events_are_found_in_every_organisation(world: &World) {
+    let store = world.store().await;
+    for organization in ["acme", "beta", "gamma"] {
+        let there = service().acting_in(Some(organization)).expect("may");
+        let users = if organization == "beta" {
+            &["bob"][..]
+        } else {
+            &["ann", "bob"]
+        };
+        for user in users {
+            let made = act(&store, &there, user, named(user)).await;
+            assert!(made.is_ok(), "{made:?}");
+        }
+    }
+    record(&store).await;
+    for (user, organizations) in [("ann", &["acme", "gamma"][..]), ("nobody", &[])] {
+        let query = EventQuery {
+            scope: Scope::Everywhere,
+            account: Some(user.into()),
+            number: None,
+            kinds: Vec::new(),
+            from: None,
+            until: None,
+            oldest_first: true,
+            after: None,
+            limit: 10,
+        };
+        let page = store.list_events(&service(), &query).await.expect("a list");
+        let mut found: Vec<_> = page.events.iter().map(|one| &*one.organization).collect();
+        found.sort_unstable();
+        assert_eq!(found, organizations, "{user}");
+    }
 }
 
 async fn a_changed_row_is_found(world: &World) {
