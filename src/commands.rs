@@ -29,7 +29,7 @@ use ringback_core::rights::Rights;
 use tokio::net::TcpListener;
 
 use crate::app;
-use crate::config::{Config, environment, log_passed_over};
+use crate::config::{Config, ConfigError, environment, log_passed_over};
 use crate::dev::DevHome;
 use crate::telemetry;
 pub use audit::{AuditCommand, audit};
@@ -73,7 +73,22 @@ fn operator(name: &str, organization: Option<String>, default: &str, rights: Rig
 /// The configuration of a data directory that `ringback dev` made.
 fn of_data_dir(dir: &Path) -> anyhow::Result<Config> {
     let home = DevHome::existing(dir)?;
-    Ok(home.config(SocketAddr::from(([127, 0, 0, 1], 0)), None)?)
+    of_dev(home.config(SocketAddr::from(([127, 0, 0, 1], 0)), None))
+}
+
+/// The configuration of `ringback dev`, which the environment may have spoilt.
+fn of_dev(config: Result<Config, ConfigError>) -> anyhow::Result<Config> {
+    let set: Vec<_> = environment()
+        .map(|(name, _)| name)
+        .filter(|name| name.starts_with("RINGBACK_"))
+        .collect();
+    match config {
+        Err(error) if !set.is_empty() => Err(anyhow::Error::from(error).context(format!(
+            "the environment counts for `ringback dev`, too: unset what is meant for another configuration ({})",
+            set.join(", ")
+        ))),
+        config => Ok(config?),
+    }
 }
 
 fn begin_log(config: &Config) -> anyhow::Result<()> {

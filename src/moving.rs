@@ -56,10 +56,12 @@ pub struct Reading {
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// It cannot be opened or read.
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
     /// Nobody knows what it is.
-    #[error("cannot tell what format this is; say so with --format, see docs/MOVING.md")]
+    #[error(
+        "cannot tell what format this is: it is neither NDJSON nor CSV with a first line of names and commas between; see docs/MOVING.md, or say --format"
+    )]
     Unknown,
     /// It is not in UTF-8.
     #[error("is in UTF-16; save it as UTF-8")]

@@ -75,6 +75,7 @@ export class RingbackVerify extends HTMLElement {
   #challenge = '';
   #until = 0;
   #tried = '';
+  #wrong = '';
   #step = '';
   #busy = false;
   #timer = 0;
@@ -230,6 +231,7 @@ export class RingbackVerify extends HTMLElement {
       : reason === 'NUMBER_OPTED_OUT' ? 'opted_out'
       : /^(NUMBER|PHONE|PERM|GUARD)/.test(reason) ? 'number_invalid'
       : 'failed';
+    if (name === 'wrong') this.#wrong = this.#tried;
     const message = this.#say(name, { time: clock(seconds) });
     this.#problem(message);
     const detail = { reason: reason.toLowerCase() || name, message, retryAfter: seconds };
@@ -276,7 +278,7 @@ export class RingbackVerify extends HTMLElement {
     await this.#look().catch(() => {});
     this.#challenge = reply.challengeId;
     this.#wait(parseFloat(reply.resendAfter));
-    this.#tried = '';
+    this.#tried = this.#wrong = '';
     this.#show('CODE', true);
     this.#parts.said.textContent = this.#say('sent');
     this.dispatchEvent(new CustomEvent('sent', { bubbles: true, detail: { expiresAt: reply.codeExpiresAt } }));
@@ -286,9 +288,10 @@ export class RingbackVerify extends HTMLElement {
   #check(typed) {
     const { codeLength = 6, codeIsNumeric = !this.state.step } = this.state;
     const code = codeIn(this.#parts.input.value, codeLength, codeIsNumeric);
-    // What is not whole yet, or was refused, is not handed in by itself.
+    // What is not whole yet, or was handed in, is not handed in by itself; what was wrong never again.
     if (typed && (!code || code === this.#tried)) return;
     if (!code) return this.#problem(this.#say('short', { n: codeLength }));
+    if (code === this.#wrong) return this.#problem(this.#say('wrong'));
     this.#tried = code;
     this.#run(async () => {
       const body = { challengeId: this.#challenge, verificationCode: code };

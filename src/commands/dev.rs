@@ -29,7 +29,7 @@ pub async fn dev(
     let home = DevHome::open(&data_dir)?;
     let listener = bind(listen).await?;
     // With the port that it got, for addresses of our own pages.
-    let mut config = home.config(listener.local_addr()?, database_url.as_deref())?;
+    let mut config = super::of_dev(home.config(listener.local_addr()?, database_url.as_deref()))?;
     begin_log(&config)?;
     for (name, _) in environment() {
         if let Some(instead) = instead_of(&name, tls) {

@@ -42,10 +42,11 @@ pub async fn erase(arguments: EraseArguments) -> anyhow::Result<()> {
         compact,
         server,
     } = arguments;
-    if let Some(server) = server.server(org.as_deref())? {
+    let known = if let Some(server) = server.server(org.as_deref())? {
         let asked = json!({ "userId": user });
         let path = "/ringback.phone.v1.PhoneService/EraseUser";
-        server.ask(path, &asked).await?;
+        let told = server.ask(path, &asked).await?;
+        told["wasKnown"] == true
     } else {
         let config = match data_dir {
             Some(dir) => of_data_dir(&dir)?,
@@ -70,7 +71,11 @@ pub async fn erase(arguments: EraseArguments) -> anyhow::Result<()> {
                  somebody writes there, or --compact writes it anew"
             );
         }
+        erased.was_there
+    };
+    match known {
+        true => println!("{user} is forgotten"),
+        false => println!("no user {user} is known; what was left of one is forgotten"),
     }
-    println!("{user} is forgotten");
     Ok(())
 }

@@ -148,7 +148,12 @@ async fn status(arguments: StatusArguments) -> anyhow::Result<()> {
     }
     if !any {
         let usual = mode(policies.default.guard.mode);
-        println!("{usual}; nothing is held back, and no codes were sent in 24 hours");
+        let sent = if arguments.held {
+            ""
+        } else {
+            ", and no codes were sent in 24 hours"
+        };
+        println!("{usual}; nothing is held back{sent}");
     }
     Ok(())
 }
@@ -207,6 +212,13 @@ async fn allow(arguments: AllowArguments) -> anyhow::Result<()> {
         "codes of {organization} to {what} pass until {}",
         time(until)
     );
+    let policies = config.policies();
+    let rules = &policies.of(&organization).guard;
+    if matches!(&place, Place::Country(country) if !rules.serves_country(country)) {
+        println!(
+            "but the configuration sends none there: guard.allow_countries, guard.deny_countries"
+        );
+    }
     Ok(())
 }
 

@@ -164,7 +164,9 @@ impl Account {
             let pseudonym = keys.pseudonym(&phone.number);
             let cool_down = self.limits.of_number(&pseudonym).cool_down.wait(now);
             let of_account = self.limits.sent.wait(&policy.limits.sends_per_account, now);
-            cool_down.max(of_account).unwrap_or_default()
+            let spent = challenge.filter(|one| one.guesses_left == 0);
+            let spent = spent.map(|one| one.expires_at.since(now));
+            cool_down.max(of_account).max(spent).unwrap_or_default()
         });
         let primary = self.primary_phone().filter(|phone| phone.verified());
         let ended = session.and_then(|session| session.proven);

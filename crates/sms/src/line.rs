@@ -147,7 +147,7 @@ pub(crate) fn address(
         "http" if insecure => {}
         "http" => {
             return Err(wrong(
-                "must begin with https://, or set allow_insecure = true: what is sent holds codes",
+                "must begin with https://, or set allow_insecure = true: what is sent is not for others",
             ));
         }
         _ => return Err(wrong("must be an address that begins with https://")),

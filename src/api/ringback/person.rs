@@ -27,6 +27,7 @@ pub(super) async fn erase(
     Ok(EraseUserResponse {
         erasure_date: Some(timestamp(erased.at)),
         organization_id: erased.organization,
+        was_known: erased.was_there,
     })
 }
 

@@ -148,9 +148,15 @@ impl Decider<'_> {
         Ok(outcome)
     }
 
-    /// Forgets wrong guesses and pauses.
+    /// Forgets wrong guesses and pauses, and ends codes whose guesses are used up, so that their user may ask for
+    /// another one.
     pub(super) fn unlock(&mut self, account: &mut Account) -> Outcome {
         account.limits.numbers.clear();
+        for challenge in &mut account.challenges {
+            if challenge.guesses_left == 0 {
+                challenge.expires_at = challenge.expires_at.min(self.at.now);
+            }
+        }
         self.record(account, EventKind::Unlocked, None);
         Outcome::default()
     }

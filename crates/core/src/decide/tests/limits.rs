@@ -116,6 +116,30 @@ fn an_unlocked_account_waits_for_nothing() {
 }
 
 #[test]
+fn a_spent_code_is_told_as_a_wait_and_ends_with_an_unlock() {
+    let (mut world, _) = asked();
+    let wrong = world.wrong("ann");
+    for _ in 0..5 {
+        assert_eq!(world.fails("ann", &wrong), CodeFailure::Wrong);
+    }
+    let waits = |world: &World| {
+        let (policy, keys) = (&world.policy, &world.keys);
+        let account = world.account("ann");
+        let proof = account.proof(&own("ann"), policy, keys, world.now);
+        proof.expect("may know").resend_after
+    };
+    let left = waits(&world);
+    assert!(!left.is_zero());
+    let refusal = world.refuses(&own("ann"), "ann", resend());
+    assert_eq!(refusal, limited(Limit::Guesses, left.as_secs()));
+    world.does(&service(), "ann", Action::Change(Change::Unlock));
+    assert_eq!(waits(&world), Duration::ZERO);
+    world.does(&own("ann"), "ann", resend());
+    let code = world.code("ann");
+    world.does(&own("ann"), "ann", guess(&code));
+}
+
+#[test]
 fn a_waiting_guess_is_not_counted() {
     let mut world = five_wrong();
     let wrong = world.wrong("ann");
