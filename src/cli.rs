@@ -112,9 +112,25 @@ enum Command {
     Token(commands::TokenArguments),
 }
 
+/// Whoever reads our output may have had enough of it, such as `head`: then we end, too, without a word.
+fn end_with_the_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload().downcast_ref::<String>();
+        let gone = |said: &String| {
+            said.starts_with("failed printing to stdout") && said.contains("Broken pipe")
+        };
+        if said.is_some_and(gone) {
+            std::process::exit(0);
+        }
+        usual(panic);
+    }));
+}
+
 /// Reads the command line and does what it says.
 #[tokio::main]
 pub async fn main() -> ExitCode {
+    end_with_the_reader();
     let done = match Arguments::parse().command {
         Command::Dev {
             listen,

@@ -24,8 +24,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use ringback_core::Caller;
 use ringback_core::rights::Rights;
+use ringback_core::{Caller, Refusal};
 use tokio::net::TcpListener;
 
 use crate::app;
@@ -68,6 +68,28 @@ fn operator(name: &str, organization: Option<String>, default: &str, rights: Rig
         return caller;
     };
     Caller::new(name, organization).with_rights(rights)
+}
+
+/// Why nothing can be done about a user, as a command says it.
+fn about_user(user: &str, refusal: Refusal) -> anyhow::Error {
+    match refusal {
+        Refusal::AccountAmbiguous => anyhow::anyhow!(
+            "user {user}: users of several organisations have this id; name one with --org"
+        ),
+        refusal => anyhow::Error::from(refusal).context(format!("user {user}")),
+    }
+}
+
+/// A text for one line of a terminal: ids may hold what would move its cursor or begin another line.
+fn on_a_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
+        }
+    }
+    line
 }
 
 /// The configuration of a data directory that `ringback dev` made.

@@ -62,7 +62,7 @@ pub async fn erase(arguments: EraseArguments) -> anyhow::Result<()> {
         let default = &config.accounts.default_organization;
         let caller = super::operator("ringback erase", org, default, rights);
         let erased = store.erase(&caller, &user, None).await;
-        let erased = erased.with_context(|| format!("user {user}"))?;
+        let erased = erased.map_err(|refusal| super::about_user(&user, refusal))?;
         if compact && !erased.is_whole {
             store.compact().await.context("--compact")?;
         } else if !erased.is_whole {

@@ -10,7 +10,7 @@ use ringback_store::{EventQuery, Store};
 use serde_json::{Value, json};
 
 use super::remote::{Server, ServerArguments};
-use super::{load, of_data_dir};
+use super::{load, of_data_dir, on_a_line};
 use crate::app::{self, Tables, source};
 use crate::config::Config;
 use crate::events::as_json;
@@ -229,7 +229,7 @@ impl Asked {
         }
         let show = |event: &Value| match self.json {
             true => println!("{event}"),
-            false => println!("{}", line(event)),
+            false => println!("{}", on_a_line(&line(event))),
         };
         match self.follow {
             true => events.iter().for_each(show),

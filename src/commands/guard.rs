@@ -10,7 +10,7 @@ use ringback_core::guard::{Counts, Mode, Place, Player, Replay, Standing};
 use ringback_core::rights::Scope;
 use ringback_store::Store;
 
-use super::{load, of_data_dir};
+use super::{load, of_data_dir, on_a_line};
 use crate::app::{self, Tables, source};
 use crate::config::Config;
 
@@ -141,7 +141,11 @@ async fn status(arguments: StatusArguments) -> anyhow::Result<()> {
     for (of, standing) in shown.by_ref() {
         any = true;
         if organization.as_ref() != Some(&of) {
-            println!("organisation {of}: {}", mode(policies.of(&of).guard.mode));
+            let shown = on_a_line(&of);
+            println!(
+                "organisation {shown}: {}",
+                mode(policies.of(&of).guard.mode)
+            );
             organization = Some(of);
         }
         println!("  {}", line(&standing));

@@ -8,7 +8,7 @@ use ringback_core::rights::{Rights, Scope};
 use ringback_core::{Caller, Id, Number, Time};
 use ringback_store::{MessageQuery, MessageRecord, Store};
 
-use super::{load, of_data_dir};
+use super::{load, of_data_dir, on_a_line};
 use crate::app::{self, Tables, source};
 use crate::story::{blocked, fault, story};
 
@@ -142,8 +142,8 @@ fn print_head(record: &MessageRecord, now: Time) {
         record.state.code(),
         record.kind,
         record.mask,
-        record.account,
-        record.organization,
+        on_a_line(&record.account),
+        on_a_line(&record.organization),
         story(record, now)
     );
 }
@@ -172,7 +172,7 @@ fn print_one(record: &MessageRecord, now: Time) {
             attempt.route,
             attempt.verdict.code(),
             attempt.ms,
-            attempt.reason
+            on_a_line(&attempt.reason)
         );
     }
 }

@@ -1,6 +1,5 @@
 //! All that is kept about one user, as the JSON that `ExportUser` answers with.
 
-use anyhow::Context;
 use ringback_core::challenge::{Challenge, Purpose};
 use ringback_core::rights::Rights;
 use ringback_core::{Account, Phone, PhoneState, Time};
@@ -51,7 +50,7 @@ pub(super) async fn read(
     let (mut whole, mut events, mut after) = (None, Vec::new(), None);
     loop {
         let page = store.kept_of(&caller, user, after).await;
-        let page = page.with_context(|| format!("user {user}"))?;
+        let page = page.map_err(|refusal| super::about_user(user, refusal))?;
         events.extend(page.events.iter().map(event));
         let whole = whole.get_or_insert_with(|| account(&page.account, &page.messages));
         after = page.next;

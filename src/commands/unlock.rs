@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use ringback_core::rights::Rights;
 use ringback_core::{Action, Change, Command};
 use serde_json::json;
@@ -67,6 +66,6 @@ async fn change_database(
         action: Action::Change(Change::Unlock),
     };
     let done = store.execute(command, None).await;
-    done.with_context(|| format!("user {user}"))?;
+    done.map_err(|refusal| super::about_user(user, refusal))?;
     Ok(())
 }

@@ -93,7 +93,7 @@ impl Server {
         let open = health::grpc_services(readiness.clone(), names);
         let auth = services.auth.clone();
         let store = services.store.clone();
-        Server::of(&config.server, auth, cors, rpcs, open, paths).with(Once { store })
+        Server::of(&config.server, auth, cors, rpcs, open, paths).with(Once::new(store))
     }
 
     /// From its parts.

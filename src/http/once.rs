@@ -17,6 +17,7 @@ use hyper::body::Frame;
 use ringback_core::{Caller, Keys, Refusal};
 use ringback_store::{Known, Store};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 use tonic::Code;
 
@@ -28,6 +29,8 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The longest key.
 const LONGEST: usize = 255;
+/// Calls with a key that are under way at once.
+const UNDER_WAY: usize = 2_048;
 /// How long an answer is kept.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// A call that tells nothing for so long has died with its process: the next one is carried out.
@@ -50,6 +53,17 @@ const ABOUT: [&str; 5] = [
 /// What calls with a key need.
 pub(super) struct Once {
     pub(super) store: Store,
+    /// For calls under way: they go on when their callers have gone.
+    pub(super) room: Arc<Semaphore>,
+}
+
+impl Once {
+    pub(super) fn new(store: Store) -> Once {
+        Once {
+            store,
+            room: Arc::new(Semaphore::new(UNDER_WAY)),
+        }
+    }
 }
 
 /// The key of a request, if it has one.
@@ -75,7 +89,7 @@ fn refusal(rule: &str) -> Refusal {
 
 /// A call under a key.
 pub(super) struct Call {
-    /// What it is called in the database: the caller, the method, the path and the key, hashed.
+    /// What it is called in the database: the caller with all rights, the method, the path and the key, hashed.
     name: String,
     /// What tells it from another under the same name.
     request: String,
@@ -93,6 +107,11 @@ impl Call {
             head.method.as_str(),
             path,
             key,
+            // An answer is for whoever may do the same, and acts in the same way.
+            &format!("{:?}", caller.everywhere),
+            &format!("{:?}", caller.local),
+            &format!("{:?}", caller.scopes),
+            &format!("{:?}", (caller.spoken_for, caller.session)),
         ] {
             push(&mut name, part.as_bytes());
         }
@@ -189,7 +208,8 @@ impl Once {
     }
 }
 
-/// Whether the same call would be answered so again: not where it could not be carried out now.
+/// Whether the same call would be answered so again: not where it could not be carried out now, or where nothing was
+/// found or allowed, which costs nothing and may change.
 fn stays(status: StatusCode, headers: [&HeaderMap; 2]) -> bool {
     let mut grpc = headers
         .into_iter()
@@ -198,13 +218,13 @@ fn stays(status: StatusCode, headers: [&HeaderMap; 2]) -> bool {
         return match Code::from_bytes(code.as_bytes()) {
             Code::Ok
             | Code::InvalidArgument
-            | Code::NotFound
             | Code::AlreadyExists
-            | Code::PermissionDenied
             | Code::FailedPrecondition
-            | Code::OutOfRange
-            | Code::Unimplemented => true,
-            Code::Cancelled
+            | Code::OutOfRange => true,
+            Code::NotFound
+            | Code::PermissionDenied
+            | Code::Unimplemented
+            | Code::Cancelled
             | Code::Unknown
             | Code::DeadlineExceeded
             | Code::ResourceExhausted
@@ -217,6 +237,9 @@ fn stays(status: StatusCode, headers: [&HeaderMap; 2]) -> bool {
     }
     match status {
         StatusCode::UNAUTHORIZED
+        | StatusCode::FORBIDDEN
+        | StatusCode::NOT_FOUND
+        | StatusCode::METHOD_NOT_ALLOWED
         | StatusCode::REQUEST_TIMEOUT
         | StatusCode::CONFLICT
         | StatusCode::TOO_EARLY

@@ -1,11 +1,15 @@
 //! What a request speaks and which method it is for, found out once.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header, request::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header, request::Parts,
+};
 use tonic::Status;
 
-use super::connect::{Codec, Query};
+use super::connect::{self, Codec, Query};
 use super::content_type::ContentType;
 use super::error;
 use super::grpc::{self, Framing};
@@ -17,6 +21,10 @@ const ACCEPTED: HeaderValue = HeaderValue::from_static(
     "application/grpc, application/grpc+proto, application/grpc-web, application/grpc-web+proto, \
      application/grpc-web-text, application/grpc-web-text+proto, application/json, application/proto",
 );
+
+/// A header that cannot be read.
+#[derive(Debug)]
+pub(super) struct Unreadable;
 
 /// What a request speaks, and what it is for.
 pub(super) enum Protocol<'a, 'p> {
@@ -42,6 +50,22 @@ impl<'a, 'p> Protocol<'a, 'p> {
             Protocol::Rest(binding, _) => !binding.rpc.reads,
             Protocol::Path => !method.is_safe(),
             Protocol::ConnectGet(..) | Protocol::Open | Protocol::Unknown(_) => false,
+        }
+    }
+
+    /// How long its caller waits, if that is said.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn timeout(&self, headers: &HeaderMap) -> Result<Option<Duration>, Unreadable> {
+        match self {
+            Protocol::Grpc(..) | Protocol::Rest(..) => {
+                grpc::timeout(headers).map_err(|_| Unreadable)
+            }
+            Protocol::Connect(..) | Protocol::ConnectGet(..) => {
+                connect::timeout(headers).map_err(|_| Unreadable)
+            }
+            Protocol::Open | Protocol::Path | Protocol::Unknown(_) => Ok(None),
         }
     }
 

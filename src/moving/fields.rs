@@ -110,7 +110,8 @@ impl Fields {
         let Some(text) = self.text(name)? else {
             return Ok(None);
         };
-        time(&text).map(Some).ok_or_else(|| self.wrong(name, RULE))
+        let read = time(&text).filter(can_be_told);
+        read.map(Some).ok_or_else(|| self.wrong(name, RULE))
     }
 
     /// A time as other services write it: in RFC 3339, or as seconds or milliseconds since 1970.
@@ -126,6 +127,7 @@ impl Fields {
             },
             Some(_) => None,
         };
+        let read = read.filter(can_be_told);
         read.map(Some).ok_or_else(|| self.wrong(name, RULE))
     }
 
@@ -154,6 +156,13 @@ impl Fields {
             }
         }
     }
+}
+
+/// The years 1 to 9999, in UTC: JSON has no others for a time (google.protobuf.Timestamp).
+fn can_be_told(time: &Time) -> bool {
+    const FIRST: i64 = -62_135_596_800;
+    const LAST: i64 = 253_402_300_799;
+    (FIRST..=LAST).contains(&time.0.div_euclid(1_000_000))
 }
 
 fn time(text: &str) -> Option<Time> {

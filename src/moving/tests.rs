@@ -250,7 +250,7 @@ fn no_number_is_taken_for_verified_where_that_is_asked_for() {
 fn wrong_lines_are_told_by_number_and_the_rest_is_read() {
     let line = |phones: &str| format!("{{\"userId\":\"ann\",\"phones\":[{phones}]}}\n");
     let ok = r#"{"phone":"+41791234567"}"#;
-    let rows: [(&str, &str); 16] = [
+    let rows: [(&str, &str); 18] = [
         (
             r#"{"phone":"+41791234567 ext 5"}"#,
             "number 1: the phone number has an extension",
@@ -280,6 +280,15 @@ fn wrong_lines_are_told_by_number_and_the_rest_is_read() {
         ),
         (
             r#"{"phone":"+41791234567","verificationDate":"2026-01-02T03:04:05"}"#,
+            "number 1: verificationDate must be a time",
+        ),
+        // No answer could tell these.
+        (
+            r#"{"phone":"+41791234567","verificationDate":"0001-01-01T00:00:00+01:00"}"#,
+            "number 1: verificationDate must be a time",
+        ),
+        (
+            r#"{"phone":"+41791234567","verificationDate":"9999-12-31T23:59:59-01:00"}"#,
             "number 1: verificationDate must be a time",
         ),
         (
@@ -335,7 +344,7 @@ fn wrong_lines_are_told_by_number_and_the_rest_is_read() {
         assert!(told.contains(expected), "{told}, not {expected}");
     }
     let lines: Vec<u64> = told.iter().map(|(line, _)| *line).collect();
-    assert_eq!(lines, (2..=21).collect::<Vec<u64>>());
+    assert_eq!(lines, (2..=23).collect::<Vec<u64>>());
     for (_, told) in &told {
         assert!(names_no_number(told), "{told}");
     }

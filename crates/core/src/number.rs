@@ -123,7 +123,7 @@ impl Number {
             return Err(NumberError::Length);
         }
         match PhoneNumber::parse(&plain, region) {
-            Ok(parsed) if parsed.is_valid() => Number::of(&parsed),
+            Ok(parsed) if parsed.is_valid() && is_stable(&parsed) => Number::of(&parsed),
             read => Number::doubtful(&plain, read, rules.validation),
         }
     }
@@ -135,11 +135,6 @@ impl Number {
         validation: Validation,
     ) -> Result<Number, NumberError> {
         let possible = read.as_ref().is_ok_and(is_possible);
-        // What is read again and differs has lost a digit for a trunk prefix, and would lose another.
-        let stable = |parsed: &PhoneNumber| {
-            let again = PhoneNumber::parse(parsed.format_as(PhoneNumberFormat::E164), None);
-            again.is_ok_and(|again| again == *parsed)
-        };
         match (validation, read) {
             (Validation::Valid | Validation::Possible, Err(ParseError::InvalidCountryCode)) => {
                 Err(NumberError::Nonexistent)
@@ -148,7 +143,7 @@ impl Number {
             (Validation::Valid | Validation::Possible, Ok(_)) if !possible => {
                 Err(NumberError::Length)
             }
-            (Validation::Possible | Validation::E164, Ok(parsed)) if stable(&parsed) => {
+            (Validation::Possible | Validation::E164, Ok(parsed)) if is_stable(&parsed) => {
                 Number::of(&parsed)
             }
             (Validation::Valid | Validation::Possible, Ok(_)) => Err(NumberError::Nonexistent),
@@ -210,6 +205,12 @@ impl fmt::Debug for Number {
 /// Whether a region code is one that numbers can be read in.
 pub fn is_region(code: &str) -> bool {
     region(code).is_some()
+}
+
+/// What is read again and differs has lost a digit for a trunk prefix, and would lose another.
+fn is_stable(parsed: &PhoneNumber) -> bool {
+    let again = PhoneNumber::parse(parsed.format_as(PhoneNumberFormat::E164), None);
+    again.is_ok_and(|again| again == *parsed)
 }
 
 fn region(code: &str) -> Option<Region> {

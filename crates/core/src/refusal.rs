@@ -42,7 +42,7 @@ pub enum Refusal {
     /// Several organisations have a user of this id, and none was named.
     #[error(
         "users of several organisations have this id; name the organisation, in the header x-zitadel-orgid or \
-         frontegg-tenant-id, or with --org"
+         frontegg-tenant-id"
     )]
     AccountAmbiguous,
     /// The account has no number to remove.

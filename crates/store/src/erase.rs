@@ -83,15 +83,15 @@ impl Store {
                 .build(backend);
             self.change(gone, &[]).await?;
         }
-        // What waits and what does not have indexes of their own.
+        // What waits and what does not have indexes of their own. First what waits: it may end meanwhile.
         let of = || {
             Condition::all()
                 .add(messages::Column::OrganizationId.eq(organization))
                 .add(messages::Column::UserId.eq(user))
         };
         for state in [
-            messages::Column::DueAt.is_null(),
             messages::Column::DueAt.is_not_null(),
+            messages::Column::DueAt.is_null(),
         ] {
             let gone = messages::Entity::delete_many().filter(of().add(state));
             self.change(gone.build(backend), &[]).await?;

@@ -1,20 +1,25 @@
 //! A call under an idempotency key: its first request is carried out, the others wait for its answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use bytes::Bytes;
 use http::request::Parts;
-use ringback_core::Refusal;
+use ringback_core::{Caller, Refusal};
 use tonic::Status;
 use tracing::Instrument;
 
 use super::{Inner, connect_refusal, end_of_line, rest_refusal, through};
-use crate::http::once::{self, Turn, Worded};
+use crate::http::once::{self, Call, Turn, Worded};
 use crate::http::protocol::Protocol;
 use crate::http::routes::Rpc;
 use crate::http::{error, grpc};
+
+/// The headers that say how long a caller waits.
+const TIMEOUTS: [&str; 2] = ["grpc-timeout", "connect-timeout-ms"];
 
 impl Inner {
     /// Carries a call out once, if it changes something and its caller is known; an API refuses the others itself.
@@ -40,40 +45,68 @@ impl Inner {
             Ok(body) => body,
             Err(body) => return self.plainly(head, body).await,
         };
-        let keys = &once.store.rules().keys;
-        let turn = async {
-            let call = once::Call::new(keys, &caller, &key?, &head, &body);
-            let turn = once.turn(&call).await?;
-            Ok((call, turn))
+        // Its time is up, or cannot be read: it is not begun.
+        let timeout = match protocol.timeout(&head.headers) {
+            Ok(timeout) if timeout != Some(Duration::ZERO) => timeout,
+            Ok(_) | Err(_) => return self.plainly(head, Body::from(body)).await,
         };
-        match turn.await {
-            Ok((call, Turn::Ours(claim))) => {
-                let inner = self.clone();
-                // It goes on when its caller has gone: that is when a call comes again.
-                #[expect(
-                    clippy::disallowed_methods,
-                    reason = "the caller waits for it, or its lease ends"
-                )]
-                let carried_out = tokio::spawn(
-                    async move {
-                        let response = inner.plainly(head, Body::from(body)).await;
-                        match &inner.once {
-                            Some(once) => once.keep(&call, &claim, response).await,
-                            None => response,
-                        }
-                    }
-                    .in_current_span(),
-                );
-                match carried_out.await {
-                    Ok(response) => response,
-                    Err(_) => error::status(&Status::internal("An internal error occurred")),
+        let Ok(room) = once.room.clone().try_acquire_owned() else {
+            return self.refuse(protocol, head, Refusal::Overloaded).await;
+        };
+        let (inner, asked) = (self.clone(), head.clone());
+        // It goes on when its caller has gone, or waits no longer: that is when a call comes again.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "they are counted, and each waits for what has a limit only"
+        )]
+        let carried_out = tokio::spawn(
+            async move {
+                let _room = room;
+                inner.once_for_all(key, caller, asked, body).await
+            }
+            .in_current_span(),
+        );
+        let answered = match timeout {
+            None => carried_out.await,
+            Some(timeout) => match tokio::time::timeout(timeout, carried_out).await {
+                Ok(answered) => answered,
+                Err(_) => Ok(Err(Refusal::DeadlineExceeded)),
+            },
+        };
+        match answered {
+            Ok(Ok(response)) => response,
+            Ok(Err(refusal)) => self.refuse(protocol, head, refusal).await,
+            Err(_) => error::status(&Status::internal("An internal error occurred")),
+        }
+    }
+
+    /// Claims the call, carries it out to its end whatever its deadline was, and keeps the answer; or has the answer
+    /// that is kept.
+    async fn once_for_all(
+        &self,
+        key: Result<String, Refusal>,
+        caller: Caller,
+        mut head: Parts,
+        body: Bytes,
+    ) -> Result<Response, Refusal> {
+        let Some(once) = &self.once else {
+            return Ok(self.plainly(head, Body::from(body)).await);
+        };
+        let call = Call::new(&once.store.rules().keys, &caller, &key?, &head, &body);
+        match once.turn(&call).await? {
+            Turn::Ours(claim) => {
+                for name in TIMEOUTS {
+                    head.headers.remove(name);
                 }
+                let response = self.plainly(head, Body::from(body)).await;
+                Ok(once.keep(&call, &claim, response).await)
             }
-            Ok((_, Turn::Answered(mut response))) => {
+            Turn::Answered(mut response) => {
+                let uri = head.uri.clone();
+                let protocol = Protocol::classify(&self.routes, &head, uri.path());
                 response.extensions_mut().insert(protocol.label());
-                *response
+                Ok(*response)
             }
-            Err(refusal) => self.refuse(protocol, head, refusal).await,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Keys, what tells calls apart, and answers as they are kept.
 
+use ringback_core::rights::Rights;
+
 use super::*;
 
 fn headers(values: &[&'static [u8]]) -> HeaderMap {
@@ -36,6 +38,23 @@ fn a_call_is_told_by_caller_path_and_key_and_its_request_by_the_rest() {
         call(|caller, _| caller.user = "bob".into(), "k", b"x"),
         call(|caller, _| caller.home = "other".into(), "k", b"x"),
         call(|caller, _| caller.organization = "other".into(), "k", b"x"),
+        call(|caller, _| caller.everywhere.write = true, "k", b"x"),
+        call(
+            |caller, _| caller.local = vec![("acme".to_owned(), Rights::NONE)].into(),
+            "k",
+            b"x",
+        ),
+        call(
+            |caller, _| caller.scopes = vec!["phone".to_owned()].into(),
+            "k",
+            b"x",
+        ),
+        call(|caller, _| caller.spoken_for = true, "k", b"x"),
+        call(
+            |caller, _| caller.session = Some(ringback_core::Id::from_bytes([1; 16])),
+            "k",
+            b"x",
+        ),
         call(|_, head| head.uri = "/a?b=d".parse().unwrap(), "k", b"x"),
         call(|_, head| head.method = http::Method::PUT, "k", b"x"),
         call(|_, _| {}, "l", b"x"),
@@ -99,7 +118,8 @@ fn only_what_would_be_answered_again_is_kept() {
         (200, true),
         (204, true),
         (400, true),
-        (404, true),
+        (403, false),
+        (404, false),
         (401, false),
         (409, false),
         (429, false),
@@ -113,6 +133,8 @@ fn only_what_would_be_answered_again_is_kept() {
         ("0", true),
         ("3", true),
         ("9", true),
+        ("5", false),
+        ("7", false),
         ("8", false),
         ("14", false),
         ("16", false),

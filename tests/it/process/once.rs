@@ -13,6 +13,7 @@ use crate::database::Database;
 crate::on_both!(
     one_key_from_fifty_callers_is_one_text_and_fifty_equal_answers,
     a_returned_code_is_answered_again_and_kept_sealed,
+    a_deadline_ends_the_wait_and_not_the_call,
 );
 
 const CALLERS: usize = 50;
@@ -82,6 +83,29 @@ async fn one_key_from_fifty_callers_is_one_text_and_fifty_equal_answers(database
     let path = "/zitadel.user.v2.UserService/SetPhone";
     let (status, replayed, text) = ask(&servers[0].base, path, "one", body).await;
     assert!(status != 200 && !replayed, "{status} {text}");
+}
+
+async fn a_deadline_ends_the_wait_and_not_the_call(database: Database) {
+    let server = Server::start(&Setup::new(&database.url)).await;
+    let path = "/zitadel.user.v2.UserService/AddHumanUser";
+    let client = reqwest::Client::builder().no_proxy().build();
+    let client = client.expect("a client");
+    let (mut late, mut replayed) = (0, 0);
+    for n in 0..60 {
+        let key = format!("key-{n}");
+        let body = json!({"userId": format!("user-{n}")});
+        let request = client.post(format!("{}{path}", server.base));
+        let request = request.bearer_auth(admin()).header("idempotency-key", &key);
+        let request = request.header("connect-timeout-ms", (n % 3 + 1).to_string());
+        let first = request.json(&body).send().await.expect("an answer");
+        late += usize::from(first.status() == 504);
+        // Whatever the first caller was told, the next one hears what came of it.
+        let (status, again, text) = ask(&server.base, path, &key, body).await;
+        assert_eq!(status, 200, "{n}: {text}");
+        replayed += usize::from(again);
+    }
+    assert!(late > 0, "no call was late");
+    assert_eq!(replayed, 60);
 }
 
 async fn a_returned_code_is_answered_again_and_kept_sealed(database: Database) {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::rules::GuardRules;
 use super::{CountryTally, Destination, Heard, Known, NO_COUNTRY, PrefixTally};
+use crate::Number;
 use crate::moment::Time;
-use crate::number::is_region;
+use crate::number::{NumberRules, is_region};
 
 /// What a tally is of, within an organisation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,9 +38,12 @@ impl Place {
     pub fn prefix(text: &str) -> Result<Place, &'static str> {
         let digits = text.strip_prefix('+').unwrap_or_default();
         let whole = digits.bytes().all(|byte| byte.is_ascii_digit());
-        match (2..=15).contains(&digits.len()) && whole {
-            true => Ok(Place::Prefix(text.to_owned())),
-            false => Err("must be a plus and 2 to 15 digits, such as +4179123"),
+        if !whole || !(2..=11).contains(&digits.len()) {
+            return Err("must be a plus and 2 to 11 digits, such as +4179123");
+        }
+        match Number::parse(text, &NumberRules::default()) {
+            Ok(_) => Err("must leave out the last four digits of a number"),
+            Err(_) => Ok(Place::Prefix(text.to_owned())),
         }
     }
 }
