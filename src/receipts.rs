@@ -24,14 +24,16 @@ pub async fn note_receipt(
         .await?;
     match noted {
         Some(State::Queued) => {
-            info!(route, %message, reason, "message not delivered: tried over another route");
+            info!(route, message_id = %message, reason, "message not delivered: tried over another route");
         }
-        Some(State::Undelivered) => warn!(route, %message, reason, "message not delivered"),
+        Some(State::Undelivered) => {
+            warn!(route, message_id = %message, reason, "message not delivered")
+        }
         Some(state) => {
             let state = state.code();
-            debug!(route, %message, state, reason, "receipt noted");
+            debug!(route, message_id = %message, state, reason, "receipt noted");
         }
-        None => debug!(route, %message, "receipt says nothing new"),
+        None => debug!(route, message_id = %message, "receipt says nothing new"),
     }
     let result = match receipt.arrival {
         Arrival::OnTheWay => "on_the_way",

@@ -80,7 +80,7 @@ async fn receive(
         Ok(receipt) => receipt,
         Err(error) => {
             count_receipt(name, "refused");
-            warn!(route = name, %message, %error, "receipt refused");
+            warn!(route = name, message_id = %message, %error, "receipt refused");
             return refused(&error);
         }
     };

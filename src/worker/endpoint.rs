@@ -76,7 +76,7 @@ impl Endpoint {
         let owner = self.store.fresh_id();
         let mut turn: Option<Turn> = None;
         let mut failures = 0;
-        let mut next_measure = Instant::now();
+        let (mut next_measure, mut full) = (Instant::now(), false);
         while !*shutdown.borrow() {
             let begun = Instant::now();
             let pause = match self.turn(turn.take(), &owner).await {
@@ -93,13 +93,26 @@ impl Endpoint {
                     }
                 }
             };
-            if begun >= next_measure {
-                self.measure().await;
-                next_measure = begun + MEASURE;
-            }
-            tokio::select! {
-                () = sleep_until(begun + pause) => {}
-                _ = shutdown.wait_for(|stop| *stop) => {}
+            // Also during a long pause: that is when somebody wants to know.
+            loop {
+                if Instant::now() >= next_measure {
+                    let parked = self.measure().await.unwrap_or(0);
+                    if parked >= u64::from(MOST_PARKED) && !full {
+                        let endpoint = &*self.name;
+                        tracing::warn!(
+                            endpoint,
+                            parked,
+                            "an endpoint refuses so many events that it is told no new ones"
+                        );
+                    }
+                    full = parked >= u64::from(MOST_PARKED);
+                    next_measure = Instant::now() + MEASURE;
+                }
+                tokio::select! {
+                    () = sleep_until(begun + pause) => break,
+                    () = sleep_until(next_measure) => {}
+                    _ = shutdown.wait_for(|stop| *stop) => break,
+                }
             }
         }
         if let Some(turn) = turn {
@@ -262,11 +275,9 @@ impl Endpoint {
         }
     }
 
-    /// How far behind the endpoint is.
-    async fn measure(&self) {
-        let Ok(state) = self.store.endpoint_state(&self.name).await else {
-            return;
-        };
+    /// How far behind the endpoint is. Says how many events wait because it refuses them.
+    async fn measure(&self) -> Option<u64> {
+        let state = self.store.endpoint_state(&self.name).await.ok()?;
         let count = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
         let now = self.store.now();
         let age = state.oldest.map_or(Duration::ZERO, |at| now.since(at));
@@ -275,5 +286,6 @@ impl Endpoint {
         gauge!("ringback_endpoint_parked", "endpoint" => endpoint()).set(count(state.parked));
         gauge!("ringback_endpoint_given_up", "endpoint" => endpoint()).set(count(state.given_up));
         gauge!("ringback_endpoint_oldest_seconds", "endpoint" => endpoint()).set(age.as_secs_f64());
+        Some(state.parked)
     }
 }

@@ -5,11 +5,12 @@ mod mutate;
 mod request;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ringback_core::Number;
+use ringback::moving::{Reading, Users};
 use ringback_core::number::NumberRules;
+use ringback_core::{Number, Policies};
 
 use crate::database::Database;
 use mutate::Mutator;
@@ -23,7 +24,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 const MOST: usize = 5_000;
 
 mod on_sqlite {
-    use super::{Database, run, run_numbers};
+    use super::{Database, run, run_import, run_numbers};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn json() {
@@ -48,6 +49,11 @@ mod on_sqlite {
     #[test]
     fn numbers() {
         run_numbers();
+    }
+
+    #[test]
+    fn import() {
+        run_import();
     }
 }
 
@@ -157,4 +163,62 @@ fn run_numbers() {
         }
     }
     println!("numbers: {tried} texts, {} kinds of answers", seen.len());
+}
+
+/// Files of users, of every format that there is a reader for.
+fn run_import() {
+    let (until, seed) = bounds();
+    let mut mutator = Mutator::new(corpus("import"), seed);
+    let place = tempfile::NamedTempFile::new().expect("a file");
+    let (mut tried, mut seen) = (0_u64, HashSet::new());
+    while Instant::now() < until {
+        let input = mutator.next();
+        std::fs::write(place.path(), &input).expect("must write");
+        let began = Instant::now();
+        let kind = read_users(place.path(), input.len());
+        assert!(
+            began.elapsed() < LONGEST,
+            "{:?}",
+            String::from_utf8_lossy(&input)
+        );
+        tried += 1;
+        if seen.len() < MOST && seen.insert(kind) {
+            mutator.keep(input);
+        }
+    }
+    println!("import: {tried} files, {} kinds of answers", seen.len());
+}
+
+/// What is said of the lines of a file. Whatever it holds, it ends, and what is read can be told again.
+fn read_users(file: &Path, bytes: usize) -> Vec<String> {
+    let reading = Reading {
+        policies: Policies::default(),
+        organization: "acme".to_owned(),
+        unverified: false,
+    };
+    let mut users = match Users::open(file, None, reading) {
+        Ok(users) => users,
+        Err(error) => return vec![error.to_string()],
+    };
+    let mut said = Vec::new();
+    for _ in 0..=bytes {
+        match users.read_next() {
+            Ok(None) => return said,
+            Ok(Some(user)) => said.push(match user.read {
+                Ok(incoming) => {
+                    let created = incoming.created_at.map_or(0, |at| at.0);
+                    let year = created.div_euclid(1_000_000).div_euclid(31_556_952);
+                    assert!((-1_970..8_031).contains(&year), "{created}");
+                    "read".to_owned()
+                }
+                Err(wrong) => wrong
+                    .to_string()
+                    .chars()
+                    .filter(|c| !c.is_ascii_digit())
+                    .collect(),
+            }),
+            Err(error) => return vec![error.to_string()],
+        }
+    }
+    panic!("more users than bytes");
 }

@@ -65,7 +65,7 @@ pub struct GuardRecord {
     /// The number's kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<NumberKind>,
-    /// The number without its last four digits.
+    /// What stands for the number without its last four digits ([`Keys::prefix_pseudonym`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
     /// What stands for the client's address, where a user asked who acts alone.

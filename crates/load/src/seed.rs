@@ -154,14 +154,15 @@ impl SeedDatabase {
         let (phone_id, event_id) = (id("7000"), id("7001"));
         let mut sql = format!(
             "BEGIN;
+            INSERT INTO events (id, user_id, organization_id, sequence, at, actor, kind)
+            SELECT {event_id}, {id_of_user}, 'default', 1, {time}, 'load', 'account.registered'
+            FROM {series} WHERE NOT EXISTS
+                (SELECT 1 FROM accounts AS a WHERE a.user_id = {id_of_user} AND a.organization_id = 'default');
             INSERT INTO accounts (user_id, organization_id, sequence, created_at, changed_at, username, given_name,
                 family_name, nick_name, display_name, preferred_language, gender, email, email_verified, challenges, limits)
             SELECT {id_of_user}, 'default', 1, {time}, {time}, {id_of_user}, 'Ann', 'Example', '', 'Ann Example', '', 0,
                 {id_of_user} || '@example.com', false, '[]',
                 '{{\"sends\":[],\"sets\":[],\"failures\":{{\"count\":0,\"last_at\":0}}}}'
-            FROM {series} WHERE true ON CONFLICT DO NOTHING;
-            INSERT INTO events (id, user_id, organization_id, sequence, at, actor, kind)
-            SELECT {event_id}, {id_of_user}, 'default', 1, {time}, 'load', 'account.registered'
             FROM {series} WHERE true ON CONFLICT DO NOTHING;"
         );
         if names {

@@ -124,7 +124,7 @@ impl Decider<'_> {
         Some(EventDetail {
             country: Some(to.country.clone()),
             guard: GuardRecord {
-                prefix: Some(to.prefix.clone()),
+                prefix: Some(self.at.keys.prefix_pseudonym(&to.prefix)),
                 ..GuardRecord::default()
             },
             ..EventDetail::default()
@@ -171,7 +171,7 @@ impl Decider<'_> {
             country: Some(to.country.clone()),
             guard: GuardRecord {
                 kind: Some(to.kind),
-                prefix: Some(to.prefix.clone()),
+                prefix: Some(self.at.keys.prefix_pseudonym(&to.prefix)),
                 address: address.map(|address| address.chars().take(ADDRESS).collect()),
                 known: self.known,
                 reasons: reasons.map(|reason| reason.code().to_owned()).collect(),
