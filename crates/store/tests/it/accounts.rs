@@ -359,11 +359,12 @@ async fn the_record_of_a_sent_code_names_its_message(world: &World) {
     does(&store, "ann", named("")).await;
     does(&store, "ann", set(&number(1), SEND)).await;
     let message = world.texts("SELECT id FROM messages").await.concat();
+    let prefix = world.rules.keys.prefix_pseudonym("+4179000");
     let details = "SELECT kind || ' ' || detail FROM events WHERE detail IS NOT NULL";
     assert_eq!(
         world.texts(details).await,
         [format!(
-            r#"phone.code_sent {{"message":"{message}","country":"CH","kind":"mobile","prefix":"+4179000"}}"#
+            r#"phone.code_sent {{"message":"{message}","country":"CH","kind":"mobile","prefix":"{prefix}"}}"#
         )]
     );
 }
