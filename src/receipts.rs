@@ -3,7 +3,7 @@
 use metrics::counter;
 use ringback_core::delivery::{Arrival, State};
 use ringback_core::{Id, Number, Refusal};
-use ringback_sms::{Receipt, Wish};
+use ringback_sms::{Keyword, Receipt};
 use ringback_store::Store;
 use tracing::{debug, info, warn};
 
@@ -48,19 +48,19 @@ pub async fn note_receipt(
 ///
 /// # Errors
 /// [`Refusal::Unavailable`]: it is to be told again.
-pub async fn note_wish(
+pub async fn note_keyword(
     store: &Store,
     route: &str,
     number: &Number,
-    wish: Wish,
+    keyword: Keyword,
 ) -> Result<(), Refusal> {
-    let word = match wish {
-        Wish::Stop => "stop",
-        Wish::Start => "start",
+    let word = match keyword {
+        Keyword::Stop => "stop",
+        Keyword::Start => "start",
     };
-    match wish {
-        Wish::Stop => store.opted_out(number, route).await?,
-        Wish::Start => store.opted_in(number, route).await?,
+    match keyword {
+        Keyword::Stop => store.opted_out(number, route).await?,
+        Keyword::Start => store.opted_in(number, route).await?,
     }
     info!(route, word, from = number.masked(), "a number's owner asks");
     Ok(())

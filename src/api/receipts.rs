@@ -19,7 +19,7 @@ use tracing::warn;
 use crate::config::Config;
 use crate::http::contract::Paths;
 use crate::http::{Installed, Unread, read_body};
-use crate::receipts::{count_receipt, note_receipt, note_wish};
+use crate::receipts::{count_receipt, note_keyword, note_receipt};
 use crate::worker::Callbacks;
 
 /// The largest receipt or message, in bytes.
@@ -95,7 +95,7 @@ async fn receive(
 }
 
 /// What somebody wrote back. The address is no secret: only the provider's signature says that it is so. What is no
-/// wish is taken and forgotten.
+/// keyword is taken and forgotten.
 async fn hear(
     State(api): State<ReceiptApi>,
     Path(route): Path<String>,
@@ -120,8 +120,8 @@ async fn hear(
             return refused(&error);
         }
     };
-    let noted = match &inbound.wish {
-        Some((number, wish)) => note_wish(&api.store, name, number, *wish).await,
+    let noted = match &inbound.keyword {
+        Some((number, keyword)) => note_keyword(&api.store, name, number, *keyword).await,
         None => Ok(()),
     };
     match noted {

@@ -11,7 +11,7 @@ use ringback_store::Store;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::receipts::{count_receipt, note_receipt, note_wish};
+use crate::receipts::{count_receipt, note_keyword, note_receipt};
 
 /// A receipt may come before it was noted what the route calls its message: it is looked for again, after twice
 /// the pause each time.
@@ -72,8 +72,8 @@ impl Hearing {
     async fn hear(&mut self, told: UnackedEvent) {
         let noted = match &told.event {
             ProviderEvent::Receipt { reference, receipt } => self.receipt(reference, receipt).await,
-            ProviderEvent::Wish { number, wish } => {
-                note_wish(&self.store, &self.route, number, *wish).await
+            ProviderEvent::Keyword { number, keyword } => {
+                note_keyword(&self.store, &self.route, number, *keyword).await
             }
         };
         // The store has said why it was not; the provider tells it again.

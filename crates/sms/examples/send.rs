@@ -161,9 +161,9 @@ async fn answer(provider: &Provider, line: Line) -> Result<Value, Failed> {
         return Ok(match provider.read_inbound(&request, now()) {
             Ok(inbound) => {
                 provider.noted(inbound.once.as_deref());
-                let (from, wish) = inbound.wish.unzip();
-                let wish = wish.map(|wish| format!("{wish:?}").to_lowercase());
-                json!({"wish": wish, "from": from.map(|from| from.as_str().to_owned())})
+                let (from, keyword) = inbound.keyword.unzip();
+                let keyword = keyword.map(|keyword| format!("{keyword:?}").to_lowercase());
+                json!({"keyword": keyword, "from": from.map(|from| from.as_str().to_owned())})
             }
             Err(error) => json!({"error": error.to_string()}),
         });

@@ -3,7 +3,7 @@
 use ringback_core::Number;
 use tokio::sync::oneshot;
 
-use crate::{Receipt, Wish};
+use crate::{Keyword, Receipt};
 
 /// What a provider tells over its own line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,11 +16,11 @@ pub enum ProviderEvent {
         receipt: Receipt,
     },
     /// The owner of a number asks for no more messages or for them again, by a word such as STOP or START.
-    Wish {
+    Keyword {
         /// Whose.
         number: Number,
         /// What is asked for.
-        wish: Wish,
+        keyword: Keyword,
     },
 }
 

@@ -27,17 +27,17 @@ const DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
 /// What the owner of a number asks of a sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum Keyword {
     /// No more messages.
     Stop,
     /// Messages again.
     Start,
 }
 
-impl Wish {
-    /// The wish that a message says, in any case and with whatever stands around it that is no letter; `None` for
+impl Keyword {
+    /// The keyword that a message says, in any case and with whatever stands around it that is no letter; `None` for
     /// everything else that people write.
-    pub fn read(text: &str) -> Option<Wish> {
+    pub fn read(text: &str) -> Option<Keyword> {
         let narrow = text.chars().map(narrow).collect::<String>();
         let said = narrow.trim_matches(|c: char| !c.is_alphanumeric());
         let said = said
@@ -45,8 +45,8 @@ impl Wish {
             .replace('Ê', "E")
             .replace(['-', ' '], "");
         match said.as_str() {
-            stop if STOP.contains(&stop) => Some(Wish::Stop),
-            start if START.contains(&start) => Some(Wish::Start),
+            stop if STOP.contains(&stop) => Some(Keyword::Stop),
+            start if START.contains(&start) => Some(Keyword::Start),
             _ => None,
         }
     }
@@ -56,15 +56,15 @@ impl Wish {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inbound {
     /// Who asks for what; `None` for everything else that people write, and for senders that are no whole number.
-    pub wish: Option<(Number, Wish)>,
+    pub keyword: Option<(Number, Keyword)>,
     /// What tells it from another one, where the provider says; a repeat is refused once it was noted.
     pub once: Option<String>,
 }
 
 impl Inbound {
-    pub(crate) fn of(from: &str, wish: Option<Wish>) -> Inbound {
+    pub(crate) fn of(from: &str, keyword: Option<Keyword>) -> Inbound {
         Inbound {
-            wish: wish.and_then(|wish| Some((sender(from)?, wish))),
+            keyword: keyword.and_then(|keyword| Some((sender(from)?, keyword))),
             once: None,
         }
     }
@@ -100,10 +100,10 @@ mod tests {
             STOP.iter()
                 .chain(&["stop", " Stop. ", "Opt out", "S T O P", "Arrêt", "ＳＴＯＰ"])
         {
-            assert_eq!(Wish::read(word), Some(Wish::Stop), "{word}");
+            assert_eq!(Keyword::read(word), Some(Keyword::Stop), "{word}");
         }
         for word in START.iter().chain(&["yes!", "Start\r\n", "opt-in"]) {
-            assert_eq!(Wish::read(word), Some(Wish::Start), "{word}");
+            assert_eq!(Keyword::read(word), Some(Keyword::Start), "{word}");
         }
         for other in [
             "",
@@ -115,7 +115,7 @@ mod tests {
             "restart",
             "123456",
         ] {
-            assert_eq!(Wish::read(other), None, "{other}");
+            assert_eq!(Keyword::read(other), None, "{other}");
         }
     }
 

@@ -29,7 +29,7 @@ use time::format_description::well_known::Rfc3339;
 pub use crate::http::{Http, HttpInboundSettings, HttpReceiptSettings, HttpSettings, Signed};
 pub use event::{ProviderEvent, UnackedEvent};
 pub use hook::{Hook, HookSettings, Posted};
-pub use inbound::{Inbound, Wish};
+pub use inbound::{Inbound, Keyword};
 pub use inbox::{Inbox, InboxMessage};
 pub use provider::Provider;
 pub use receipt::{Receipt, ReceiptError, ReceiptRequest};

@@ -53,7 +53,7 @@ struct Inner {
     heard: watch::Sender<bool>,
 }
 
-/// What became of the wish for a place in a window.
+/// What became of the keyword for a place in a window.
 enum Place {
     Free(Arc<Line>, OwnedSemaphorePermit),
     Full(Arc<Line>),

@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::class::Class;
 use crate::line::{Answer, Line, address};
 use crate::{
-    Arrival, Inbound, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Sms, Wish,
+    Arrival, Inbound, Keyword, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Sms,
 };
 
 const BASE: &str = "https://api.twilio.com";
@@ -215,16 +215,16 @@ impl Twilio {
             _ => request.body,
         };
         let from = field(form, "From").ok_or(ReceiptError::Malformed("it has no From"))?;
-        let wish = match field(form, "OptOutType").as_deref() {
-            Some("STOP") => Some(Wish::Stop),
-            Some("START") => Some(Wish::Start),
+        let keyword = match field(form, "OptOutType").as_deref() {
+            Some("STOP") => Some(Keyword::Stop),
+            Some("START") => Some(Keyword::Start),
             Some("HELP") => None,
             _ => {
                 let body = field(form, "Body");
-                Wish::read(&body.ok_or(ReceiptError::Malformed("it has no Body"))?)
+                Keyword::read(&body.ok_or(ReceiptError::Malformed("it has no Body"))?)
             }
         };
-        Ok(Inbound::of(&from, wish))
+        Ok(Inbound::of(&from, keyword))
     }
 
     /// The message, with its sender as the field that says it.

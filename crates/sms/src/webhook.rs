@@ -16,7 +16,7 @@ use crate::guard::bare;
 use crate::hook::Secrets;
 use crate::line::{fault, rest, root};
 use crate::{
-    Inbound, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Sms, Wish, rfc3339,
+    Inbound, Keyword, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Sms, rfc3339,
 };
 
 /// Seconds that a receipt may be old.
@@ -188,7 +188,7 @@ impl Webhook {
         self.check_signature(request, now)?;
         let written: Written = serde_json::from_slice(request.body)
             .map_err(|_| ReceiptError::Malformed("it is not {\"from\": …, \"text\": …}"))?;
-        Ok(Inbound::of(&written.from, Wish::read(&written.text)))
+        Ok(Inbound::of(&written.from, Keyword::read(&written.text)))
     }
 
     pub(crate) async fn check(&self) -> Result<(), RouteError> {

@@ -12,8 +12,8 @@ use http::HeaderMap;
 use ringback_core::Number;
 use ringback_core::delivery::{NumberFault, RouteFault, Verdict};
 use ringback_sms::{
-    Arrival, Http, HttpSettings, Lost, Provider, ReceiptError, ReceiptRequest, Report, RouteError,
-    Sms, Wish,
+    Arrival, Http, HttpSettings, Keyword, Lost, Provider, ReceiptError, ReceiptRequest, Report,
+    RouteError, Sms,
 };
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
@@ -662,7 +662,7 @@ fn comes_in(
     query: &str,
     headers: &HeaderMap,
     body: &str,
-) -> Result<Option<(Number, Wish)>, ReceiptError> {
+) -> Result<Option<(Number, Keyword)>, ReceiptError> {
     let provider = made(
         &format!("url = \"URL/\"\n{recipe}"),
         "https://a.example.com",
@@ -674,13 +674,13 @@ fn comes_in(
         headers,
         body: body.as_bytes(),
     };
-    Ok(provider.read_inbound(&request, NOW)?.wish)
+    Ok(provider.read_inbound(&request, NOW)?.keyword)
 }
 
 #[test]
 fn what_people_write_back_is_read_where_the_recipe_says_and_when_it_is_signed() {
     let number = Number::from_stored(TO);
-    let stop = Ok(Some((number.clone(), Wish::Stop)));
+    let stop = Ok(Some((number.clone(), Keyword::Stop)));
     let token = headers(&[("x-token", "s3cret")]);
     let signed = "signed = \"header\"\nheader = \"x-token\"\nsecret = \"s3cret\"";
     let form = format!("[inbound]\nfrom = \"form.from\"\ntext = \"form.text\"\n{signed}");
@@ -694,7 +694,7 @@ fn what_people_write_back_is_read_where_the_recipe_says_and_when_it_is_signed() 
         stop
     );
     let start = comes_in(&form, "", &token, "text=start&from=0041791234567");
-    assert_eq!(start, Ok(Some((number, Wish::Start))));
+    assert_eq!(start, Ok(Some((number, Keyword::Start))));
     assert_eq!(
         comes_in(&form, "", &token, "text=hello&from=41791234567"),
         Ok(None)

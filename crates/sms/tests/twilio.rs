@@ -9,8 +9,8 @@ use http::HeaderMap;
 use ringback_core::Number;
 use ringback_core::delivery::{NumberFault, RouteFault, Verdict};
 use ringback_sms::{
-    Arrival, Inbound, Lost, Provider, ReceiptError, ReceiptRequest, Report, RouteError, Twilio,
-    TwilioSettings, Wish,
+    Arrival, Inbound, Keyword, Lost, Provider, ReceiptError, ReceiptRequest, Report, RouteError,
+    Twilio, TwilioSettings,
 };
 use serde_json::json;
 use wiremock::ResponseTemplate;
@@ -438,9 +438,9 @@ const INBOUND: &str = "https://sms.example.com/sms/inbound/main";
 
 #[test]
 fn what_people_write_back_is_read_when_it_is_signed() {
-    let wish = |wish: Option<Wish>| {
+    let keyword = |keyword: Option<Keyword>| {
         Ok(Inbound {
-            wish: wish.map(|wish| (Number::from_stored(TO), wish)),
+            keyword: keyword.map(|keyword| (Number::from_stored(TO), keyword)),
             once: None,
         })
     };
@@ -457,20 +457,20 @@ fn what_people_write_back_is_read_when_it_is_signed() {
         )
     };
     let says = |body: &'static str| read(&[("Body", body), ("From", TO), ("To", "+41790000000")]);
-    assert_eq!(says("Stop"), wish(Some(Wish::Stop)));
-    assert_eq!(says("YES"), wish(Some(Wish::Start)));
-    assert_eq!(says("what is this?"), wish(None));
+    assert_eq!(says("Stop"), keyword(Some(Keyword::Stop)));
+    assert_eq!(says("YES"), keyword(Some(Keyword::Start)));
+    assert_eq!(says("what is this?"), keyword(None));
     // Twilio's own list goes before the words.
     let list = |told: &'static str, body: &'static str| {
         read(&[("Body", body), ("From", TO), ("OptOutType", told)])
     };
-    assert_eq!(list("STOP", "genug"), wish(Some(Wish::Stop)));
-    assert_eq!(list("START", "STOP"), wish(Some(Wish::Start)));
-    assert_eq!(list("HELP", "STOP"), wish(None));
+    assert_eq!(list("STOP", "genug"), keyword(Some(Keyword::Stop)));
+    assert_eq!(list("START", "STOP"), keyword(Some(Keyword::Start)));
+    assert_eq!(list("HELP", "STOP"), keyword(None));
     // Other channels have other senders.
     assert_eq!(
         read(&[("Body", "STOP"), ("From", "whatsapp:+41791234567")]),
-        wish(None)
+        keyword(None)
     );
     for form in [&[("Body", "STOP")][..], &[("From", TO)]] {
         assert!(matches!(read(form), Err(ReceiptError::Malformed(_))));
@@ -481,13 +481,13 @@ fn what_people_write_back_is_read_when_it_is_signed() {
     let asked = format!("{INBOUND}?Body=STOP&From=%2B41791234567");
     assert_eq!(
         comes_in("GET", "12345", &form, &sign("12345", &asked)),
-        wish(Some(Wish::Stop))
+        keyword(Some(Keyword::Stop))
     );
 
     let good = sign("12345", &format!("{INBOUND}BodySTOPFrom{TO}"));
     assert_eq!(
         comes_in("POST", "12345", &form, &good),
-        wish(Some(Wish::Stop))
+        keyword(Some(Keyword::Stop))
     );
     for (token, form, signature) in [
         ("12346", form, &*good),

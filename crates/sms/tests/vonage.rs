@@ -14,8 +14,8 @@ use http::HeaderMap;
 use ringback_core::delivery::{NumberFault, RouteFault, Verdict};
 use ringback_core::{Number, Time};
 use ringback_sms::{
-    Arrival, Lost, Provider, ReceiptError, ReceiptRequest, Report, RouteError, Vonage,
-    VonageSettings, Wish,
+    Arrival, Keyword, Lost, Provider, ReceiptError, ReceiptRequest, Report, RouteError, Vonage,
+    VonageSettings,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -371,7 +371,7 @@ fn what_people_write_back_is_read_when_it_is_signed() {
         };
         let inbound = provider.read_inbound(&request, NOW)?;
         provider.noted(inbound.once.as_deref());
-        Ok(inbound.wish)
+        Ok(inbound.keyword)
     };
     let message = |text: &str| {
         json!({
@@ -381,13 +381,13 @@ fn what_people_write_back_is_read_when_it_is_signed() {
         })
     };
     let number = Number::from_stored(TO);
-    let stop = Ok(Some((number.clone(), Wish::Stop)));
+    let stop = Ok(Some((number.clone(), Keyword::Stop)));
     assert_eq!(read(SECRET, "1", &message("stop")), stop);
     let again = read(SECRET, "1", &message("stop"));
     assert_eq!(again, Err(ReceiptError::Signature("it came before")));
     assert_eq!(
         read(SECRET, "2", &message("START")),
-        Ok(Some((number, Wish::Start)))
+        Ok(Some((number, Keyword::Start)))
     );
     assert_eq!(read(SECRET, "3", &message("how much?")), Ok(None));
     let picture =

@@ -13,7 +13,8 @@ use ringback_core::{
     Verification, decide,
 };
 use ringback_sms::{
-    Provider, ReceiptError, ReceiptRequest, Report, RouteError, Sms, Webhook, WebhookSettings, Wish,
+    Keyword, Provider, ReceiptError, ReceiptRequest, Report, RouteError, Sms, Webhook,
+    WebhookSettings,
 };
 use sha2::{Digest, Sha256};
 use wiremock::matchers::{method, path};
@@ -470,10 +471,10 @@ fn what_people_write_back_is_signed_as_receipts_are() {
     let now = "1700000000";
     let stop = r#"{"from": "+41791234567", "text": "STOP", "more": 1}"#;
     let good = sign(now, stop);
-    let wish = read(now, stop, &good).expect("signed").wish;
+    let keyword = read(now, stop, &good).expect("signed").keyword;
     assert_eq!(
-        wish,
-        Some((Number::from_stored("+41791234567"), Wish::Stop))
+        keyword,
+        Some((Number::from_stored("+41791234567"), Keyword::Stop))
     );
     let old = "1699999699";
     let least = i64::MIN.to_string();

@@ -106,7 +106,7 @@ async fn stop_and_start_by_http_reach_whoever_asks_for_a_code(database: Database
         .await
     };
     assert_eq!(write(1, "Stop.").await, 200);
-    // What is no wish changes nothing.
+    // What is no keyword changes nothing.
     assert_eq!(write(2, "what is this?").await, 200);
     let (status, body) = set(&server, 1).await;
     assert_eq!(status, 400, "{body}");

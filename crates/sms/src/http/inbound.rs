@@ -2,7 +2,7 @@
 
 use super::settings::{HttpInboundSettings, HttpSettings, Signed};
 use super::told::{Place, Proof, Signature, Wrong};
-use crate::{Inbound, ReceiptError, ReceiptRequest, Wish};
+use crate::{Inbound, Keyword, ReceiptError, ReceiptRequest};
 
 /// How what people write back is read.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ impl InboundRules {
         let missing = "it has nothing where it should say who has written what";
         let from = self.from.find(request, missing)?.unwrap_or_default();
         let text = self.text.find(request, missing)?.unwrap_or_default();
-        Ok(Inbound::of(&from, Wish::read(&text)))
+        Ok(Inbound::of(&from, Keyword::read(&text)))
     }
 }
 

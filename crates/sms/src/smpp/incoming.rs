@@ -6,7 +6,7 @@ use rusmpp::tlvs::TlvValue;
 
 use super::HexIds;
 use crate::inbound::sender;
-use crate::{Arrival, Lost, ProviderEvent, Receipt, Wish};
+use crate::{Arrival, Keyword, Lost, ProviderEvent, Receipt};
 
 /// The bits of esm_class that say what a message is: 0 for what a person wrote, then receipts and what is said
 /// before them. What else there is comes from phones.
@@ -40,7 +40,7 @@ pub(super) fn read(deliver: &DeliverSm, hex_ids: HexIds) -> Option<ProviderEvent
     if receipted.is_none() && !RECEIPTS.contains(&kind) {
         let ton = u8::from(deliver.source_addr_ton);
         let from = deliver.source_addr.as_str();
-        return wish(&text, ton, from).filter(|_| kind == 0);
+        return keyword(&text, ton, from).filter(|_| kind == 0);
     }
     let told = ReceiptText::read(&text);
     let reference = receipted.filter(|id| !id.trim().is_empty()).or(told.id)?;
@@ -183,10 +183,10 @@ fn text(bytes: &[u8], data_coding: u8, esm_class: u8) -> Option<String> {
 }
 
 /// Whether somebody asks to be left alone, or no longer to be.
-fn wish(text: &str, ton: u8, from: &str) -> Option<ProviderEvent> {
-    let wish = Wish::read(text)?;
+fn keyword(text: &str, ton: u8, from: &str) -> Option<ProviderEvent> {
+    let keyword = Keyword::read(text)?;
     let number = sender(from).filter(|_| TELLING_TYPES.contains(&ton))?;
-    Some(ProviderEvent::Wish { number, wish })
+    Some(ProviderEvent::Keyword { number, keyword })
 }
 
 #[cfg(test)]

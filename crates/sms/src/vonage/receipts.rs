@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::{VonageSettings, codes};
 use crate::class::Class;
-use crate::{Arrival, Inbound, Receipt, ReceiptError, ReceiptRequest, Wish};
+use crate::{Arrival, Inbound, Keyword, Receipt, ReceiptError, ReceiptRequest};
 
 /// Seconds that a receipt may be old, or ahead of our clock.
 const AGE_SECONDS: i64 = 300;
@@ -112,13 +112,13 @@ impl Receipts {
             ));
         }
         let by_text = matches!(body["channel"].as_str(), Some("sms") | None);
-        let wish = body["text"]
+        let keyword = body["text"]
             .as_str()
             .filter(|_| by_text)
-            .and_then(Wish::read);
+            .and_then(Keyword::read);
         Ok(Inbound {
             once,
-            ..Inbound::of(from, wish)
+            ..Inbound::of(from, keyword)
         })
     }
 

@@ -128,7 +128,7 @@ try {
     return { inbound: { ...request, url: inbound } }
   }
   const word = twilio.getExpectedTwilioSignature(token, inbound, stop)
-  expect("a STOP that npm's twilio signs", await read(written(stop, word)), { wish: 'stop', from: '+41791234567' })
+  expect("a STOP that npm's twilio signs", await read(written(stop, word)), { keyword: 'stop', from: '+41791234567' })
   const other = await read(written({ ...stop, OptOutType: 'START' }, word))
   expect('a changed one', /signature/.test(other.error), true)
 

@@ -44,8 +44,8 @@ with Program(ROUTE) as program:
     write = lambda form, signature: program.ask(inbound=receipt(inbound, form, signature))
     stop = {"MessageSid": "SM2", "From": "+41791234567", "To": "+41790000000", "Body": " Stop ", "NumMedia": "0"}
     good = sign(inbound, stop)
-    expect("a signed STOP is believed", write(stop, good), {"from": "+41791234567", "wish": "stop"})
+    expect("a signed STOP is believed", write(stop, good), {"from": "+41791234567", "keyword": "stop"})
     listed = {**stop, "Body": "genug", "OptOutType": "START"}
-    expect("Twilio's own list goes before", write(listed, sign(inbound, listed))["wish"], "start")
+    expect("Twilio's own list goes before", write(listed, sign(inbound, listed))["keyword"], "start")
     expect("a STOP of somebody else is not", refused(write({**stop, "From": "+41791234568"}, good)), True)
     expect("nor one that is signed for a receipt", refused(write(stop, sign(URL, stop))), True)

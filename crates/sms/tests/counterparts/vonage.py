@@ -85,7 +85,7 @@ with Program(ROUTE) as program:
     given = receipt(body)
     token = given["headers"]["authorization"].removeprefix("Bearer ")
     expect("a message that their package believes", bool(verify_jwt.verify_signature(token, SECRET)), True)
-    expect("is believed", program.ask(inbound=given), {"from": "+41791234567", "wish": "stop"})
+    expect("is believed", program.ask(inbound=given), {"from": "+41791234567", "keyword": "stop"})
     again = lambda given: "signature" in program.ask(inbound=given).get("error", "")
     expect("once", again(given), True)
     expect("not with another secret", again(receipt(body, secret="x" * 32)), True)

@@ -157,9 +157,9 @@ async fn smppy_lets_nobody_in_with_a_wrong_password_and_hands_on_what_people_wri
     let told = events.recv().await.expect("the route is there");
     assert_eq!(
         told.event,
-        ProviderEvent::Wish {
+        ProviderEvent::Keyword {
             number,
-            wish: ringback_sms::Wish::Stop
+            keyword: ringback_sms::Keyword::Stop
         }
     );
     told.noted();

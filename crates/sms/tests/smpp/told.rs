@@ -1,6 +1,6 @@
 //! What a centre tells by itself: receipts, and what people write back.
 
-use ringback_sms::{Arrival, Lost, ProviderEvent, Receipt, UnackedEvent, Wish};
+use ringback_sms::{Arrival, Keyword, Lost, ProviderEvent, Receipt, UnackedEvent};
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -120,15 +120,15 @@ async fn people_stop_and_start() {
     centre.order(wrote("START")).await;
     assert_eq!(
         next(&mut events).await,
-        ProviderEvent::Wish {
+        ProviderEvent::Keyword {
             number: number.clone(),
-            wish: Wish::Stop
+            keyword: Keyword::Stop
         }
     );
-    let wish = Wish::Start;
+    let keyword = Keyword::Start;
     assert_eq!(
         next(&mut events).await,
-        ProviderEvent::Wish { number, wish }
+        ProviderEvent::Keyword { number, keyword }
     );
     for _ in 0..4 {
         assert_eq!(centre.hear("deliver_resp").await, 0, "all are answered");

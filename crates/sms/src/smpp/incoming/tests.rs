@@ -171,12 +171,12 @@ fn a_person_cannot_write_a_receipt() {
 fn people_stop_and_start_by_a_word() {
     let number = Number::from_stored("+41791234567");
     let of = |text: &str| read(&deliver(0, 0, text.as_bytes()), HexIds::Nowhere);
-    let out = Some(ProviderEvent::Wish {
+    let out = Some(ProviderEvent::Keyword {
         number: number.clone(),
-        wish: Wish::Stop,
+        keyword: Keyword::Stop,
     });
-    let wish = Wish::Start;
-    let back = Some(ProviderEvent::Wish { number, wish });
+    let keyword = Keyword::Start;
+    let back = Some(ProviderEvent::Keyword { number, keyword });
     for word in [
         "STOP",
         "stop",
@@ -226,8 +226,8 @@ fn only_a_number_that_is_told_whole_opts_out() {
         read(&deliver, HexIds::Nowhere)
     };
     let number = Number::from_stored("+41791234567");
-    let wish = Wish::Stop;
-    let out = Some(ProviderEvent::Wish { number, wish });
+    let keyword = Keyword::Stop;
+    let out = Some(ProviderEvent::Keyword { number, keyword });
     assert_eq!(from("+41791234567", 1), out);
     assert_eq!(from("41791234567", 0), out);
     for (address, ton) in [
