@@ -72,7 +72,7 @@ impl Sql {
         let text = format!(
             "WITH done AS ({sql}), told AS (INSERT INTO events ({}) SELECT {} FROM \
              json_to_recordset(${n}::json) AS r({}, message text) \
-             WHERE r.message = ANY(ARRAY(SELECT id FROM done)) ON CONFLICT DO NOTHING) \
+             WHERE r.message IN (SELECT id FROM done)) \
              SELECT count(*) FROM done",
             events.names(""),
             events.names("r."),
