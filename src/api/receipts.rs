@@ -4,6 +4,7 @@
 mod contract;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
@@ -12,8 +13,9 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ringback_sms::{ReceiptError, ReceiptRequest, Route};
-use ringback_store::Store;
+use metrics::counter;
+use ringback_sms::{ReceiptError, ReceiptRequest, Route, Seen};
+use ringback_store::{Store, Throttle};
 use tracing::warn;
 
 use crate::config::Config;
@@ -24,6 +26,8 @@ use crate::worker::Callbacks;
 
 /// The largest receipt or message, in bytes.
 const LIMIT: usize = 64 * 1024;
+/// That something is refused is said at most so often for each route: anybody can send it.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// `/sms/receipts/{route}/{token}`, for those of the routes that send receipts, and `/sms/inbound/{route}`, for those
 /// that pass on what people write back.
@@ -34,6 +38,7 @@ pub fn install(config: &Config) -> Installed {
             let api = ReceiptApi {
                 store: services.store.clone(),
                 routes: services.routes.clone(),
+                heard: services.routes.iter().map(|_| Heard::default()).collect(),
                 callbacks,
             };
             let receipts = "/sms/receipts/{route}/{token}";
@@ -53,7 +58,18 @@ pub fn install(config: &Config) -> Installed {
 struct ReceiptApi {
     store: Store,
     routes: Arc<[Route]>,
+    /// By route, in their order.
+    heard: Arc<[Heard]>,
     callbacks: Callbacks,
+}
+
+/// What came for a route.
+#[derive(Default)]
+struct Heard {
+    receipts_refused: Throttle,
+    inbound_refused: Throttle,
+    /// What people have written: sent once more it must not undo what they wrote later.
+    inbound: Seen,
 }
 
 /// The token comes first, then the provider's own signature, then what it says. Whatever is known already, or is
@@ -65,7 +81,7 @@ async fn receive(
 ) -> Response {
     let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap_or_default();
     let of = api.store.rules().keys.receipt_of(&bytes);
-    let (Some((message, attempt)), Some(route)) = (of, api.route(&route)) else {
+    let (Some((message, attempt)), Some((route, heard))) = (of, api.route(&route)) else {
         return unexpected();
     };
     let told = match Told::read(request, api.callbacks.at(&route.name, &token)).await {
@@ -80,7 +96,9 @@ async fn receive(
         Ok(receipt) => receipt,
         Err(error) => {
             count_receipt(name, "refused");
-            warn!(route = name, message_id = %message, %error, "receipt refused");
+            if let Some(more) = heard.receipts_refused.pass(QUIET) {
+                warn!(route = name, message_id = %message, %error, more, "receipt refused");
+            }
             return refused(&error);
         }
     };
@@ -101,8 +119,8 @@ async fn hear(
     Path(route): Path<String>,
     request: Request,
 ) -> Response {
-    let sends = |route: &&Route| route.provider.sends_inbound();
-    let Some(route) = api.route(&route).filter(sends) else {
+    let sends = |(route, _): &(&Route, &Heard)| route.provider.sends_inbound();
+    let Some((route, heard)) = api.route(&route).filter(sends) else {
         return unexpected();
     };
     let told = match Told::read(request, api.callbacks.inbound(&route.name)).await {
@@ -116,10 +134,20 @@ async fn hear(
     let inbound = match read {
         Ok(inbound) => inbound,
         Err(error) => {
-            warn!(route = name, %error, "what somebody wrote back is refused");
+            counter!("ringback_inbound_refused_total", "route" => name.to_owned()).increment(1);
+            if let Some(more) = heard.inbound_refused.pass(QUIET) {
+                warn!(route = name, %error, more, "what somebody wrote back is refused");
+            }
             return refused(&error);
         }
     };
+    if inbound
+        .once
+        .as_deref()
+        .is_some_and(|id| heard.inbound.has(id))
+    {
+        return (StatusCode::OK, "").into_response();
+    }
     let noted = match &inbound.keyword {
         Some((number, keyword)) => note_keyword(&api.store, name, number, *keyword).await,
         None => Ok(()),
@@ -127,6 +155,9 @@ async fn hear(
     match noted {
         Ok(()) => {
             route.provider.noted(inbound.once.as_deref());
+            if let Some(id) = inbound.once {
+                heard.inbound.add(id);
+            }
             (StatusCode::OK, "").into_response()
         }
         Err(_) => away(),
@@ -134,8 +165,9 @@ async fn hear(
 }
 
 impl ReceiptApi {
-    fn route(&self, name: &str) -> Option<&Route> {
-        self.routes.iter().find(|one| *one.name == *name)
+    fn route(&self, name: &str) -> Option<(&Route, &Heard)> {
+        let mut routes = self.routes.iter().zip(self.heard.iter());
+        routes.find(|(one, _)| *one.name == *name)
     }
 }
 

@@ -179,8 +179,13 @@ impl Once {
         }
     }
 
-    /// Keeps the answer for those who come later, if it would be the same then.
-    pub(super) async fn keep(&self, call: &Call, claim: &str, response: Response) -> Response {
+    /// Keeps the answer for those who come later, if it did or `cost` something.
+    pub(super) async fn keep(
+        &self,
+        call: &Call,
+        claim: &str,
+        (response, cost): (Response, bool),
+    ) -> Response {
         let (head, body) = response.into_parts();
         let body = match body.collect().await {
             Ok(body) => body,
@@ -194,7 +199,7 @@ impl Once {
             trailers: written(&trailers),
             body: STANDARD.encode(body.to_bytes()),
         };
-        let stays = stays(head.status, [&head.headers, &trailers]);
+        let stays = stays(head.status, [&head.headers, &trailers], cost);
         let sealed = stays.then(|| seal(call, &answer)).flatten();
         let until = self.store.now() + KEPT;
         let left = sealed.map(|sealed| (sealed, until));
@@ -208,44 +213,17 @@ impl Once {
     }
 }
 
-/// Whether the same call would be answered so again: not where it could not be carried out now, or where nothing was
-/// found or allowed, which costs nothing and may change.
-fn stays(status: StatusCode, headers: [&HeaderMap; 2]) -> bool {
+/// Whether an answer is kept: what did something, and a refusal that has cost something. Any other refusal has changed
+/// nothing, and is found again when the call comes again; nobody can fill the table with them.
+fn stays(status: StatusCode, headers: [&HeaderMap; 2], cost: bool) -> bool {
     let mut grpc = headers
         .into_iter()
         .filter_map(|headers| headers.get("grpc-status"));
-    if let Some(code) = grpc.next() {
-        return match Code::from_bytes(code.as_bytes()) {
-            Code::Ok
-            | Code::InvalidArgument
-            | Code::AlreadyExists
-            | Code::FailedPrecondition
-            | Code::OutOfRange => true,
-            Code::NotFound
-            | Code::PermissionDenied
-            | Code::Unimplemented
-            | Code::Cancelled
-            | Code::Unknown
-            | Code::DeadlineExceeded
-            | Code::ResourceExhausted
-            | Code::Aborted
-            | Code::Internal
-            | Code::Unavailable
-            | Code::DataLoss
-            | Code::Unauthenticated => false,
-        };
-    }
-    match status {
-        StatusCode::UNAUTHORIZED
-        | StatusCode::FORBIDDEN
-        | StatusCode::NOT_FOUND
-        | StatusCode::METHOD_NOT_ALLOWED
-        | StatusCode::REQUEST_TIMEOUT
-        | StatusCode::CONFLICT
-        | StatusCode::TOO_EARLY
-        | StatusCode::TOO_MANY_REQUESTS => false,
-        other => !other.is_server_error(),
-    }
+    let done = match grpc.next() {
+        Some(code) => Code::from_bytes(code.as_bytes()) == Code::Ok,
+        None => status.is_success() || status.is_redirection(),
+    };
+    done || cost
 }
 
 /// An answer as it is kept.
@@ -258,6 +236,15 @@ struct Answer {
 }
 
 impl Answer {
+    fn did_something(&self) -> bool {
+        let status = StatusCode::from_u16(self.status).unwrap_or_default();
+        let headers = [&self.headers, &self.trailers].map(|headers| read(headers));
+        let [Some(headers), Some(trailers)] = headers else {
+            return false;
+        };
+        stays(status, [&headers, &trailers], false)
+    }
+
     fn response(&self) -> Option<Response> {
         let body = Bytes::from(STANDARD.decode(&self.body).ok()?);
         let trailers = read(&self.trailers)?;
@@ -313,8 +300,11 @@ fn open(call: &Call, sealed: &str) -> Option<Response> {
     let text = key.open_in_place(nonce, aad, text).ok()?;
     let answer: Answer = serde_json::from_slice(text).ok()?;
     let mut response = answer.response()?;
-    let replayed = HeaderValue::from_static("true");
-    response.headers_mut().insert(REPLAYED, replayed);
+    // Only wrong codes are kept of what is refused, and a mark would tell them from those that are spent or expired.
+    if answer.did_something() {
+        let replayed = HeaderValue::from_static("true");
+        response.headers_mut().insert(REPLAYED, replayed);
+    }
     Some(response)
 }
 

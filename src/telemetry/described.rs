@@ -92,6 +92,10 @@ pub(super) fn describe() {
         "Codes that the guard was asked for: allowed, recorded (sent all the same), refused; by its first reason"
     );
     describe_counter!(
+        "ringback_inbound_refused_total",
+        "Posts of what people write back that were not what the route's provider sends"
+    );
+    describe_counter!(
         "ringback_opt_outs_total",
         "Words of numbers' owners to a route: stop, start, or what the provider said of them"
     );

@@ -188,6 +188,44 @@ impl Refusal {
         }
     }
 
+    /// Whether what was refused has cost something all the same: a wrong code is one guess. Asked again, it would cost
+    /// another one.
+    #[deny(clippy::wildcard_enum_match_arm)]
+    pub fn costs(&self) -> bool {
+        match self {
+            Refusal::CodeRefused(failure) => *failure == CodeFailure::Wrong,
+            Refusal::TokenMissing
+            | Refusal::TokenMalformed
+            | Refusal::TokenInvalid
+            | Refusal::IssuerUnavailable
+            | Refusal::OrganizationDenied
+            | Refusal::PermissionDenied
+            | Refusal::TokenStale
+            | Refusal::ScopeMissing(_)
+            | Refusal::AccountNotFound
+            | Refusal::AccountExists
+            | Refusal::AccountAmbiguous
+            | Refusal::PhoneNotFound
+            | Refusal::PhoneUnchanged
+            | Refusal::PhoneUnverified
+            | Refusal::RemovalUnconfirmed
+            | Refusal::TooManyNumbers
+            | Refusal::NumberInvalid(_)
+            | Refusal::NumberKindNotServed(_)
+            | Refusal::NumberOptedOut
+            | Refusal::Guarded(_)
+            | Refusal::CodeAbsent
+            | Refusal::Limited { .. }
+            | Refusal::FieldInvalid { .. }
+            | Refusal::Unsupported { .. }
+            | Refusal::UnderWay
+            | Refusal::Overloaded
+            | Refusal::DeadlineExceeded
+            | Refusal::Unavailable
+            | Refusal::Internal => false,
+        }
+    }
+
     /// The stable name of the reason: in metrics, in logs and at APIs that have room for one.
     pub fn code(&self) -> &'static str {
         match self {

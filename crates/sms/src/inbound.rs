@@ -3,7 +3,7 @@
 use ringback_core::Number;
 
 /// Words by which people stop what a sender writes them, alone in a message.
-const STOP: [&str; 15] = [
+const STOP: [&str; 17] = [
     "STOP",
     "STOPP",
     "STOPALL",
@@ -12,6 +12,8 @@ const STOP: [&str; 15] = [
     "END",
     "QUIT",
     "OPTOUT",
+    "OPT OUT",
+    "STOP ALL",
     "REVOKE",
     "ARRET",
     "ABMELDEN",
@@ -21,7 +23,7 @@ const STOP: [&str; 15] = [
     "СТОП",
 ];
 /// Words by which they let it begin again.
-const START: [&str; 5] = ["START", "UNSTOP", "YES", "OPTIN", "СТАРТ"];
+const START: [&str; 6] = ["START", "UNSTOP", "YES", "OPTIN", "OPT IN", "СТАРТ"];
 /// Digits that an international number may have.
 const DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
@@ -36,14 +38,17 @@ pub enum Keyword {
 
 impl Keyword {
     /// The keyword that a message says, in any case and with whatever stands around it that is no letter; `None` for
-    /// everything else that people write.
+    /// everything else that people write. A word with a gap in it (`ST OP`) is none, as providers have it; of two words
+    /// are only those that are listed so.
     pub fn read(text: &str) -> Option<Keyword> {
         let narrow = text.chars().map(narrow).collect::<String>();
         let said = narrow.trim_matches(|c: char| !c.is_alphanumeric());
-        let said = said
-            .to_uppercase()
-            .replace('Ê', "E")
-            .replace(['-', ' '], "");
+        let said = said.to_uppercase().replace('Ê', "E");
+        let words: Vec<&str> = said
+            .split(|c: char| c == '-' || c.is_whitespace())
+            .filter(|word| !word.is_empty())
+            .collect();
+        let said = words.join(" ");
         match said.as_str() {
             stop if STOP.contains(&stop) => Some(Keyword::Stop),
             start if START.contains(&start) => Some(Keyword::Start),
@@ -57,7 +62,7 @@ impl Keyword {
 pub struct Inbound {
     /// Who asks for what; `None` for everything else that people write, and for senders that are no whole number.
     pub keyword: Option<(Number, Keyword)>,
-    /// What tells it from another one, where the provider says; a repeat is refused once it was noted.
+    /// What tells it from another one, where the provider says; a repeat changes nothing once it was noted.
     pub once: Option<String>,
 }
 
@@ -96,10 +101,15 @@ mod tests {
 
     #[test]
     fn a_wish_is_a_word_alone() {
-        for word in
-            STOP.iter()
-                .chain(&["stop", " Stop. ", "Opt out", "S T O P", "Arrêt", "ＳＴＯＰ"])
-        {
+        for word in STOP.iter().chain(&[
+            "stop",
+            " Stop. ",
+            "Opt out",
+            "opt-out",
+            "\u{feff}(STOP)",
+            "Arrêt",
+            "ＳＴＯＰ",
+        ]) {
             assert_eq!(Keyword::read(word), Some(Keyword::Stop), "{word}");
         }
         for word in START.iter().chain(&["yes!", "Start\r\n", "opt-in"]) {
@@ -113,6 +123,13 @@ mod tests {
             "stop that",
             "STO",
             "restart",
+            "ST OP",
+            "S T O P",
+            "ST-OP",
+            "ST\nOP",
+            "CAN CEL",
+            "Y E S",
+            "un stop",
             "123456",
         ] {
             assert_eq!(Keyword::read(other), None, "{other}");

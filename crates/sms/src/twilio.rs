@@ -224,7 +224,10 @@ impl Twilio {
                 Keyword::read(&body.ok_or(ReceiptError::Malformed("it has no Body"))?)
             }
         };
-        Ok(Inbound::of(&from, keyword))
+        Ok(Inbound {
+            once: field(form, "MessageSid").map(|id| id.to_string()),
+            ..Inbound::of(&from, keyword)
+        })
     }
 
     /// The message, with its sender as the field that says it.

@@ -188,7 +188,21 @@ impl Webhook {
         self.check_signature(request, now)?;
         let written: Written = serde_json::from_slice(request.body)
             .map_err(|_| ReceiptError::Malformed("it is not {\"from\": …, \"text\": …}"))?;
-        Ok(Inbound::of(&written.from, Keyword::read(&written.text)))
+        let keyword = Keyword::read(&written.text);
+        // Sent once more it has the same ones: all of it is signed.
+        let header = |name| {
+            request
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let once = header("webhook-id")
+            .zip(header("webhook-timestamp"))
+            .map(|(id, at)| format!("{id} {at} {} {}", written.from, written.text));
+        Ok(Inbound {
+            once,
+            ..Inbound::of(&written.from, keyword)
+        })
     }
 
     pub(crate) async fn check(&self) -> Result<(), RouteError> {

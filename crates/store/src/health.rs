@@ -33,13 +33,14 @@ struct Outage {
 
 /// Lets a line into the log now and then, and counts the others.
 #[derive(Debug, Default)]
-struct Throttle(Mutex<(Option<Instant>, u64)>);
+pub struct Throttle(Mutex<(Option<Instant>, u64)>);
 
 impl Throttle {
-    /// How many were kept back since the last one; none for one that is kept back too.
-    fn pass(&self) -> Option<u64> {
+    /// How many were kept back since the last one; none for one that is kept back too, as the last one was within
+    /// `quiet`.
+    pub fn pass(&self, quiet: Duration) -> Option<u64> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.0.is_some_and(|at| at.elapsed() < QUIET) {
+        if last.0.is_some_and(|at| at.elapsed() < quiet) {
             last.1 += 1;
             return None;
         }
@@ -93,11 +94,11 @@ impl Health {
         match fault {
             Fault::Unavailable(reason) => self.away(reason, doing),
             Fault::Busy(reason) => tracing::debug!(doing, reason, "refused"),
-            Fault::TooSlow(reason) => match self.slow.pass() {
+            Fault::TooSlow(reason) => match self.slow.pass(QUIET) {
                 Some(more) => tracing::warn!(doing, reason, more, "a statement was ended"),
                 None => tracing::debug!(doing, reason, "a statement was ended"),
             },
-            Fault::Conflict(_) | Fault::Failed(_) => match self.failed.pass() {
+            Fault::Conflict(_) | Fault::Failed(_) => match self.failed.pass(QUIET) {
                 Some(more) => tracing::error!(doing, %fault, more, "the database refused"),
                 None => tracing::debug!(doing, %fault, "the database refused"),
             },
@@ -113,7 +114,11 @@ impl Health {
             None => false,
         };
         let begins = outage.is_none();
-        let more = if begins { self.outages.pass() } else { None };
+        let more = if begins {
+            self.outages.pass(QUIET)
+        } else {
+            None
+        };
         *outage = Some(Outage {
             until: now.max(outage.map_or(0, |outage| outage.until)),
             said: said || more.is_some(),
@@ -154,8 +159,8 @@ mod tests {
     #[test]
     fn what_comes_often_is_said_now_and_then() {
         let throttle = Throttle::default();
-        assert_eq!(throttle.pass(), Some(0));
-        assert_eq!(throttle.pass(), None);
-        assert_eq!(throttle.pass(), None);
+        assert_eq!(throttle.pass(QUIET), Some(0));
+        assert_eq!(throttle.pass(QUIET), None);
+        assert_eq!(throttle.pass(QUIET), None);
     }
 }

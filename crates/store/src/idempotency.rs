@@ -1,5 +1,6 @@
 //! Calls that are carried out once: whoever comes first has the call, and leaves its answer for those after.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use ringback_core::{Refusal, Time};
@@ -7,6 +8,29 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 
 use crate::Store;
 use crate::fault::Fault;
+
+tokio::task_local! {
+    /// Whether a command of this call was refused and has cost something all the same.
+    static COST: Cell<bool>;
+}
+
+/// Does a call, and says whether a refusal of it has cost something ([`Refusal::costs`]). What the call does in
+/// other tasks is not seen.
+pub async fn with_cost<F: Future>(call: F) -> (F::Output, bool) {
+    COST.scope(Cell::new(false), async {
+        let done = call.await;
+        (done, COST.with(Cell::get))
+    })
+    .await
+}
+
+/// Notes what a refusal has cost, where somebody wants to know.
+pub(crate) fn note_cost(refusal: &Refusal) {
+    if refusal.costs() {
+        // Most calls have no key.
+        let _ = COST.try_with(|cost| cost.set(true));
+    }
+}
 
 /// What is known of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -82,8 +82,9 @@ use crate::fault::Fault;
 pub use backup::{BackupError, backup};
 pub use erase::Erased;
 pub use guard::{RecordedPage, RecordedPlace};
+pub use health::Throttle;
 pub use history::{MessageQuery, MessageRecord};
-pub use idempotency::Known;
+pub use idempotency::{Known, with_cost};
 pub use inspect::{Inspection, describe, inspect};
 pub use journal::{
     EndpointState, EventPage, EventQuery, EventRecord, Finding, Parked, Sequenced, Told, Turn,

@@ -15,6 +15,7 @@ use crate::conversion::prefers_conversion;
 use crate::dial::{Dialer, Purpose, SharedDialer, other_encoding};
 use crate::fault::Fault;
 use crate::guard::guards_any;
+use crate::idempotency::note_cost;
 use crate::journal::Sequencer;
 use crate::lane::LaneLine;
 use crate::line::Line;
@@ -184,6 +185,9 @@ impl Store {
             true => Err(Refusal::AccountNotFound),
             false => lane.execute(command, deadline).await,
         };
+        if let Err(refusal) = &result {
+            note_cost(refusal);
+        }
         let outcome = match &result {
             Ok(_) => "ok",
             Err(Refusal::CodeRefused(failure)) => failure.code(),

@@ -9,6 +9,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::request::Parts;
 use ringback_core::{Caller, Refusal};
+use ringback_store::with_cost;
 use tonic::Status;
 use tracing::Instrument;
 
@@ -98,8 +99,8 @@ impl Inner {
                 for name in TIMEOUTS {
                     head.headers.remove(name);
                 }
-                let response = self.plainly(head, Body::from(body)).await;
-                Ok(once.keep(&call, &claim, response).await)
+                let told = with_cost(self.plainly(head, Body::from(body))).await;
+                Ok(once.keep(&call, &claim, told).await)
             }
             Turn::Answered(mut response) => {
                 let uri = head.uri.clone();

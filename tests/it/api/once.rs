@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: a change that is asked for again is made once, and answered alike.
 
-use super::{Answer, Api, Call, User, answer};
+use super::{Answer, Api, Call, User, another, answer};
 use crate::app::TestApp;
 use crate::database::Database;
 
@@ -9,6 +9,7 @@ crate::at_each_api! {
     another_body_under_the_same_key_is_refused,
     keys_of_others_are_theirs,
     what_time_mends_is_not_kept,
+    refusals_are_not_kept_but_for_wrong_codes,
     what_is_no_key_is_refused_and_what_reads_has_none,
 }
 
@@ -128,6 +129,36 @@ async fn what_time_mends_is_not_kept(api: Api, database: Database) {
     let call = api.set("ann", NUMBER).with(KEY, "k");
     let refused = answer(&app, &call, Some("nonsense")).await;
     assert_eq!(refused.status, 401, "{refused:?}");
+}
+
+async fn refusals_are_not_kept_but_for_wrong_codes(api: Api, database: Database) {
+    let app = TestApp::start(database).await;
+    let ann = User::new(&app, api, "ann");
+    for n in 0..5 {
+        let call = api.set("ann", "123").with(KEY, &format!("k-{n}"));
+        let refused = ask(&ann, &app, call).await;
+        assert_eq!(refused.status, 400, "{refused:?}");
+    }
+    assert_eq!(app.database.count("idempotency").await, 0);
+    let question = ann.set(NUMBER).await.expect("set");
+    let code = app.code(NUMBER).await;
+    let guess = api
+        .submit("ann", &question, another(&code))
+        .with(KEY, "guess");
+    let first = ask(&ann, &app, guess.clone()).await;
+    assert!((400..500).contains(&first.status), "{first:?}");
+    assert_eq!(app.database.count("idempotency").await, 1);
+    // Many more than there are guesses, and no word of why.
+    for _ in 0..12 {
+        let again = ask(&ann, &app, guess.clone()).await;
+        assert_eq!(look(&again), look(&first));
+        assert!(!was_replayed(&again), "{again:?}");
+    }
+    let right = ask(&ann, &app, api.submit("ann", &question, &code)).await;
+    assert!(
+        (200..300).contains(&right.status),
+        "a guess is left: {right:?}"
+    );
 }
 
 async fn what_is_no_key_is_refused_and_what_reads_has_none(api: Api, database: Database) {

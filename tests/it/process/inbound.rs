@@ -12,6 +12,8 @@ use crate::database::Database;
 
 crate::on_both!(
     stop_and_start_by_http_reach_whoever_asks_for_a_code,
+    what_is_replayed_does_not_undo_what_came_later,
+    what_nobody_signed_is_said_once_a_minute,
     nothing_is_taken_that_no_provider_has_signed,
     a_route_that_only_takes_what_people_write_back_is_heard,
 );
@@ -137,6 +139,61 @@ async fn stop_and_start_by_http_reach_whoever_asks_for_a_code(database: Database
         200
     );
     assert_eq!(database.count(counted).await, 0);
+}
+
+async fn what_is_replayed_does_not_undo_what_came_later(database: Database) {
+    let relay = Receiver::answering().await;
+    let setup = setup(&database, &relay);
+    let server = Server::start(&setup).await;
+    let stopped = "opt_outs WHERE until_at IS NULL";
+    let word = |word: &str| {
+        let body = json!({"from": number(1), "text": word}).to_string();
+        (signed([3; 32], &body), body)
+    };
+    let sid = |word: &str| twilio(&[("From", &number(1)), ("Body", word), ("MessageSid", word)]);
+    let turned = |(body, headers)| (headers, body);
+    for (path, stop, start) in [
+        ("/sms/inbound/relay", word("STOP"), word("START")),
+        (
+            "/sms/inbound/twilio",
+            turned(sid("STOP")),
+            turned(sid("START")),
+        ),
+    ] {
+        for (posted, left) in [(&stop, 1), (&start, 0), (&stop, 0), (&start, 0)] {
+            assert_eq!(post(&server, path, &posted.0, &posted.1).await, 200);
+            assert_eq!(database.count(stopped).await, left, "{path}");
+        }
+    }
+    let (headers, body) = word("UNSUBSCRIBE");
+    assert_eq!(
+        post(&server, "/sms/inbound/relay", &headers, &body).await,
+        200
+    );
+    assert_eq!(
+        database.count(stopped).await,
+        1,
+        "another word is another one"
+    );
+}
+
+async fn what_nobody_signed_is_said_once_a_minute(database: Database) {
+    let relay = Receiver::answering().await;
+    let setup = setup(&database, &relay);
+    let server = Server::start(&setup).await;
+    let body = json!({"from": number(1), "text": "STOP"}).to_string();
+    for _ in 0..50 {
+        let forged = signed([4; 32], &body);
+        assert_eq!(
+            post(&server, "/sms/inbound/relay", &forged, &body).await,
+            401
+        );
+    }
+    let printed = server.program.printed();
+    let said = printed
+        .matches("what somebody wrote back is refused")
+        .count();
+    assert_eq!(said, 1, "{printed}");
 }
 
 async fn nothing_is_taken_that_no_provider_has_signed(database: Database) {

@@ -1,8 +1,5 @@
 //! What Vonage tells, receipts and what people write back: JSON, with a token in the header that signs it.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::{Mutex, PoisonError};
-
 use http::header::AUTHORIZATION;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use ringback_core::Time;
@@ -13,12 +10,11 @@ use sha2::{Digest, Sha256};
 
 use super::{VonageSettings, codes};
 use crate::class::Class;
+use crate::seen::Seen;
 use crate::{Arrival, Inbound, Keyword, Receipt, ReceiptError, ReceiptRequest};
 
 /// Seconds that a receipt may be old, or ahead of our clock.
 const AGE_SECONDS: i64 = 300;
-/// Receipts that are remembered.
-const REMEMBERED: usize = 10_000;
 
 pub(super) struct Receipts {
     key: DecodingKey,
@@ -26,14 +22,7 @@ pub(super) struct Receipts {
     /// The application or the account that they must be of.
     application: String,
     api_key: String,
-    seen: Mutex<Seen>,
-}
-
-/// The ids of tokens, the oldest first.
-#[derive(Default)]
-struct Seen {
-    order: VecDeque<String>,
-    ids: HashSet<String>,
+    seen: Seen,
 }
 
 #[derive(Deserialize)]
@@ -66,7 +55,7 @@ impl Receipts {
             rules,
             application: settings.application.clone(),
             api_key: settings.api_key.clone(),
-            seen: Mutex::default(),
+            seen: Seen::default(),
         })
     }
 
@@ -124,8 +113,7 @@ impl Receipts {
 
     /// Remembers a receipt, so that a repeat is refused.
     pub(super) fn noted(&self, id: String) {
-        let seen = self.seen.lock();
-        seen.unwrap_or_else(PoisonError::into_inner).add(id);
+        self.seen.add(id);
     }
 
     /// Who it is from; its id.
@@ -162,12 +150,7 @@ impl Receipts {
         if other(&self.application, application_id) || other(&self.api_key, api_key) {
             return wrong("it is of another application or account");
         }
-        let seen = self.seen.lock();
-        if seen
-            .unwrap_or_else(PoisonError::into_inner)
-            .ids
-            .contains(&jti)
-        {
+        if self.seen.has(&jti) {
             return wrong("it came before");
         }
         Ok(jti)
@@ -176,18 +159,4 @@ impl Receipts {
 
 fn json(body: &[u8]) -> Result<Value, ReceiptError> {
     serde_json::from_slice(body).map_err(|_| ReceiptError::Malformed("it is not JSON"))
-}
-
-impl Seen {
-    fn add(&mut self, id: String) {
-        if !self.ids.insert(id.clone()) {
-            return;
-        }
-        self.order.push_back(id);
-        if self.order.len() > REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.ids.remove(&oldest);
-        }
-    }
 }
