@@ -6,12 +6,15 @@ mod format;
 mod others;
 mod own;
 mod split;
+mod strict;
 mod table;
 #[cfg(test)]
 mod tests;
 mod write;
 
+use std::collections::HashMap;
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -63,6 +66,14 @@ pub enum FileError {
         "cannot tell what format this is: it is neither NDJSON nor CSV with a first line of names and commas between; see docs/MOVING.md, or say --format"
     )]
     Unknown,
+    /// Its columns have names that cannot be meant.
+    #[error("line {line}: {wrong}")]
+    Columns {
+        /// The line of the names.
+        line: u64,
+        /// What is wrong, and what to do.
+        wrong: Wrong,
+    },
     /// It is not in UTF-8.
     #[error("is in UTF-16; save it as UTF-8")]
     Utf16,
@@ -73,6 +84,33 @@ pub struct Users {
     format: Format,
     source: Source,
     reading: Reading,
+    told: Told,
+}
+
+/// Of ringback's own table, which users were told, by a hash of who they are, and on which line: those of the first
+/// million.
+#[derive(Default)]
+struct Told {
+    by: RandomState,
+    lines: HashMap<u64, u64>,
+}
+
+impl Told {
+    const MOST: usize = 1_000_000;
+
+    /// Fails where the user was told before: its rows are not together.
+    fn note(&mut self, user: &Incoming, line: u64) -> Result<(), Wrong> {
+        let hash = self.by.hash_one((&user.organization, &user.id));
+        if let Some(first) = self.lines.get(&hash) {
+            return Err(format!(
+                "is of the user of line {first}, and other users stand between; put the rows of one user together"
+            ));
+        }
+        if self.lines.len() < Self::MOST {
+            self.lines.insert(hash, line);
+        }
+        Ok(())
+    }
 }
 
 type Input = Box<dyn BufRead + Send>;
@@ -127,7 +165,8 @@ impl Users {
             Shape::Table => {
                 let table = match format {
                     Format::Firebase => Table::with_names(input, others::FIREBASE_COLUMNS),
-                    _ => Table::with_head(input)?,
+                    Format::Csv => Table::with_head(input, own::check_columns)?,
+                    _ => Table::with_head(input, |_| Ok(()))?,
                 };
                 Source::Table(TableUsers::new(table, format == Format::Csv))
             }
@@ -136,6 +175,7 @@ impl Users {
             format,
             source,
             reading,
+            told: Told::default(),
         })
     }
 
@@ -154,10 +194,17 @@ impl Users {
             Source::Documents(documents) => documents.next()?,
             Source::Table(table) => table.next()?,
         };
-        Ok(part.map(|Part { line, object }| User {
-            line,
-            read: object.and_then(|object| self.draft(object)?.finish(&self.reading)),
-        }))
+        let Some(Part { line, object }) = part else {
+            return Ok(None);
+        };
+        let read = object.and_then(|object| {
+            let user = self.draft(object)?.finish(&self.reading)?;
+            if self.format == Format::Csv {
+                self.told.note(&user, line)?;
+            }
+            Ok(user)
+        });
+        Ok(Some(User { line, read }))
     }
 
     fn draft(&self, object: Object) -> Result<Draft, Wrong> {
@@ -180,9 +227,13 @@ fn too_long() -> Wrong {
 
 /// A JSON object, or why it is none. What the parser says is kept back: it quotes what it meets.
 fn object(bytes: &[u8]) -> Result<Object, Wrong> {
-    match serde_json::from_slice(bytes) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err("is no JSON object; a user is written as {…}".to_owned()),
+    match strict::read(bytes) {
+        Ok((_, Some(name))) => {
+            let name = fields::shown(&name);
+            Err(format!("{name} is there twice; take one out"))
+        }
+        Ok((Value::Object(object), None)) => Ok(object),
+        Ok((_, None)) => Err("is no JSON object; a user is written as {…}".to_owned()),
         Err(_) if std::str::from_utf8(bytes).is_err() => {
             Err("is not in UTF-8; save the file as UTF-8".to_owned())
         }

@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use super::{Object, Wrong};
 
+/// What counts ends here, far from where it could not go on, and where other programs read it as it is.
+const COUNTS: u64 = 1 << 53;
+
 /// Fields that are taken out one by one.
 pub(super) struct Fields {
     object: Object,
@@ -99,9 +102,9 @@ impl Fields {
             Some(Value::String(text)) => text.trim().parse().ok(),
             Some(_) => None,
         };
-        let read = read.filter(|count| i64::try_from(*count).is_ok());
+        let read = read.filter(|count| *count < COUNTS);
         read.map(Some)
-            .ok_or_else(|| self.wrong(name, "must be a whole number"))
+            .ok_or_else(|| self.wrong(name, "must be a whole number below 2^53"))
     }
 
     /// A time in RFC 3339.
@@ -147,14 +150,20 @@ impl Fields {
         match left {
             None => Ok(()),
             Some((name, _)) => {
-                let plain = |c: char| c.is_ascii_alphabetic() || c == '_';
-                let shown = match name.len() <= 40 && name.chars().all(plain) {
-                    true => name.as_str(),
-                    false => "something",
-                };
-                Err(self.wrong(shown, "is not known here; take it out, see docs/MOVING.md"))
+                let shown = shown(name);
+                Err(self.wrong(&shown, "is not known here; take it out, see docs/MOVING.md"))
             }
         }
+    }
+}
+
+/// A name as it may be told: one that could be a number, or is none, is not.
+pub(super) fn shown(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " _-.:".contains(c);
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    match name.len() <= 40 && digits <= 4 && !name.trim().is_empty() && name.chars().all(plain) {
+        true => name.to_owned(),
+        false => "something".to_owned(),
     }
 }
 

@@ -5,7 +5,7 @@ use ringback_core::{Profile, Time};
 use serde_json::Value;
 
 use super::draft::{Draft, DraftPhone};
-use super::fields::Fields;
+use super::fields::{Fields, shown};
 use super::{Object, Wrong};
 
 /// The columns of Firebase's table, which has no head.
@@ -97,9 +97,11 @@ pub(super) fn firebase(object: Object) -> Result<Draft, Wrong> {
 pub(super) fn cognito(mut object: Object) -> Result<Draft, Wrong> {
     let attributes = object.remove("Attributes");
     let mut outer = Fields::new(object);
-    let username = match outer.text("Username")? {
-        None => outer.some("cognito:username")?,
-        Some(username) => username,
+    // Only its table has this column, and has no `sub`.
+    let of_table = outer.text("cognito:username")?;
+    let username = match &of_table {
+        None => outer.some("Username")?,
+        Some(username) => username.clone(),
     };
     let created_at = outer.any_time("UserCreateDate")?;
     let changed_at = outer.any_time("UserLastModifiedDate")?;
@@ -108,8 +110,15 @@ pub(super) fn cognito(mut object: Object) -> Result<Draft, Wrong> {
         Some(Value::Array(list)) => Fields::new(attributes_of(list)?),
         Some(_) => return Err("Attributes must be a list".to_owned()),
     };
-    // Tokens name users by it.
-    let id = fields.text("sub")?.unwrap_or_else(|| username.clone());
+    let id = match fields.text("sub")?.or(of_table) {
+        Some(id) => id,
+        None => {
+            return Err(
+                "sub is missing, by which tokens name users; list users with all their attributes"
+                    .to_owned(),
+            );
+        }
+    };
     let number = fields.text("phone_number")?;
     let verified = fields.flag("phone_number_verified")?.unwrap_or(false);
     Ok(Draft {
@@ -138,7 +147,11 @@ fn attributes_of(list: Vec<Value>) -> Result<Object, Wrong> {
     for value in list {
         let mut attribute = Fields::of(value, "Attributes")?;
         let name = attribute.needed("Name")?;
-        object.insert(name, Value::String(attribute.some("Value")?));
+        let value = Value::String(attribute.some("Value")?);
+        if object.insert(name.clone(), value).is_some() {
+            let name = shown(&name);
+            return Err(format!("Attributes: {name} is there twice; take one out"));
+        }
     }
     Ok(object)
 }
@@ -226,13 +239,18 @@ fn clerk_lists(fields: &mut Fields) -> Result<Contacts, Wrong> {
         Ok(status == Some("verified"))
     };
     let primary = fields.text("primary_email_address_id")?;
+    let mut found = primary.is_none();
     let mut email = None;
     for value in fields.list("email_addresses")?.unwrap_or_default() {
         let mut one = Fields::of(value, "email_addresses")?;
         let is_primary = one.text("id")?.is_some_and(|id| Some(id) == primary);
+        found |= is_primary;
         if email.is_none() || is_primary {
             email = Some((one.some("email_address")?, verified(&mut one)?));
         }
+    }
+    if !found {
+        return Err(none_of("primary_email_address_id", "email_addresses"));
     }
     let primary = fields.text("primary_phone_number_id")?;
     let mut phones = Vec::new();
@@ -249,5 +267,12 @@ fn clerk_lists(fields: &mut Fields) -> Result<Contacts, Wrong> {
             ..DraftPhone::new(one.needed("phone_number")?, verified(&mut one)?)
         });
     }
+    if primary.is_some() && !phones.iter().any(|phone| phone.primary == Some(true)) {
+        return Err(none_of("primary_phone_number_id", "phone_numbers"));
+    }
     Ok((email, phones))
+}
+
+fn none_of(id: &str, list: &str) -> Wrong {
+    format!("{id} names none of {list}; export the user once more")
 }

@@ -6,7 +6,8 @@ use ringback_store::IncomingState;
 use serde_json::Value;
 
 use super::draft::{Draft, DraftPhone};
-use super::fields::Fields;
+use super::fields::{Fields, shown};
+use super::table::{as_it_was, each_once};
 use super::{Object, Wrong};
 
 /// The columns of a table, in the order in which they are written.
@@ -62,6 +63,18 @@ fn column(name: &str) -> Option<&'static str> {
     COLUMNS.into_iter().find(|column| letters(column) == name)
 }
 
+/// Fails where a column is not known, or is there twice, in whatever spelling.
+pub(super) fn check_columns(names: &[String]) -> Result<(), Wrong> {
+    let unknown = |name: &&String| !name.is_empty() && column(name).is_none();
+    if let Some(name) = names.iter().find(unknown) {
+        let name = shown(name);
+        return Err(format!(
+            "the column {name} is not known here; take it out, see docs/MOVING.md"
+        ));
+    }
+    each_once(names, |name| column(name).unwrap_or_default().to_owned())
+}
+
 pub(super) fn is_user_column(name: &str) -> bool {
     column(name) == Some("userId")
 }
@@ -76,6 +89,10 @@ pub(super) struct Rows {
 pub(super) fn row(row: Object) -> Result<Rows, Wrong> {
     let (mut user, mut phone) = (Object::new(), Object::new());
     for (name, value) in row {
+        let value = match value {
+            Value::String(text) => Value::String(as_it_was(&text).to_owned()),
+            value => value,
+        };
         let known = column(&name);
         let of_number = OF_NUMBER.iter().find(|(column, _)| Some(*column) == known);
         match (known, of_number) {

@@ -1,11 +1,14 @@
 //! CSV (RFC 4180), read record by record and written.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::io::{self, BufRead};
 use std::mem;
 
 use serde_json::Value;
 
-use super::{LONGEST, Part, Wrong, own, too_long};
+use super::fields::shown;
+use super::{FileError, LONGEST, Part, Wrong, own, too_long};
 
 /// Records with names for their columns.
 pub(super) struct Table<R> {
@@ -153,15 +156,40 @@ impl Open {
     }
 }
 
+/// Fails where two columns have the same name, as `read` reads it.
+pub(super) fn each_once(names: &[String], read: impl Fn(&str) -> String) -> Result<(), Wrong> {
+    let mut known = HashSet::new();
+    let mut given = names.iter().filter(|name| !name.is_empty());
+    match given.find(|name| !known.insert(read(name))) {
+        None => Ok(()),
+        Some(name) => {
+            let name = shown(name);
+            Err(format!("the column {name} is there twice; take one out"))
+        }
+    }
+}
+
 impl<R: BufRead> Table<R> {
-    /// A table whose first record names the columns.
-    pub(super) fn with_head(input: R) -> io::Result<Table<R>> {
+    /// A table whose first record names the columns, which `check` may refuse. Names that are empty are of columns
+    /// without anything in them, as spreadsheets add them.
+    pub(super) fn with_head(
+        input: R,
+        check: impl Fn(&[String]) -> Result<(), Wrong>,
+    ) -> Result<Table<R>, FileError> {
         let mut records = Records { input, line: 1 };
-        let head = records.next()?;
-        let names = head
-            .and_then(|record| record.fields.ok())
-            .unwrap_or_default();
-        let names = names.iter().map(|name| name.trim().to_owned()).collect();
+        let Some(Record { line, fields }) = records.next()? else {
+            return Ok(Table {
+                records,
+                names: Vec::new(),
+            });
+        };
+        let names = fields.and_then(|names| {
+            let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
+            each_once(&names, |name| name.to_owned())?;
+            check(&names)?;
+            Ok(names)
+        });
+        let names = names.map_err(|wrong| FileError::Columns { line, wrong })?;
         Ok(Table { records, names })
     }
 
@@ -240,6 +268,29 @@ impl<R: BufRead> TableUsers<R> {
     }
 }
 
+/// What a program for spreadsheets would take for a formula: it is written with an apostrophe before it, which such
+/// programs take as the mark of a text. An apostrophe that stands there already gets another one, so that
+/// [`as_it_was`] is the way back.
+pub(super) fn no_formula(text: &str) -> Cow<'_, str> {
+    match begins_a_formula(text.trim_start_matches('\'')) {
+        true => format!("'{text}").into(),
+        false => text.into(),
+    }
+}
+
+/// A text of which [`no_formula`] was written.
+pub(super) fn as_it_was(written: &str) -> &str {
+    match written.strip_prefix('\'') {
+        Some(text) if begins_a_formula(text.trim_start_matches('\'')) => text,
+        Some(_) | None => written,
+    }
+}
+
+/// As OWASP lists them (CSV injection), with their full-width forms.
+fn begins_a_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
+}
+
 /// A record as it is written.
 pub(super) fn written<'a>(fields: impl Iterator<Item = &'a str>) -> String {
     let mut record = String::new();
@@ -261,4 +312,24 @@ pub(super) fn written<'a>(fields: impl Iterator<Item = &'a str>) -> String {
     }
     record.push('\n');
     record
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_are_defused_and_come_back_as_they_were() {
+        for text in [
+            "=1+2", "+a", "-b", "@c", "\td", "\re", "\nf", "＝g", "'=h", "''=i", "'+j",
+        ] {
+            let written = no_formula(text);
+            assert_eq!(*written, format!("'{text}"));
+            assert_eq!(as_it_was(&written), text);
+        }
+        for text in ["", "'", "ann", "O'Hara", "'t Hooft", "a=b", "''"] {
+            assert_eq!(no_formula(text), text);
+            assert_eq!(as_it_was(text), text);
+        }
+    }
 }

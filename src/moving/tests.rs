@@ -13,6 +13,7 @@ use damaged::names_no_number;
 use samples::*;
 
 mod damaged;
+mod names;
 mod samples;
 
 const SECOND: i64 = 1_000_000;

@@ -7,7 +7,7 @@ use ringback_core::{Account, Phone, PhoneState, Time};
 use serde::Serialize;
 
 use super::own::{COLUMNS, OF_USER};
-use super::table::written;
+use super::table::{no_formula, written};
 use crate::api::shared::timestamp;
 
 /// Which of ringback's own forms.
@@ -101,7 +101,7 @@ impl<W: Write> Writer<W> {
     fn rows(&mut self, line: &UserLine<'_>) -> io::Result<()> {
         let (gender, verified) = (line.gender.to_string(), line.is_email_verified.to_string());
         let sequence = line.sequence.to_string();
-        let user: [&str; OF_USER] = [
+        let texts = [
             line.organization_id,
             line.user_id,
             line.username,
@@ -110,8 +110,30 @@ impl<W: Write> Writer<W> {
             line.nick_name,
             line.display_name,
             line.preferred_language,
-            if line.gender == 0 { "" } else { &gender },
             line.email,
+        ];
+        let [
+            organization,
+            id,
+            username,
+            given,
+            family,
+            nick,
+            display,
+            language,
+            email,
+        ] = texts.map(no_formula);
+        let user: [&str; OF_USER] = [
+            &organization,
+            &id,
+            &username,
+            &given,
+            &family,
+            &nick,
+            &display,
+            &language,
+            if line.gender == 0 { "" } else { &gender },
+            &email,
             &verified,
             &line.creation_date,
             &line.change_date,

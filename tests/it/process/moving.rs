@@ -49,7 +49,7 @@ fn user(n: usize) -> (String, Value) {
         .collect();
     let user = json!({
         "organizationId": if n.is_multiple_of(4) { "acme" } else { "default" }, "userId": id,
-        "username": format!("name, {n}"), "givenName": "Ann", "familyName": "\"Ex\"\n",
+        "username": format!("name, {n}"), "givenName": if n.is_multiple_of(7) { "=1+1" } else { "'Ann" }, "familyName": "\"Ex\"\n",
         "preferredLanguage": "de", "gender": n % 4, "email": format!("{n}@example.com"),
         "isEmailVerified": n.is_multiple_of(2), "creationDate": date(0), "changeDate": date(20),
         "sequence": n + 1, "phones": phones,
