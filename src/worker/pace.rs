@@ -8,6 +8,11 @@ use tokio::time::Instant;
 const RECOVERY: f64 = 1.1;
 /// The pace never falls below so many in a second.
 const SLOWEST: f64 = 1.0;
+/// Without a configured pace, the first one is half of what went out in a second, and no less than this: of a route that
+/// had little to send nobody knows how much it takes.
+const FIRST: f64 = 10.0;
+/// What went out in one second counts for so long.
+const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// A token bucket that holds what one second allows.
 #[derive(Debug)]
@@ -22,6 +27,8 @@ pub(super) struct Pace {
     counted: Instant,
     /// Messages in the second that began then.
     second: (Instant, u32),
+    /// The most in one of the last seconds, and when it was.
+    busiest: (Instant, u32),
     /// When the route last said "too fast".
     slowed: Option<Instant>,
 }
@@ -36,6 +43,7 @@ impl Pace {
             tokens: allowed.unwrap_or_default().max(SLOWEST),
             counted: now,
             second: (now, 0),
+            busiest: (now, 0),
             slowed: None,
         }
     }
@@ -66,6 +74,10 @@ impl Pace {
             true => (began, so_far.saturating_add(count)),
             false => (now, count),
         };
+        let (at, most) = self.busiest;
+        if self.second.1 >= most || now.saturating_duration_since(at) > REMEMBERED {
+            self.busiest = self.second;
+        }
     }
 
     /// When the next message may go, if one must wait.
@@ -84,12 +96,15 @@ impl Pace {
         {
             return;
         }
-        let present = self.present.unwrap_or_else(|| f64::from(self.second.1));
-        if self.present.is_none() {
-            self.lifted_at = 4.0 * present.max(SLOWEST);
-            (self.tokens, self.counted) = (0.0, now);
-        }
-        let slower = (present / 2.0).max(SLOWEST);
+        let slower = match self.present {
+            Some(present) => (present / 2.0).max(SLOWEST),
+            None => {
+                let first = first_pace(self.busiest, now);
+                self.lifted_at = 8.0 * first;
+                (self.tokens, self.counted) = (0.0, now);
+                first
+            }
+        };
         self.present = Some(slower);
         self.tokens = self.tokens.min(slower);
         self.slowed = Some(now);
@@ -113,6 +128,14 @@ impl Pace {
             }
         }
         self.present
+    }
+}
+
+/// The pace of a route that has none configured and says that it is too fast, by what it did in its busiest second.
+fn first_pace((at, most): (Instant, u32), now: Instant) -> f64 {
+    match now.saturating_duration_since(at) <= REMEMBERED {
+        true => (f64::from(most) / 2.0).max(FIRST),
+        false => FIRST,
     }
 }
 
@@ -171,5 +194,42 @@ mod tests {
         kept.room(1, after(start, 60_000));
         kept.take(10, after(start, 60_000));
         assert_eq!(kept.room(100, after(start, 70_000)), 10, "and no more");
+    }
+
+    #[test]
+    fn the_first_pace_is_half_of_what_was_done() {
+        let start = Instant::now();
+        for (most, pace) in [
+            (0, 10.0),
+            (1, 10.0),
+            (20, 10.0),
+            (100, 50.0),
+            (4_000, 2_000.0),
+        ] {
+            assert_eq!(
+                first_pace((start, most), after(start, 1_000)),
+                pace,
+                "{most}"
+            );
+            assert_eq!(
+                first_pace((start, most), after(start, 61_000)),
+                10.0,
+                "{most}"
+            );
+        }
+        // The second in which it is said may have just begun.
+        let mut pace = Pace::new(None, start);
+        pace.take(100, start);
+        pace.take(3, after(start, 1_100));
+        pace.slow_down(after(start, 1_200));
+        assert_eq!(pace.room(256, after(start, 2_150)), 47);
+        let mut quiet = Pace::new(None, start);
+        quiet.take(1, start);
+        quiet.slow_down(start);
+        assert_eq!(
+            quiet.room(256, after(start, 950)),
+            9,
+            "and not one a second"
+        );
     }
 }
