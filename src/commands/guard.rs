@@ -26,6 +26,9 @@ pub enum GuardCommand {
     Replay(ReplayArguments),
 }
 
+/// So many lines are printed.
+const SHOWN: usize = 1_000;
+
 /// Which database.
 #[derive(clap::Args)]
 pub struct Where {
@@ -138,7 +141,7 @@ async fn status(arguments: StatusArguments) -> anyhow::Result<()> {
     let mut shown = all.filter(|(_, one)| !arguments.held || !one.reasons.is_empty());
     let mut organization = None;
     let mut any = false;
-    for (of, standing) in shown.by_ref() {
+    for (of, standing) in shown.by_ref().take(SHOWN) {
         any = true;
         if organization.as_ref() != Some(&of) {
             let shown = on_a_line(&of);
@@ -149,6 +152,10 @@ async fn status(arguments: StatusArguments) -> anyhow::Result<()> {
             organization = Some(of);
         }
         println!("  {}", line(&standing));
+    }
+    let more = shown.count();
+    if more > 0 {
+        println!("and {more} more; --held or --org shows fewer");
     }
     if !any {
         let usual = mode(policies.default.guard.mode);
@@ -204,6 +211,11 @@ async fn allow(arguments: AllowArguments) -> anyhow::Result<()> {
     let organization = organization.unwrap_or_else(|| config.accounts.default_organization.clone());
     let guarded = config.policies().of(&organization).guard.mode != Mode::Off;
     ensure!(guarded, "the guard of {organization} is off (guard.mode)");
+    ensure!(
+        is_known(&config, &store, &organization).await?,
+        "there is no user of {} and no section of it in the configuration; say its id with --org, or none",
+        on_a_line(&organization)
+    );
     let until = store.now() + arguments.span;
     let done = store.guard_allow(&organization, &place, until).await;
     let count = done.context("writing to the database")?;
@@ -224,6 +236,18 @@ async fn allow(arguments: AllowArguments) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Whether an organisation has users, or rules of its own, or is the one of tokens that name none.
+async fn is_known(config: &Config, store: &Store, organization: &str) -> anyhow::Result<bool> {
+    let named = organization == config.accounts.default_organization
+        || config.policies().by_organization.contains_key(organization);
+    if named {
+        return Ok(true);
+    }
+    let mut accounts = store.accounts(Some(organization));
+    let first = accounts.next(1).await.context("reading the database")?;
+    Ok(!first.is_empty())
 }
 
 async fn replay(arguments: ReplayArguments) -> anyhow::Result<()> {

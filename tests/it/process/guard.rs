@@ -134,6 +134,10 @@ async fn the_command_shows_lets_pass_and_plays_again(database: Database) {
         (&["guard", "allow", "--prefix", "4179"], "a plus"),
         (&["guard", "allow", "--country", "CH", "--for", "1w"], "24h"),
         (&["guard", "replay", "--from", "yesterday"], "RFC 3339"),
+        (
+            &["guard", "allow", "--country", "CH", "--org", "nobody"],
+            "there is no user of nobody",
+        ),
     ] {
         let ended = Program::start(arguments, Some(&setup)).end().await;
         assert_ne!(ended.status.code(), Some(0));
