@@ -48,7 +48,7 @@ export async function show(main, place) {
   const draw = () =>
     load(one(main, "[data-guard]"), place.signal, async () => {
       const told = await call(`${SERVICE}/GetGuardStatus`, { heldOnly: held });
-      return status(told.mode ?? "", told.standings ?? []);
+      return status(told.mode ?? "", told.standings ?? [], told.more ?? 0);
     });
   onClick(main, "[data-allow]", (button) => {
     const { country = "", prefix = "", name = "" } = button.dataset;
@@ -71,12 +71,14 @@ export async function show(main, place) {
 /**
  * @param {string} mode
  * @param {Standing[]} standings
+ * @param {number} more
  */
-function status(mode, standings) {
+function status(mode, standings, more) {
   return html`
     <p class="note">${MODES[mode] ?? "The guard says nothing of itself here."}</p>
     <section class="sheet" aria-label="Countries and numbers that begin alike">
       ${standings.length === 0 ? html`<p class="empty">No code went anywhere, or none is held back.</p>` : table(standings)}
+      ${more > 0 ? html`<p class="note">And ${more} more.</p>` : ""}
     </section>`;
 }
 

@@ -22,6 +22,8 @@ use crate::proto::ringback::guard::v1::{
 
 /// The request's name in `proto/`.
 const ALLOW: &str = "AllowDestinationRequest";
+/// So many standings are told at once.
+const MOST: usize = 1_000;
 /// For how long codes pass unless it is said, and at most.
 const USUAL: Duration = Duration::from_secs(86_400);
 const SHORTEST: Duration = Duration::from_secs(60);
@@ -56,8 +58,11 @@ impl GuardApi {
         let held_only = request.into_inner().held_only;
         let standings = self.store.guard_standings(&scope).into_iter();
         let wanted = standings.filter(|(_, one)| !held_only || !one.reasons.is_empty());
+        let (first, more) = first_of(wanted, MOST);
         Ok(GetGuardStatusResponse {
-            standings: wanted
+            more,
+            standings: first
+                .into_iter()
                 .map(|(organization, one)| self.standing(organization, one))
                 .collect(),
             mode: self.mode(&caller.organization).into(),
@@ -112,6 +117,12 @@ impl GuardApi {
             until_date: Some(timestamp(until)),
         })
     }
+}
+
+/// The first ones, and how many more there are.
+fn first_of<T>(mut all: impl Iterator<Item = T>, most: usize) -> (Vec<T>, u32) {
+    let first = all.by_ref().take(most).collect();
+    (first, u32::try_from(all.count()).unwrap_or(u32::MAX))
 }
 
 /// What shall pass, and for how long.
@@ -189,6 +200,13 @@ impl GuardService for GuardApi {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_told_at_once_has_an_end_and_says_so() {
+        assert_eq!(first_of(0..3, 3), (vec![0, 1, 2], 0));
+        assert_eq!(first_of(0..5, 3), (vec![0, 1, 2], 2));
+        assert_eq!(first_of(0..0, 3), (vec![], 0));
+    }
 
     #[test]
     fn times_have_bounds() {
