@@ -146,10 +146,12 @@ function chart(span, hours) {
   const none = { sent: 0, delivered: 0, undelivered: 0, verified: 0, cost: 0 };
   const bars = each.map((hour) => ({ hour, ...(by.get(String(hour)) ?? none) }));
   const most = nice(Math.max(1, ...bars.map((bar) => Math.max(bar.sent, bar.verified))));
-  const [width, height, left, foot] = [960, 180, 44, 22];
+  // A narrow page gets fewer words below the bars rather than a chart that scrolls.
+  const narrow = matchMedia("(max-width: 640px)").matches;
+  const [width, height, left, foot] = [narrow ? 360 : 960, 180, 44, 22];
   const step = (width - left) / span;
   const y = (/** @type {number} */ count) => height - (count / most) * (height - 10);
-  const every = Math.ceil(span / 8);
+  const every = Math.ceil(span / (narrow ? 3 : 8));
   const round = (/** @type {number} */ value) => Math.round(value * 100) / 100;
   return html`
     <div class="scroll" tabindex="0" role="region" aria-label="Chart by hour">

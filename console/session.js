@@ -117,7 +117,8 @@ export function drawGate(body, then, why) {
     body,
     html`
       <main class="gate">
-        <h1 tabindex="-1" class="row"><img src="${asset("icon.svg")}" alt="" width="24" height="24">ringback</h1>
+        <h1 tabindex="-1" class="row"><img src="${asset("icon.svg")}" alt="" width="24" height="24">Sign in to ringback</h1>
+        <p class="quiet">The console shows users, their numbers and messages, so it asks who you are. You see what your token may read.</p>
         ${why ? html`<p class="note warn" role="alert">${why}</p>` : ""}
         ${signIn
           ? html`<section class="sheet"><div class="body">

@@ -22,7 +22,7 @@ enum Command {
     /// Try it out: everything in one process, an SQLite database, messages in an inbox
     Dev {
         /// Where to listen; this machine only
-        #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+        #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = listen)]
         listen: SocketAddr,
         /// Keys, database and dev.json; made at first start
         #[arg(long, value_name = "DIR", default_value = "./ringback-data")]
@@ -60,17 +60,7 @@ enum Command {
         config: Option<PathBuf>,
     },
     /// Copy an SQLite database into a new file while it is in use
-    Backup {
-        /// The new file
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// As for `serve`
-        #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
-        config: Option<PathBuf>,
-        /// Of `ringback dev`, in place of a configuration
-        #[arg(long, value_name = "DIR")]
-        data_dir: Option<PathBuf>,
-    },
+    Backup(commands::BackupArguments),
     /// Write all users and their numbers to a file that `ringback import` reads
     Export(commands::ExportArguments),
     /// Forget a user: the account and every trace of it
@@ -91,7 +81,7 @@ enum Command {
     Messages(commands::MessagesArguments),
     /// List what happened to accounts, or follow it
     Events(commands::EventsArguments),
-    /// Verify what is on record
+    /// Say whether the record of events is as it was written, or print the key that it is signed with
     #[command(subcommand)]
     Audit(commands::AuditCommand),
     /// Send one text over one route, and say what came of it
@@ -106,10 +96,15 @@ enum Command {
     /// See what the guard holds back, let it pass, or try other rules on what was decided before
     #[command(subcommand)]
     Guard(commands::GuardCommand),
-    /// Let a user guess again who is locked after too many wrong codes
+    /// Let a user guess again who is locked after too many wrong codes; forgets wrong codes and pauses
     Unlock(commands::UnlockArguments),
     /// Print a token for the service that `ringback dev` runs
     Token(commands::TokenArguments),
+}
+
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    let rule = "must be an address and a port, such as 127.0.0.1:8080 or [::1]:8080, and no name";
+    text.parse().map_err(|_| rule.to_owned())
 }
 
 /// Whoever reads our output may have had enough of it, such as `head`: then we end, too, without a word.
@@ -145,11 +140,7 @@ pub async fn main() -> ExitCode {
         } => commands::serve(config, !no_worker, !no_migrate).await,
         Command::Worker { config } => commands::worker(config).await,
         Command::Migrate { config } => commands::migrate(config).await,
-        Command::Backup {
-            file,
-            config,
-            data_dir,
-        } => commands::backup(file, config, data_dir).await,
+        Command::Backup(arguments) => commands::backup(arguments).await,
         Command::Export(arguments) => commands::export(arguments).await,
         Command::Erase(arguments) => commands::erase(arguments).await,
         Command::Import(arguments) => commands::import(arguments).await,

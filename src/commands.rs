@@ -13,6 +13,7 @@ mod import;
 mod messages;
 mod migrate;
 mod person;
+mod place;
 mod remote;
 mod serve;
 mod sms_test;
@@ -20,10 +21,10 @@ mod token;
 mod unlock;
 mod worker;
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use ringback_core::rights::Rights;
 use ringback_core::{Caller, Refusal};
 use tokio::net::TcpListener;
@@ -33,7 +34,7 @@ use crate::config::{Config, ConfigError, environment, log_passed_over};
 use crate::dev::DevHome;
 use crate::telemetry;
 pub use audit::{AuditCommand, audit};
-pub use backup::backup;
+pub use backup::{BackupArguments, backup};
 pub use check::{check, check_token};
 pub use config::config;
 pub use dev::dev;
@@ -119,8 +120,19 @@ fn begin_log(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen}"))
+/// Listens where `named`, an option or a key, says.
+async fn bind(listen: SocketAddr, named: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(listen).await.map_err(|error| {
+        let advice = match error.kind() {
+            ErrorKind::AddrInUse => {
+                "another program listens there, perhaps another ringback: end it, or choose another port"
+            }
+            ErrorKind::AddrNotAvailable => {
+                "this machine has no such address: use one of its own, or 0.0.0.0 for all"
+            }
+            ErrorKind::PermissionDenied => "choose a port of 1024 or more, or run it with the right to",
+            _ => "choose another address",
+        };
+        anyhow::anyhow!("{named}: cannot listen on {listen}: {error}; {advice}")
+    })
 }

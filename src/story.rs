@@ -7,6 +7,18 @@ use ringback_core::rights::Scope;
 use ringback_core::{Caller, Change, Command, Delivery, Refusal, Time, Verification, Which};
 use ringback_store::{MessageQuery, MessageRecord, Store};
 
+/// So many of something, in words: "1 event", "2 events".
+pub fn counted(count: impl Into<i128>, what: &str) -> String {
+    match count.into() {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
+}
+
+fn seconds(seconds: u64) -> String {
+    counted(seconds, "second")
+}
+
 /// Why the user would get no code who asked for one now, if so: a sentence. It is decided as if the user asked, and
 /// nothing of it is kept. Who it is: the one of the query, or the one whom the newest message `found` was for.
 ///
@@ -54,9 +66,11 @@ pub async fn blocked(
                 limit: held,
                 retry_after,
             }) => {
-                let (seconds, why) = (retry_after.as_secs_f64().ceil(), limit(held));
+                let whole = retry_after.as_millis().div_ceil(1_000);
+                let left = seconds(u64::try_from(whole).unwrap_or(u64::MAX));
+                let why = limit(held);
                 return Ok(Some(format!(
-                    "No code goes out to this user for another {seconds} seconds: {why}."
+                    "No code goes out to this user for another {left}: {why}."
                 )));
             }
             Err(
@@ -117,34 +131,35 @@ pub fn story(message: &MessageRecord, now: Time) -> String {
         }
         State::Queued => match (message.due_at, last.filter(|last| last.n > 0)) {
             (Some(due), _) if message.expires_at <= now => format!(
-                "It is too late for it: it waited since {} seconds for the route {route} and nobody took it up. \
+                "It is too late for it: it waited {} for the route {route} and nobody took it up. \
                  Is a worker running?{why}",
-                now.since(due.min(message.created_at)).as_secs()
+                seconds(now.since(due.min(message.created_at)).as_secs())
             ),
             (Some(due), None) if due <= now => {
-                let seconds = now.since(due).as_secs();
-                match (message.route.is_some(), seconds) {
+                let waited = now.since(due).as_secs();
+                let time = seconds(waited);
+                match (message.route.is_some(), waited) {
                     (false, _) => format!(
-                        "No route was found for it yet; it has waited for {seconds} seconds. Is a worker running?"
+                        "No route was found for it yet; it has waited for {time}. Is a worker running?"
                     ),
                     (true, 0..=10) => format!("It is on its way to the route {route}."),
                     (true, _) => format!(
-                        "It has waited for the route {route} for {seconds} seconds. Is a worker running?"
+                        "It has waited for the route {route} for {time}. Is a worker running?"
                     ),
                 }
             }
             (Some(due), None) => format!(
-                "It waits for room in the limits of its number: it goes out in {} seconds.",
-                due.since(now).as_secs()
+                "It waits for room in the limits of its number: it goes out in {}.",
+                seconds(due.since(now).as_secs())
             ),
             (Some(due), Some(_)) => format!(
-                "It is tried again over the route {route} in {} seconds.{why}",
-                due.since(now).as_secs()
+                "It is tried again over the route {route} in {}.{why}",
+                seconds(due.since(now).as_secs())
             ),
             (None, _) => "It waits.".to_owned(),
         },
         State::Handed => format!(
-            "The route {route} has it. Whether it arrived is not known: no receipt came, or the route sends none, or it was refused, as the log would say.{}",
+            "The route {route} has it. No receipt has said yet whether it arrived.{}",
             twice(message)
         ),
         State::Delivered => format!("It has arrived, says the route {route}.{}", twice(message)),

@@ -1,46 +1,29 @@
 //! `ringback audit`: whether the record is what was written, and the key that its checkpoints are signed with.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, bail};
 
-use super::{load, of_data_dir};
-use crate::app::{self, Tables, source};
+use super::place::DatabaseArguments;
 use crate::config::Config;
+use crate::story::counted;
 
 /// `ringback audit`
 #[derive(clap::Subcommand)]
 pub enum AuditCommand {
-    /// Go through all that is on record, and say the first thing that is wrong
-    Verify(AuditArguments),
+    /// Go through all events on record, and say the first that was changed, removed or added
+    ///
+    /// Each event holds a hash of the one before, and checkpoints are signed with a key made of
+    /// secrets.pseudonym_key. Ends with 0 when all is as it was written, and with 1 otherwise.
+    Verify(DatabaseArguments),
     /// Print the public key that checkpoints are signed with: Ed25519, 32 bytes in hexadecimal digits
-    Key(AuditArguments),
-}
-
-/// Whose record.
-#[derive(clap::Args)]
-pub struct AuditArguments {
-    /// As for `serve`
-    #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
-    config: Option<PathBuf>,
-    /// Of `ringback dev`, in place of a configuration
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-}
-
-impl AuditArguments {
-    fn config(self) -> anyhow::Result<Config> {
-        match &self.data_dir {
-            Some(dir) => of_data_dir(dir),
-            None => load(self.config),
-        }
-    }
+    ///
+    /// Keep it elsewhere: with it an auditor proves checkpoints without the database and without secrets.
+    Key(DatabaseArguments),
 }
 
 /// `ringback audit`
 pub async fn audit(command: AuditCommand) -> anyhow::Result<()> {
     match command {
-        AuditCommand::Verify(arguments) => verify(&arguments.config()?).await,
+        AuditCommand::Verify(arguments) => verify(&arguments).await,
         AuditCommand::Key(arguments) => {
             let keys = arguments.config()?.keys()?;
             println!("{}", ringback_store::audit_key(&keys)?);
@@ -49,10 +32,8 @@ pub async fn audit(command: AuditCommand) -> anyhow::Result<()> {
     }
 }
 
-async fn verify(config: &Config) -> anyhow::Result<()> {
-    config.check_delivery()?;
-    let store = app::open(config, source()).await?;
-    Tables::AsTheyAre.make_ready(&store).await?;
+async fn verify(database: &DatabaseArguments) -> anyhow::Result<()> {
+    let (_, store) = database.open(Config::check_delivery).await?;
     let verified = store
         .verify_events()
         .await
@@ -62,8 +43,21 @@ async fn verify(config: &Config) -> anyhow::Result<()> {
     }
     let kept = verified.last - verified.forgotten;
     println!(
-        "{kept} events up to {} are as they were written, {} of them anonymous since; {} checkpoints hold",
-        verified.last, verified.erased, verified.checkpoints
+        "{} up to {} {} written, {} of them anonymous since; {} {}",
+        counted(kept, "event"),
+        verified.last,
+        if kept == 1 {
+            "is as it was"
+        } else {
+            "are as they were"
+        },
+        verified.erased,
+        counted(verified.checkpoints, "checkpoint"),
+        if verified.checkpoints == 1 {
+            "holds"
+        } else {
+            "hold"
+        },
     );
     if verified.forgotten > 0 {
         println!(

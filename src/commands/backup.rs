@@ -2,22 +2,25 @@
 
 use std::path::PathBuf;
 
-use super::{load, of_data_dir};
+use super::place::DatabaseArguments;
 use crate::app;
 
 /// `ringback backup`
-pub async fn backup(
-    to: PathBuf,
-    file: Option<PathBuf>,
-    data_dir: Option<PathBuf>,
-) -> anyhow::Result<()> {
-    let config = match data_dir {
-        Some(dir) => of_data_dir(&dir)?,
-        None => load(file)?,
-    };
-    let settings = app::settings(&config);
-    ringback_store::backup(&settings, &to).await?;
+#[derive(clap::Args)]
+pub struct BackupArguments {
+    /// The new file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    database: DatabaseArguments,
+}
+
+/// `ringback backup`
+pub async fn backup(arguments: BackupArguments) -> anyhow::Result<()> {
+    let BackupArguments { file, database } = arguments;
+    let settings = app::settings(&database.existing()?);
+    ringback_store::backup(&settings, &file).await?;
     let database = ringback_store::describe(&settings);
-    println!("{database} was copied to {}", to.display());
+    println!("{database} was copied to {}", file.display());
     Ok(())
 }

@@ -8,6 +8,7 @@ use ringback_store::Inspection;
 use super::load;
 use crate::app::{self, source};
 use crate::auth::Auth;
+use crate::story::counted;
 use crate::telemetry;
 use crate::tls::Tls;
 use crate::worker::{Callbacks, routes};
@@ -22,6 +23,9 @@ pub async fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
             "test number {number}: its code is fixed, until {}",
             section.until
         );
+    }
+    for remark in config.remarks() {
+        println!("note: {remark}");
     }
     let mut wrong = Vec::new();
     for line in config.texts()?.describe() {
@@ -114,7 +118,7 @@ fn in_words(found: &Inspection) -> String {
     };
     let accounts = match version {
         0 => String::new(),
-        _ => format!(", {accounts} accounts"),
+        _ => format!(", {}", counted(*accounts, "account")),
     };
     let pooled = match pooled {
         true => ", behind a pooler in transaction mode",

@@ -27,7 +27,7 @@ pub async fn dev(
         );
     }
     let home = DevHome::open(&data_dir)?;
-    let listener = bind(listen).await?;
+    let listener = bind(listen, "--listen").await?;
     // With the port that it got, for addresses of our own pages.
     let mut config = super::of_dev(home.config(listener.local_addr()?, database_url.as_deref()))?;
     begin_log(&config)?;

@@ -1,14 +1,12 @@
 //! `ringback erase`: forgets a user.
 
-use std::path::PathBuf;
-
 use anyhow::Context;
 use ringback_core::rights::Rights;
 use serde_json::json;
 
+use super::place::DatabaseArguments;
 use super::remote::ServerArguments;
-use super::{load, of_data_dir};
-use crate::app::{self, Tables, source};
+use crate::config::Config;
 
 /// `ringback erase`
 #[derive(clap::Args)]
@@ -19,12 +17,8 @@ pub struct EraseArguments {
     /// The user's organisation
     #[arg(long, value_name = "ORG")]
     org: Option<String>,
-    /// As for `serve`: works on the database itself
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["url", "data_dir"])]
-    config: Option<PathBuf>,
-    /// Of `ringback dev`, in place of a configuration
-    #[arg(long, value_name = "DIR", conflicts_with = "url")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArguments,
     /// Writes an SQLite file of more than 64 MiB anew, too: nobody writes meanwhile, for a second or so each 64 MiB
     #[arg(long, conflicts_with = "url")]
     compact: bool,
@@ -37,8 +31,7 @@ pub async fn erase(arguments: EraseArguments) -> anyhow::Result<()> {
     let EraseArguments {
         user,
         org,
-        config,
-        data_dir,
+        database,
         compact,
         server,
     } = arguments;
@@ -48,13 +41,7 @@ pub async fn erase(arguments: EraseArguments) -> anyhow::Result<()> {
         let told = server.ask(path, &asked).await?;
         told["wasKnown"] == true
     } else {
-        let config = match data_dir {
-            Some(dir) => of_data_dir(&dir)?,
-            None => load(config)?,
-        };
-        config.check_database()?;
-        let store = app::open(&config, source()).await?;
-        Tables::AsTheyAre.make_ready(&store).await?;
+        let (config, store) = database.open(Config::check_database).await?;
         let rights = Rights {
             delete: true,
             ..Rights::NONE

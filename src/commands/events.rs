@@ -1,6 +1,5 @@
 //! `ringback events`: what happened to accounts, listed and followed.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -9,11 +8,12 @@ use ringback_core::{Caller, Number};
 use ringback_store::{EventQuery, Store};
 use serde_json::{Value, json};
 
+use super::on_a_line;
+use super::place::DatabaseArguments;
 use super::remote::{Server, ServerArguments};
-use super::{load, of_data_dir, on_a_line};
-use crate::app::{self, Tables, source};
 use crate::config::Config;
 use crate::events::as_json;
+use crate::story::counted;
 
 /// How often whoever follows looks again.
 const LOOK: Duration = Duration::from_secs(1);
@@ -26,12 +26,8 @@ const PAGE: u32 = 200;
 pub struct EventsArguments {
     #[command(subcommand)]
     command: Option<EventsCommand>,
-    /// As for `serve`
-    #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
-    config: Option<PathBuf>,
-    /// Of `ringback dev`, in place of a configuration
-    #[arg(long, value_name = "DIR", conflicts_with = "url")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArguments,
     #[command(flatten)]
     server: ServerArguments,
     /// Those of this user only
@@ -67,12 +63,8 @@ enum EventsCommand {
 /// `ringback events redeliver`
 #[derive(clap::Args)]
 struct RedeliverArguments {
-    /// As for `serve`
-    #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
-    config: Option<PathBuf>,
-    /// Of `ringback dev`, in place of a configuration
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArguments,
     /// Which one, by its name in the configuration
     #[arg(long, value_name = "NAME")]
     endpoint: String,
@@ -81,34 +73,28 @@ struct RedeliverArguments {
     from: Option<i64>,
 }
 
-async fn open(
-    config: Option<PathBuf>,
-    data_dir: Option<PathBuf>,
-) -> anyhow::Result<(Config, Store)> {
-    let config = match &data_dir {
-        Some(dir) => of_data_dir(dir)?,
-        None => load(config)?,
-    };
-    config.check_delivery()?;
-    let store = app::open(&config, source()).await?;
-    Tables::AsTheyAre.make_ready(&store).await?;
-    Ok((config, store))
-}
-
 async fn redeliver(arguments: RedeliverArguments) -> anyhow::Result<()> {
-    let (_, store) = open(arguments.config, arguments.data_dir).await?;
+    let (_, store) = arguments.database.open(Config::check_delivery).await?;
     let endpoint = arguments.endpoint;
     let again = store.redeliver(&endpoint, arguments.from).await;
     let Some(again) = again.context("reading the database")? else {
         bail!(
-            "no endpoint {endpoint} was ever told anything; [events.endpoints.{endpoint}] begins with what happens next"
+            "no endpoint {endpoint} was ever told anything: --endpoint is NAME of [events.endpoints.NAME], and a new one \
+             begins with what happens next, once `ringback serve` or `ringback worker` runs with it"
         );
     };
     match arguments.from {
         Some(from) => {
-            println!("{endpoint} is told of everything from {from} on: up to {again} events")
+            println!(
+                "{endpoint} is told of everything from {from} on: up to {}",
+                counted(again, "event")
+            )
         }
-        None => println!("{endpoint} is told of {again} events that were given up"),
+        None => match again {
+            0 => println!("{endpoint} has taken all it was told of: nothing was given up"),
+            1 => println!("{endpoint} is told of 1 event that was given up"),
+            again => println!("{endpoint} is told of {again} events that were given up"),
+        },
     }
     Ok(())
 }
@@ -117,8 +103,7 @@ async fn redeliver(arguments: RedeliverArguments) -> anyhow::Result<()> {
 pub async fn events(arguments: EventsArguments) -> anyhow::Result<()> {
     let EventsArguments {
         command,
-        config,
-        data_dir,
+        database,
         server,
         user,
         org,
@@ -143,7 +128,7 @@ pub async fn events(arguments: EventsArguments) -> anyhow::Result<()> {
     if let Some(server) = server {
         return asked.of_server(&server).await;
     }
-    let (config, store) = open(config, data_dir).await?;
+    let (config, store) = database.open(Config::check_delivery).await?;
     let mut caller = Caller::new("ringback events", &config.accounts.default_organization);
     caller.everywhere = Rights {
         read_audit: true,
@@ -241,6 +226,8 @@ impl Asked {
 /// An event as a line to read.
 fn line(event: &Value) -> String {
     let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+    // What happens to messages by itself, nobody asked for.
+    let actor = Some(text("actor")).filter(|actor| !actor.is_empty());
     let mut line = format!(
         "{} {} {} user {} of {} by {}",
         text("position"),
@@ -248,7 +235,7 @@ fn line(event: &Value) -> String {
         text("kind"),
         text("userId"),
         text("organizationId"),
-        text("actor"),
+        actor.as_deref().unwrap_or("ringback itself"),
     );
     for name in ["cause", "maskedPhone", "detail"] {
         let text = text(name);

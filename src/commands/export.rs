@@ -11,10 +11,11 @@ use ringback_store::Store;
 use serde_json::Value;
 
 use super::person;
+use super::place::DatabaseArguments;
 use super::remote::ServerArguments;
-use super::{load, of_data_dir};
-use crate::app::{self, Tables, source};
+use crate::config::Config;
 use crate::moving::{Writer, WrittenAs};
+use crate::story::counted;
 
 /// Accounts that are read at once.
 const PAGE: u32 = 1_000;
@@ -22,12 +23,8 @@ const PAGE: u32 = 1_000;
 /// `ringback export`
 #[derive(clap::Args)]
 pub struct ExportArguments {
-    /// As for `serve`: reads the database itself
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["url", "data_dir"])]
-    config: Option<PathBuf>,
-    /// Of `ringback dev`, in place of a configuration
-    #[arg(long, value_name = "DIR", conflicts_with = "url")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArguments,
     /// All that is kept about this user, as JSON, in place of all users
     #[arg(long, value_name = "ID", conflicts_with = "format")]
     user: Option<String>,
@@ -51,7 +48,8 @@ pub async fn export(mut arguments: ExportArguments) -> anyhow::Result<()> {
     match (server, arguments.user.take()) {
         (None, None) => export_all(&arguments).await,
         (None, Some(user)) => {
-            let (store, default) = open(&arguments).await?;
+            let (config, store) = arguments.database.open(Config::check_database).await?;
+            let default = config.accounts.default_organization;
             let org = arguments.org.clone();
             let kept = person::read(&store, &user, org, &default).await?;
             write_one(arguments.output.as_deref(), &kept)
@@ -62,21 +60,10 @@ pub async fn export(mut arguments: ExportArguments) -> anyhow::Result<()> {
         }
         (Some(_), None) => {
             bail!(
-                "--url is for one user: add --user, or export all from the database with --config"
+                "--url is for one user: add --user, or export all from the database with --config or --data-dir"
             )
         }
     }
-}
-
-async fn open(arguments: &ExportArguments) -> anyhow::Result<(Store, String)> {
-    let config = match &arguments.data_dir {
-        Some(dir) => of_data_dir(dir)?,
-        None => load(arguments.config.clone())?,
-    };
-    config.check_database()?;
-    let store = app::open(&config, source()).await?;
-    Tables::AsTheyAre.make_ready(&store).await?;
-    Ok((store, config.accounts.default_organization))
 }
 
 fn write_one(output: Option<&Path>, kept: &Value) -> anyhow::Result<()> {
@@ -93,7 +80,7 @@ fn write_one(output: Option<&Path>, kept: &Value) -> anyhow::Result<()> {
 }
 
 async fn export_all(arguments: &ExportArguments) -> anyhow::Result<()> {
-    let (store, _) = open(arguments).await?;
+    let (_, store) = arguments.database.open(Config::check_database).await?;
     let (org, form) = (arguments.org.as_deref(), arguments.format);
     let count = match &arguments.output {
         None => write(&store, org, form, io::stdout().lock()).await?,
@@ -113,7 +100,7 @@ async fn export_all(arguments: &ExportArguments) -> anyhow::Result<()> {
             count
         }
     };
-    eprintln!("{count} users were exported");
+    eprintln!("exported: {}", counted(count, "user"));
     Ok(())
 }
 

@@ -1,17 +1,17 @@
 //! `ringback guard`: what is held back and why, letting it pass, and other rules over what was decided before.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
+use ringback_core::Policies;
 use ringback_core::Time;
 use ringback_core::delivery::write_cost;
 use ringback_core::guard::{Counts, Mode, Place, Player, Replay, Standing};
 use ringback_core::rights::Scope;
 use ringback_store::Store;
 
-use super::{load, of_data_dir, on_a_line};
-use crate::app::{self, Tables, source};
+use super::on_a_line;
+use super::place::DatabaseArguments;
 use crate::config::Config;
 
 /// `ringback guard`
@@ -29,22 +29,11 @@ pub enum GuardCommand {
 /// So many lines are printed.
 const SHOWN: usize = 1_000;
 
-/// Which database.
-#[derive(clap::Args)]
-pub struct Where {
-    /// As for `serve`
-    #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
-    config: Option<PathBuf>,
-    /// Of `ringback dev`, in place of a configuration
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-}
-
 /// `ringback guard status`
 #[derive(clap::Args)]
 pub struct StatusArguments {
     #[command(flatten)]
-    place: Where,
+    database: DatabaseArguments,
     /// Of this organisation only
     #[arg(long, value_name = "ORG")]
     org: Option<String>,
@@ -58,7 +47,7 @@ pub struct StatusArguments {
 #[group(id = "what", required = true, multiple = false, args = ["country", "prefix"])]
 pub struct AllowArguments {
     #[command(flatten)]
-    place: Where,
+    database: DatabaseArguments,
     /// A country: two letters, or 001 for numbers that belong to none
     #[arg(long, value_name = "CODE", value_parser = Place::country)]
     country: Option<Place>,
@@ -77,7 +66,7 @@ pub struct AllowArguments {
 #[derive(clap::Args)]
 pub struct ReplayArguments {
     #[command(flatten)]
-    place: Where,
+    database: DatabaseArguments,
     /// From this time on, such as 2026-11-20T00:00:00Z; what was before is history. Without, a day ago
     #[arg(long, value_name = "TIME", value_parser = moment)]
     from: Option<Time>,
@@ -117,19 +106,8 @@ pub async fn guard(command: GuardCommand) -> anyhow::Result<()> {
     }
 }
 
-async fn open(place: &Where) -> anyhow::Result<(Config, Store)> {
-    let config = match &place.data_dir {
-        Some(dir) => of_data_dir(dir)?,
-        None => load(place.config.clone())?,
-    };
-    config.check_delivery()?;
-    let store = app::open(&config, source()).await?;
-    Tables::AsTheyAre.make_ready(&store).await?;
-    Ok((config, store))
-}
-
 async fn status(arguments: StatusArguments) -> anyhow::Result<()> {
-    let (config, store) = open(&arguments.place).await?;
+    let (config, store) = arguments.database.open(Config::check_delivery).await?;
     let read = store.exchange_guard().await;
     read.context("reading the database")?;
     let policies = config.policies();
@@ -137,18 +115,13 @@ async fn status(arguments: StatusArguments) -> anyhow::Result<()> {
         Some(organization) => Scope::Organization(organization.clone()),
         None => Scope::Everywhere,
     };
+    println!("{}", configured(&policies, arguments.org.as_deref()));
     let all = store.guard_standings(&scope).into_iter();
     let mut shown = all.filter(|(_, one)| !arguments.held || !one.reasons.is_empty());
     let mut organization = None;
-    let mut any = false;
     for (of, standing) in shown.by_ref().take(SHOWN) {
-        any = true;
         if organization.as_ref() != Some(&of) {
-            let shown = on_a_line(&of);
-            println!(
-                "organisation {shown}: {}",
-                mode(policies.of(&of).guard.mode)
-            );
+            println!("organisation {}:", on_a_line(&of));
             organization = Some(of);
         }
         println!("  {}", line(&standing));
@@ -157,16 +130,31 @@ async fn status(arguments: StatusArguments) -> anyhow::Result<()> {
     if more > 0 {
         println!("and {more} more; --held or --org shows fewer");
     }
-    if !any {
-        let usual = mode(policies.default.guard.mode);
-        let sent = if arguments.held {
-            ""
-        } else {
-            ", and no codes were sent in 24 hours"
-        };
-        println!("{usual}; nothing is held back{sent}");
+    match (organization, arguments.held) {
+        (Some(_), _) => {}
+        (None, true) => println!("nothing is held back"),
+        (None, false) => println!("nothing is held back, and no codes were sent in 24 hours"),
     }
     Ok(())
+}
+
+/// Which mode holds, and where another one does.
+fn configured(policies: &Policies, organization: Option<&str>) -> String {
+    let usual = policies.default.guard.mode;
+    if let Some(organization) = organization {
+        return mode(policies.of(organization).guard.mode).to_owned();
+    }
+    let mut lines = vec![mode(usual).to_owned()];
+    for (id, own) in &policies.by_organization {
+        if own.guard.mode != usual {
+            let id = on_a_line(id);
+            lines.push(format!(
+                "in organisation {id} {} (organizations.{id}.guard.mode)",
+                mode(own.guard.mode)
+            ));
+        }
+    }
+    lines.join("\n")
 }
 
 fn mode(mode: Mode) -> &'static str {
@@ -204,7 +192,7 @@ fn line(standing: &Standing) -> String {
 }
 
 async fn allow(arguments: AllowArguments) -> anyhow::Result<()> {
-    let (config, store) = open(&arguments.place).await?;
+    let (config, store) = arguments.database.open(Config::check_delivery).await?;
     let place = arguments.country.or(arguments.prefix);
     let place = place.ok_or_else(|| anyhow!("say --country or --prefix"))?;
     let organization = arguments.org;
@@ -251,7 +239,7 @@ async fn is_known(config: &Config, store: &Store, organization: &str) -> anyhow:
 }
 
 async fn replay(arguments: ReplayArguments) -> anyhow::Result<()> {
-    let (config, store) = open(&arguments.place).await?;
+    let (config, store) = arguments.database.open(Config::check_delivery).await?;
     let policies = config.policies();
     let day_ago = store.now() - Duration::from_secs(86_400);
     let from = arguments.from.unwrap_or(day_ago);

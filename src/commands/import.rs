@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use ringback_store::{Imported, Incoming, Store};
 
-use super::{load, of_data_dir};
-use crate::app::{self, Tables, source};
+use super::place::DatabaseArguments;
+use crate::config::Config;
 use crate::moving::{Format, Reading, Users};
+use crate::story::counted;
 
 /// Users that are written in one transaction.
 const BATCH: usize = 500;
@@ -23,12 +24,8 @@ pub struct ImportArguments {
     /// What `ringback export` wrote, or an export of another service; may be compressed with gzip
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// As for `serve`: writes to the database itself
-    #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
-    config: Option<PathBuf>,
-    /// Of `ringback dev`, in place of a configuration
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArguments,
     /// What the file is; told by its first lines where it is left out
     #[arg(long, value_name = "FORMAT", value_parser = format, default_value = "auto")]
     format: Said,
@@ -84,22 +81,17 @@ impl fmt::Display for Counts {
 
 /// `ringback import`
 pub async fn import(arguments: ImportArguments) -> anyhow::Result<()> {
-    let config = match &arguments.data_dir {
-        Some(dir) => of_data_dir(dir)?,
-        None => load(arguments.config.clone())?,
-    };
-    config.check_database()?;
-    let store = app::open(&config, source()).await?;
+    let name = arguments.file.display().to_string();
+    std::fs::File::open(&arguments.file).with_context(|| name.clone())?;
+    let (config, store) = arguments.database.open(Config::check_database).await?;
     let default = config.accounts.default_organization.clone();
     let reading = Reading {
         policies: config.policies(),
         organization: arguments.org.clone().unwrap_or(default),
         unverified: arguments.unverified,
     };
-    let name = arguments.file.display().to_string();
     let users = Users::open(&arguments.file, arguments.format.0, reading);
     let mut users = users.with_context(|| name.clone())?;
-    Tables::AsTheyAre.make_ready(&store).await?;
     let mut run = Run {
         store,
         dry: arguments.dry_run,
@@ -127,8 +119,8 @@ pub async fn import(arguments: ImportArguments) -> anyhow::Result<()> {
     run.store.close().await;
     if counts.wrong > 0 {
         bail!(
-            "{} users of {name} were not imported; mend their lines and import it again",
-            counts.wrong
+            "not imported of {name}: {}; mend their lines and import it again",
+            counted(counts.wrong, "user")
         );
     }
     Ok(())

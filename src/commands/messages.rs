@@ -1,26 +1,21 @@
 //! `ringback messages`: what became of text messages, and having one tried again.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, bail};
 use ringback_core::delivery::{State, write_cost};
 use ringback_core::rights::{Rights, Scope};
 use ringback_core::{Caller, Id, Number, Time};
 use ringback_store::{MessageQuery, MessageRecord, Store};
 
-use super::{load, of_data_dir, on_a_line};
-use crate::app::{self, Tables, source};
-use crate::story::{blocked, fault, story};
+use super::on_a_line;
+use super::place::DatabaseArguments;
+use crate::config::Config;
+use crate::story::{blocked, counted, fault, story};
 
 /// `ringback messages`
 #[derive(clap::Args)]
 pub struct MessagesArguments {
-    /// As for `serve`
-    #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
-    config: Option<PathBuf>,
-    /// Of `ringback dev`, in place of a configuration
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArguments,
     /// Those of this user only
     #[arg(long, value_name = "ID")]
     user: Option<String>,
@@ -56,13 +51,7 @@ fn id(text: &str) -> Result<Id, String> {
 
 /// `ringback messages`
 pub async fn messages(arguments: MessagesArguments) -> anyhow::Result<()> {
-    let config = match &arguments.data_dir {
-        Some(dir) => of_data_dir(dir)?,
-        None => load(arguments.config.clone())?,
-    };
-    config.check_delivery()?;
-    let store = app::open(&config, source()).await?;
-    Tables::AsTheyAre.make_ready(&store).await?;
+    let (config, store) = arguments.database.open(Config::check_delivery).await?;
     let mut caller = Caller::new("ringback messages", &config.accounts.default_organization);
     caller.everywhere = Rights {
         read_messages: true,
@@ -163,7 +152,11 @@ fn print_one(record: &MessageRecord, now: Time) {
         };
         let cost = match attempt.cost {
             0 => String::new(),
-            cost => format!(", {} segments for {}", attempt.segments, write_cost(cost)),
+            cost => format!(
+                ", {} for {}",
+                counted(attempt.segments, "segment"),
+                write_cost(cost)
+            ),
         };
         println!(
             "    {} attempt {} {} {}{fault}{times} after {} ms{cost} {}",

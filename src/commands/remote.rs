@@ -19,7 +19,7 @@ pub struct ServerArguments {
         long,
         value_name = "https://HOST",
         requires = "token",
-        conflicts_with = "config"
+        conflicts_with_all = ["config", "data_dir"]
     )]
     url: Option<String>,
     /// A token with the right for it; `-` reads it from standard input

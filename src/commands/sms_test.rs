@@ -57,18 +57,24 @@ pub async fn sms_test(arguments: SmsTestArguments) -> anyhow::Result<()> {
         callback: None,
         to,
     };
-    println!(
-        "to {} over {}, from {}",
-        sms.to.masked(),
-        route.name,
-        sms.sender.as_deref().unwrap_or("what the provider chooses")
-    );
+    let (name, to) = (&route.name, sms.to.masked());
+    match &sms.sender {
+        Some(sender) => {
+            println!("sending a test message to {to} over the route {name}, from {sender}")
+        }
+        None => println!(
+            "sending a test message to {to} over the route {name}; its provider chooses the sender"
+        ),
+    }
     let report = route.provider.send(&sms, now).await;
     route.provider.close().await;
-    let reference = report.reference.map(|id| format!(", which calls it {id}"));
+    let reference = report.reference.map(|id| format!(" as {id}"));
     match report.verdict {
         Verdict::Taken => {
-            println!("taken by the route{}", reference.unwrap_or_default());
+            println!(
+                "the route {name} took it{}; whether it arrives shows at the phone",
+                reference.unwrap_or_default()
+            );
             Ok(())
         }
         verdict => {
@@ -78,7 +84,22 @@ pub async fn sms_test(arguments: SmsTestArguments) -> anyhow::Result<()> {
             } else {
                 format!(" ({fault})")
             };
-            bail!("{}{fault}: {}", verdict.code(), report.reason)
+            bail!(
+                "the route {name} {}{fault}: {}",
+                in_words(verdict),
+                report.reason
+            )
         }
+    }
+}
+
+fn in_words(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Taken => "took it",
+        Verdict::NotNow { .. } => "does not take it now",
+        Verdict::Unable { .. } => "cannot take it",
+        Verdict::Never { .. } => "does not take it, as no route would",
+        Verdict::Unknown => "did not say whether it took it, so it may arrive all the same",
+        Verdict::Skipped => "was not asked",
     }
 }

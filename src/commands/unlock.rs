@@ -1,14 +1,13 @@
 //! `ringback unlock`: lets a locked account guess again.
 
-use std::path::PathBuf;
-
 use ringback_core::rights::Rights;
 use ringback_core::{Action, Change, Command};
 use serde_json::json;
 
+use super::operator;
+use super::place::DatabaseArguments;
 use super::remote::ServerArguments;
-use super::{load, operator};
-use crate::app::{self, Tables, source};
+use crate::config::Config;
 
 /// `ringback unlock`
 #[derive(clap::Args)]
@@ -19,9 +18,8 @@ pub struct UnlockArguments {
     /// The user's organisation
     #[arg(long, value_name = "ORG")]
     org: Option<String>,
-    /// As for `serve`: works on the database itself
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArguments,
     #[command(flatten)]
     server: ServerArguments,
 }
@@ -31,7 +29,7 @@ pub async fn unlock(arguments: UnlockArguments) -> anyhow::Result<()> {
     let UnlockArguments {
         user,
         org,
-        config,
+        database,
         server,
     } = arguments;
     match server.server(org.as_deref())? {
@@ -39,21 +37,18 @@ pub async fn unlock(arguments: UnlockArguments) -> anyhow::Result<()> {
             let path = "/ringback.phone.v1.PhoneService/UnlockUser";
             server.ask(path, &json!({ "userId": user })).await?;
         }
-        None => change_database(config, &user, org).await?,
+        None => change_database(&database, &user, org).await?,
     }
     println!("{user} may guess again");
     Ok(())
 }
 
 async fn change_database(
-    file: Option<PathBuf>,
+    database: &DatabaseArguments,
     user: &str,
     organization: Option<String>,
 ) -> anyhow::Result<()> {
-    let config = load(file)?;
-    config.check_database()?;
-    let store = app::open(&config, source()).await?;
-    Tables::AsTheyAre.make_ready(&store).await?;
+    let (config, store) = database.open(Config::check_database).await?;
     let rights = Rights {
         write: true,
         ..Rights::NONE

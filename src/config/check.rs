@@ -272,6 +272,25 @@ impl Config {
         }
     }
 
+    /// What can be used but may not be what is meant, each in a sentence.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let verify = &self.verify;
+        if verify.enabled && verify.return_urls.is_empty() {
+            remarks.push(
+                "verify.return_urls is empty: no session may have a returnUrl, so the page leads back nowhere"
+                    .to_owned(),
+            );
+        }
+        if verify.enabled && self.server.public_url.is_empty() {
+            remarks.push(format!(
+                "server.public_url is empty: verify.enabled gives out addresses at {}, which only this machine reaches",
+                self.server.listen
+            ));
+        }
+        remarks
+    }
+
     fn judge_cors(&self, error: &mut ConfigError) {
         for origin in &self.cors.allowed_origins {
             if !cors::is_pattern(origin) {

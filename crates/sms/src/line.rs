@@ -138,9 +138,7 @@ pub(crate) fn address(
         wrong("must be an address that begins with https://, such as https://api.example.com/sms")
     })?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong(
-            "holds a user name or a password; set username and password instead",
-        ));
+        return Err(wrong("holds a user name or a password; take it out"));
     }
     match url.scheme() {
         "https" => {}

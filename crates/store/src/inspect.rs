@@ -1,6 +1,6 @@
 //! A look at a database that makes and changes nothing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sea_orm::sqlx::{ConnectOptions, Connection as _};
@@ -42,6 +42,13 @@ pub fn describe(settings: &Settings) -> String {
         Some(file) => format!("sqlite:{}", file.display()),
         None => place(&settings.url),
     }
+}
+
+/// The whole path of an SQLite file that an address names and that is still to be made.
+pub fn missing_file(settings: &Settings) -> Option<PathBuf> {
+    let dialer = Dialer::new(settings).ok()?;
+    let file = std::path::absolute(dialer.file()?).ok()?;
+    (!file.exists()).then_some(file)
 }
 
 /// Looks at a database: what it is, which tables it has, how many accounts. Makes nothing and changes

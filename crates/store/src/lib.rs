@@ -85,7 +85,7 @@ pub use guard::{RecordedPage, RecordedPlace};
 pub use health::Throttle;
 pub use history::{MessageQuery, MessageRecord};
 pub use idempotency::{Known, with_cost};
-pub use inspect::{Inspection, describe, inspect};
+pub use inspect::{Inspection, describe, inspect, missing_file};
 pub use journal::{
     EndpointState, EventPage, EventQuery, EventRecord, Finding, Parked, Sequenced, Told, Turn,
     Untold, Verified, Wrong, audit_key,
@@ -174,7 +174,11 @@ pub enum OpenError {
     Migrate(String),
     /// The tables are older than this program needs, or not made yet.
     #[error(
-        "the database's tables have version {taken} and this program needs {known}: run `ringback migrate`"
+        "{}: run `ringback migrate`",
+        match taken {
+            0 => "the database has no tables yet".to_owned(),
+            taken => format!("the database's tables have version {taken} and this program needs {known}"),
+        }
     )]
     Behind {
         /// The version that is there; 0 for no tables.

@@ -52,3 +52,21 @@ fn what_is_returned_to_is_a_whole_address() {
         assert_eq!(wrong(&[urls]).is_empty(), fine, "{url}");
     }
 }
+
+#[test]
+fn a_page_without_an_address_or_a_way_back_is_noted() {
+    let config = load(&[&ENOUGH[..], &[("RINGBACK_VERIFY__ENABLED", "true")]].concat()).unwrap();
+    config.check().unwrap();
+    let remarks = config.remarks().join("\n");
+    assert!(remarks.contains("verify.return_urls is empty"), "{remarks}");
+    assert!(remarks.contains("server.public_url is empty"), "{remarks}");
+    let whole = [
+        ("RINGBACK_VERIFY__ENABLED", "true"),
+        ("RINGBACK_VERIFY__RETURN_URLS", "https://app.example.com"),
+        ("RINGBACK_SERVER__PUBLIC_URL", "https://phones.example.com"),
+    ];
+    for settings in [&whole[..], &[]] {
+        let config = load(&[&ENOUGH[..], settings].concat()).unwrap();
+        assert_eq!(config.remarks(), Vec::<String>::new());
+    }
+}

@@ -9,6 +9,83 @@ use crate::database::Database;
 
 const REFERENCE: &str = include_str!("../../../ringback.default.toml");
 
+const OPERATING: &str = include_str!("../../../docs/OPERATING.md");
+
+#[tokio::test]
+async fn every_command_is_in_the_table_of_the_page() {
+    let help = run(&["--help"]).await.output;
+    let (_, commands) = help.split_once("Commands:\n").expect("a list of commands");
+    let names: Vec<&str> = commands
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(names.len() > 15, "{help}");
+    let rows: Vec<&str> = OPERATING
+        .lines()
+        .filter(|line| line.starts_with("| `ringback "))
+        .collect();
+    for name in names {
+        let told = [format!("`ringback {name} "), format!("`ringback {name}`")];
+        let is_told = |row: &&str| told.iter().any(|name| row.contains(name.as_str()));
+        assert!(
+            rows.iter().any(is_told),
+            "ringback {name} is in no row of docs/OPERATING.md"
+        );
+    }
+}
+
+#[tokio::test]
+async fn commands_on_a_database_make_none() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("elsewhere.db");
+    let config = directory.path().join("ringback.toml");
+    let text = format!("[database]\nurl = \"sqlite:{}\"\n", file.display());
+    fs::write(&config, text).expect("a file");
+    let (config, file_name) = (
+        config.to_str().expect("a path"),
+        file.to_str().expect("a path"),
+    );
+    let commands: [&[&str]; 10] = [
+        &["messages"],
+        &["events"],
+        &["events", "redeliver", "--endpoint", "app"],
+        &["audit", "verify"],
+        &["guard", "status"],
+        &["guard", "allow", "--country", "CH"],
+        &["guard", "replay"],
+        &["export"],
+        &["unlock", "--user", "ann"],
+        &["erase", "--user", "ann"],
+    ];
+    for command in commands {
+        let ended = run(&[command, &["--config", config]].concat()).await;
+        ended.refuses(&[
+            "there is no database",
+            file_name,
+            "--config",
+            "database.url",
+            "RINGBACK_DATABASE__URL",
+            "--data-dir",
+        ]);
+    }
+    for command in [["import", config], ["backup", "copy.db"]] {
+        let ended = run(&[command.as_slice(), &["--config", config]].concat()).await;
+        ended.refuses(&["there is no database", file_name]);
+    }
+    assert!(!file.exists(), "a command made {file_name}");
+
+    let made = run(&["migrate", "--config", config]).await;
+    assert!(
+        made.output.starts_with("made the database sqlite:"),
+        "{}",
+        made.output
+    );
+    let again = run(&["migrate", "--config", config]).await;
+    assert!(again.output.contains("were up to date"), "{}", again.output);
+}
+
 #[tokio::test]
 async fn the_reference_is_printed_and_is_a_configuration() {
     let ended = run(&["config"]).await;

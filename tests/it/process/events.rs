@@ -373,7 +373,10 @@ async fn an_event_that_is_not_taken_holds_up_only_its_account(database: Database
     assert_eq!(heard.len() + given_up, 5);
     let again = ["events", "redeliver", "--endpoint", "app"];
     let again = Program::start(&again, Some(&setup)).end().await;
-    let told = format!("app is told of {given_up} events that were given up");
+    let told = match given_up {
+        1 => "app is told of 1 event that was given up".to_owned(),
+        more => format!("app is told of {more} events that were given up"),
+    };
     assert_eq!(again.output.trim(), told, "{}", again.errors);
     until("what was given up is heard", async || {
         (ear.by_account()["poison"].len() == 5).then_some(())

@@ -91,7 +91,7 @@ async fn the_command_shows_lets_pass_and_plays_again(database: Database) {
     let whole = number(0);
     let prefix = &whole[..whole.len() - 4];
     for part in [
-        "organisation default: the guard enforces",
+        "the guard enforces its rules\norganisation default:",
         prefix,
         "3 sent, 0 answered",
         " until 20",

@@ -227,7 +227,7 @@ async fn what_is_wrong_with_a_file_is_said(database: Database) {
     ended.refuses(&[
         "line 2: number 1: the phone number has an extension",
         "line 3: is not JSON",
-        "2 users of",
+        ": 2 users;",
     ]);
     assert_eq!(
         ended.output,
