@@ -177,8 +177,8 @@ fn can_be_told(time: &Time) -> bool {
 fn time(text: &str) -> Option<Time> {
     // Times without a zone say when only to who knows where.
     let text = text.trim();
-    let zone = text.ends_with(['Z', 'z'])
-        || text.len() > 11 && text[10.min(text.len())..].contains(['+', '-']);
+    let behind_the_date = text.get("2026-01-31".len()..).unwrap_or_default();
+    let zone = text.ends_with(['Z', 'z']) || behind_the_date.contains(['+', '-']);
     let read = Timestamp::from_str(text).ok().filter(|_| zone)?;
     let seconds = read.seconds.checked_mul(1_000_000)?;
     seconds.checked_add(i64::from(read.nanos) / 1_000).map(Time)
@@ -199,4 +199,26 @@ fn since_1970(number: f64) -> Option<Time> {
         reason = "far from where integers end"
     )]
     (micros.abs() < LATEST).then_some(Time(micros as i64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_or_refused_whatever_the_text_holds() {
+        assert!(time("2026-01-31T12:00:00Z").is_some());
+        assert!(time(" 2026-01-31T12:00:00+01:00 ").is_some());
+        for text in [
+            "",
+            "Z",
+            "2026-01-31",
+            "2026-01-31T12:00:00",
+            "14863\u{661}70\u{feff}00",
+            "2026-01-3\u{661}T12:00:00+01:00",
+            "\u{1f4f1}\u{1f4f1}\u{1f4f1}\u{1f4f1}",
+        ] {
+            assert_eq!(time(text), None, "{text:?}");
+        }
+    }
 }

@@ -114,7 +114,10 @@ fn chinese_script(parts: &[&str]) -> &'static str {
 pub(super) fn shown(normal: &str) -> String {
     let part = |(at, part): (usize, &str)| match (at, part.len()) {
         (1.., 2) => part.to_ascii_uppercase(),
-        (1.., 4) => part[..1].to_ascii_uppercase() + &part[1..],
+        (1.., 4) => match part.split_at_checked(1) {
+            Some((first, rest)) => first.to_ascii_uppercase() + rest,
+            None => part.to_owned(),
+        },
         _ => part.to_owned(),
     };
     let parts: Vec<String> = normal.split('-').enumerate().map(part).collect();
