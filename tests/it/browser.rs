@@ -243,6 +243,23 @@ impl Browser {
         self.colours("light").await;
     }
 
+    /// [`Browser::axe`] at the widths of a desk, of the same at 200 % and of a telephone, where nothing is to be
+    /// scrolled sideways.
+    pub async fn axe_at_widths(&self, state: &str) {
+        for width in [1280, 640, 360] {
+            self.width(width).await;
+            let wider = self
+                .value("document.documentElement.scrollWidth - window.innerWidth")
+                .await;
+            assert!(
+                wider.as_i64().is_some_and(|wider| wider <= 0),
+                "{state} at {width}: {wider}"
+            );
+            self.axe(&format!("{state} at {width}")).await;
+        }
+        self.width(1280).await;
+    }
+
     /// Writes what the window shows into the folder that `RINGBACK_TEST_PICTURES` names, for people.
     pub async fn picture(&self, name: &str) {
         let Ok(folder) = std::env::var("RINGBACK_TEST_PICTURES") else {
@@ -252,6 +269,7 @@ impl Browser {
         for (width, scheme) in [
             (360, "light"),
             (360, "dark"),
+            (640, "light"),
             (1280, "light"),
             (1280, "dark"),
         ] {

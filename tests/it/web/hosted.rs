@@ -17,7 +17,7 @@ async fn the_page_proves_a_number_and_goes_back_on_sqlite() {
             "document.querySelector('input[type=tel]') && !document.querySelector('#back').hidden",
         )
         .await;
-    browser.axe("number").await;
+    browser.axe_at_widths("number").await;
     browser.picture("page-number").await;
     // Only what there is to do is to be seen.
     let seen = "[...document.querySelectorAll('a, button, input')].filter((one) => one.offsetParent).map((one) => one.innerText)";
@@ -31,7 +31,7 @@ async fn the_page_proves_a_number_and_goes_back_on_sqlite() {
     browser
         .until("document.querySelector('.ringback-code')")
         .await;
-    browser.axe("code").await;
+    browser.axe_at_widths("code").await;
     browser.picture("page-code").await;
     app.seconds(30);
     browser.reload().await;
@@ -65,7 +65,7 @@ async fn the_page_proves_a_number_and_goes_back_on_sqlite() {
     browser
         .until("document.body.innerText.includes('Your number is verified.')")
         .await;
-    browser.axe("verified").await;
+    browser.axe_at_widths("verified").await;
     browser.picture("page-verified").await;
 
     app.seconds(1_900);
@@ -75,13 +75,13 @@ async fn the_page_proves_a_number_and_goes_back_on_sqlite() {
         .until("document.body.innerText.includes('This page has expired.')")
         .await;
     assert_eq!(browser.value(seen).await, json!([]));
-    browser.axe("expired").await;
+    browser.axe_at_widths("expired").await;
     browser.picture("page-expired").await;
     browser.open(&app.url("/verify")).await;
     browser
         .until("document.body.innerText.includes('This page has expired.')")
         .await;
-    browser.axe("no session").await;
+    browser.axe_at_widths("no session").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -148,12 +148,12 @@ async fn plain_forms_are_as_accessible_on_sqlite() {
         .run(post, json!([{"handle": handle, "do": "open"}]))
         .await;
     browser.find("#phone[readonly]").await;
-    browser.axe("number").await;
+    browser.axe_at_widths("number").await;
     browser.click(".ringback-button").await;
     browser.find("#code").await;
-    browser.axe("code").await;
+    browser.axe_at_widths("code").await;
     browser.fill("#code", "1").await;
     browser.click(".ringback-button").await;
     browser.find("#problem").await;
-    browser.axe("code refused").await;
+    browser.axe_at_widths("code refused").await;
 }
