@@ -155,7 +155,7 @@ function chart(span, hours) {
   const round = (/** @type {number} */ value) => Math.round(value * 100) / 100;
   return html`
     <div class="scroll" tabindex="0" role="region" aria-label="Chart by hour">
-    <svg class="chart" viewBox="0 0 ${width} ${height + foot}" role="img" aria-label="Codes sent and handed in, by hour. The table below has the figures.">
+    <svg class="chart ${narrow ? "narrow" : ""}" viewBox="0 0 ${width} ${height + foot}" role="img" aria-label="Codes sent and handed in, by hour. The table below has the figures.">
       ${[0, most / 2, most].map(
         (count) => html`<line x1="${left}" x2="${width}" y1="${y(count)}" y2="${y(count)}" class="grid"/>
           <text x="${left - 8}" y="${y(count) + 4}" text-anchor="end">${count}</text>`,

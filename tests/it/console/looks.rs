@@ -86,7 +86,24 @@ async fn every_page_is_for_everybody_on_sqlite() {
         browser.width(1280).await;
         browser.picture(&path.replace(['/', '?', '='], "_")).await;
     }
+    chart_of_a_telephone(&browser).await;
     dialogs_and_focus(&browser).await;
+}
+
+/// Opened on a telephone, the chart has words that can be read and nothing to scroll.
+async fn chart_of_a_telephone(browser: &Browser) {
+    browser.width(360).await;
+    browser.click("a[href='/console/find']").await;
+    browser.until("document.querySelector('tbody tr')").await;
+    browser.click("a[href='/console/overview']").await;
+    browser.until("document.querySelector('.chart')").await;
+    let over = "(() => { const one = document.querySelector('[role=region]'); return one.scrollWidth - one.clientWidth })()";
+    assert_eq!(browser.value(over).await, json!(0));
+    let height = "document.querySelector('.chart text').getBoundingClientRect().height";
+    let height = browser.value(height).await.as_f64();
+    assert!(height.is_some_and(|height| height >= 8.0), "{height:?}");
+    browser.axe("overview of a telephone").await;
+    browser.picture("overview-telephone").await;
 }
 
 /// What is asked before something is done is read out, keeps the focus, and gives it back.
