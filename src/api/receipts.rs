@@ -84,7 +84,7 @@ async fn receive(
     let (Some((message, attempt)), Some((route, heard))) = (of, api.route(&route)) else {
         return unexpected();
     };
-    let told = match Told::read(request, api.callbacks.at(&route.name, &token)).await {
+    let told = match Posted::read(request, api.callbacks.at(&route.name, &token)).await {
         Ok(told) => told,
         Err(unread) => return unread_answer(unread),
     };
@@ -123,7 +123,7 @@ async fn hear(
     let Some((route, heard)) = api.route(&route).filter(sends) else {
         return unexpected();
     };
-    let told = match Told::read(request, api.callbacks.inbound(&route.name)).await {
+    let told = match Posted::read(request, api.callbacks.inbound(&route.name)).await {
         Ok(told) => told,
         Err(unread) => return unread_answer(unread),
     };
@@ -172,21 +172,21 @@ impl ReceiptApi {
 }
 
 /// A request, read.
-struct Told {
+struct Posted {
     head: Parts,
     url: String,
     body: Bytes,
 }
 
-impl Told {
+impl Posted {
     /// At an address as the provider was given it: what a proxy has made of it on the way is of no interest.
-    async fn read(request: Request, mut url: String) -> Result<Told, Unread> {
+    async fn read(request: Request, mut url: String) -> Result<Posted, Unread> {
         let (head, body) = request.into_parts();
         let body = read_body(body, LIMIT).await?;
         if let Some(query) = head.uri.query().filter(|query| !query.is_empty()) {
             url = format!("{url}?{query}");
         }
-        Ok(Told { head, url, body })
+        Ok(Posted { head, url, body })
     }
 
     fn request(&self) -> ReceiptRequest<'_> {

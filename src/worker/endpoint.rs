@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use metrics::{counter, gauge};
 use ringback_sms::{Hook, Posted};
-use ringback_store::{EventRecord, Parked, Store, Told, Turn};
+use ringback_store::{EventRecord, Parked, Progress, Store, Turn};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -143,10 +143,10 @@ impl Endpoint {
             position,
             more,
         } = Plan::of(&self.section, &turn, untold, now);
-        let mut told = Told {
+        let mut told = Progress {
             position,
             parked: behind,
-            ..Told::default()
+            ..Progress::default()
         };
         let idle = posts.is_empty() && told.parked.is_empty() && position == turn.position();
         if idle {
@@ -224,7 +224,7 @@ impl Endpoint {
     }
 
     /// Notes what becomes of an event that was posted or not.
-    fn note(&self, post: Post, outcome: Outcome, told: &mut Told) {
+    fn note(&self, post: Post, outcome: Outcome, told: &mut Progress) {
         let now = self.store.now();
         let Post { event, parked } = post;
         let reason = outcome.reason();

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wish_is_a_word_alone() {
+    fn a_keyword_is_a_word_alone() {
         for word in STOP.iter().chain(&[
             "stop",
             " Stop. ",

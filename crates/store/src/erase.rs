@@ -33,7 +33,7 @@ pub struct Erased {
 impl Store {
     /// Deletes an account and every trace of its user: messages, what was used up for its numbers, and who the user
     /// was in what is on record. What stays is a keyed pseudonym of the account for as long as a token from before
-    /// may be valid, and opt-outs, which are wishes of the numbers' owners. Doing it again, also for a user who is
+    /// may be valid, and opt-outs, which belong to the numbers. Doing it again, also for a user who is
     /// not known, looks once more.
     ///
     /// # Errors

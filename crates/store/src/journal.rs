@@ -12,7 +12,7 @@ mod signed;
 pub(crate) mod statements;
 mod verify;
 
-pub use endpoints::{EndpointState, Parked, Told, Turn, Untold};
+pub use endpoints::{Backlog, EndpointState, Parked, Progress, Turn};
 pub use list::{EventPage, EventQuery, EventRecord};
 pub use signed::audit_key;
 pub use verify::{Finding, Verified, Wrong};

@@ -155,7 +155,7 @@ async fn recorded(
 }
 
 /// Who did it, what, why, about which number, and what more there is to know.
-type Told = (
+type Facts = (
     String,
     String,
     Option<String>,
@@ -168,7 +168,7 @@ fn event(
     sequence: i64,
     at: Time,
     count: i64,
-    told: Told,
+    told: Facts,
 ) -> Result<RecordedEvent, Fault> {
     let (actor, kind, cause, mask, detail) = told;
     Ok(RecordedEvent {

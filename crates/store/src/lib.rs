@@ -87,8 +87,8 @@ pub use history::{MessageQuery, MessageRecord};
 pub use idempotency::{Known, with_cost};
 pub use inspect::{Inspection, describe, inspect, missing_file};
 pub use journal::{
-    EndpointState, EventPage, EventQuery, EventRecord, Finding, Parked, Sequenced, Told, Turn,
-    Untold, Verified, Wrong, audit_key,
+    Backlog, EndpointState, EventPage, EventQuery, EventRecord, Finding, Parked, Progress,
+    Sequenced, Turn, Verified, Wrong, audit_key,
 };
 pub use kept::{Kept, RecordedEvent};
 pub use messages::{Claimed, Waiting};

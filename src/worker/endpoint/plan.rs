@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ringback_core::Time;
 use ringback_sms::Posted;
-use ringback_store::{EventRecord, Parked, Turn, Untold};
+use ringback_store::{Backlog, EventRecord, Parked, Turn};
 
 use crate::config::EndpointSection;
 
@@ -45,8 +45,8 @@ pub(super) struct Plan {
 
 impl Plan {
     /// What is posted now, and what is parked at once behind others of its account.
-    pub(super) fn of(section: &EndpointSection, turn: &Turn, untold: Untold, now: Time) -> Plan {
-        let Untold { parked, next, end } = untold;
+    pub(super) fn of(section: &EndpointSection, turn: &Turn, untold: Backlog, now: Time) -> Plan {
+        let Backlog { parked, next, end } = untold;
         let full = parked.len() >= MOST_PARKED as usize;
         let mut posts: Vec<Vec<Post>> = Vec::new();
         // By account: where its posts are, if any of them may go out now.

@@ -71,19 +71,7 @@ async fn every_page_is_for_everybody_on_sqlite() {
         browser
             .until("!document.querySelector('[aria-busy]')")
             .await;
-        // 640 pixels are 1,280 at 200 %.
-        for width in [1280, 640, 360] {
-            browser.width(width).await;
-            let over = browser
-                .value("document.documentElement.scrollWidth - innerWidth")
-                .await;
-            assert!(
-                over.as_i64().is_some_and(|over| over <= 0),
-                "{path} at {width}: {over}"
-            );
-            browser.axe(&format!("{path} at {width}")).await;
-        }
-        browser.width(1280).await;
+        browser.axe_at_widths(path).await;
         browser.picture(&path.replace(['/', '?', '='], "_")).await;
     }
     chart_of_a_telephone(&browser).await;
@@ -163,11 +151,7 @@ async fn the_first_page_of_dev_shows_messages_as_they_come_on_sqlite() {
         browser
             .until("document.querySelector('.letters .code')")
             .await;
-        for width in [1280, 640, 360] {
-            browser.width(width).await;
-            browser.axe(&format!("{path} at {width}")).await;
-        }
-        browser.width(1280).await;
+        browser.axe_at_widths(path).await;
         browser.picture(name).await;
     }
     // From there to a user by clicks, still signed in.

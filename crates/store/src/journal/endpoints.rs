@@ -58,7 +58,7 @@ pub struct Parked {
 
 /// What an endpoint is to be told.
 #[derive(Clone, Debug, Default)]
-pub struct Untold {
+pub struct Backlog {
     /// What it did not take yet, in order, without what was given up.
     pub parked: Vec<Parked>,
     /// What comes after its cursor, in order.
@@ -69,7 +69,7 @@ pub struct Untold {
 
 /// What came of telling an endpoint.
 #[derive(Clone, Debug, Default)]
-pub struct Told {
+pub struct Progress {
     /// The position up to which all is told or parked.
     pub position: i64,
     /// What is parked from now on.
@@ -157,7 +157,7 @@ impl Store {
         &self,
         turn: &Turn,
         (parked, next): (u32, u32),
-    ) -> Result<Option<Untold>, Refusal> {
+    ) -> Result<Option<Backlog>, Refusal> {
         let health = &self.shared.dialer.health;
         let untold = self.look_for_untold(turn, parked, next).await;
         untold.map_err(|fault| health.report(&fault, "looking at an endpoint"))
@@ -168,7 +168,7 @@ impl Store {
         turn: &Turn,
         most_parked: u32,
         most: u32,
-    ) -> Result<Option<Untold>, Fault> {
+    ) -> Result<Option<Backlog>, Fault> {
         use event_deliveries::Column;
         let backend = self.shared.sql.backend;
         let row = self.cursor_row(&turn.row.name).await?;
@@ -203,7 +203,7 @@ impl Store {
             }
             false => Vec::new(),
         };
-        Ok(Some(Untold { parked, next, end }))
+        Ok(Some(Backlog { parked, next, end }))
     }
 
     /// Those of which the event is still kept.
@@ -243,7 +243,7 @@ impl Store {
     pub async fn told(
         &self,
         turn: Turn,
-        told: &Told,
+        told: &Progress,
         lease: Duration,
     ) -> Result<Option<Turn>, Refusal> {
         let health = &self.shared.dialer.health;
@@ -255,7 +255,12 @@ impl Store {
         }
     }
 
-    async fn write_told(&self, turn: Turn, told: &Told, lease: Duration) -> Result<Turn, Fault> {
+    async fn write_told(
+        &self,
+        turn: Turn,
+        told: &Progress,
+        lease: Duration,
+    ) -> Result<Turn, Fault> {
         let Turn { row, endpoint } = turn;
         let row = cursors::Model {
             position: told.position.max(row.position),

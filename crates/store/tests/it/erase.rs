@@ -232,7 +232,7 @@ async fn no_byte_tells_of_who_was_erased(world: &World) {
         let rows = format!("budgets WHERE pseudonym = '{}'", keys.pseudonym(&number));
         assert_eq!(world.database.count(&rows).await, 0);
     }
-    // What is on record stays, and so does the number's owner's wish.
+    // What is on record stays, and so does the opt-out of its number.
     let record = "user_id LIKE 'erased-%'";
     assert!(on_record(world, record).await > 8);
     let one = format!("{record} AND kind = 'account.erased' AND actor = 'service'");
