@@ -12,6 +12,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::{Buf, Bytes, BytesMut};
+use futures::FutureExt;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -67,16 +68,21 @@ impl<F: Future<Output = Response> + Send + 'static, A: Fn(Request) -> F + Send +
         self,
         stream: TcpStream,
         tls: Option<Tls>,
-        mut stopping: watch::Receiver<()>,
+        stopping: watch::Receiver<()>,
     ) {
-        let peer = self.peer;
         // Answers are small and awaited.
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%peer, %error, "cannot switch off delays");
+            tracing::debug!(peer = %self.peer, %error, "cannot switch off delays");
         }
-        let Some(tls) = tls else {
-            return self.begin(stream, stopping).await;
-        };
+        match tls {
+            None => self.begin(stream, stopping).await,
+            // Boxed, so that a connection without TLS has no room for it.
+            Some(tls) => Box::pin(self.encrypt(stream, tls, stopping)).await,
+        }
+    }
+
+    async fn encrypt(self, stream: TcpStream, tls: Tls, mut stopping: watch::Receiver<()>) {
+        let peer = self.peer;
         let handshake = timeout(HANDSHAKE, tls.acceptor().accept(stream));
         let encrypted = tokio::select! {
             encrypted = handshake => encrypted,
@@ -120,12 +126,11 @@ impl<F: Future<Output = Response> + Send + 'static, A: Fn(Request) -> F + Send +
             let extensions = request.extensions_mut();
             extensions.insert(Peer(peer));
             extensions.insert(busy.clone());
-            let answer = answer(request.map(Body::new));
-            async move {
-                let response = answer.await;
+            // Not an async block, which would have room for the answer's future twice.
+            answer(request.map(Body::new)).map(move |response| {
                 drop(running);
                 Ok::<_, Infallible>(response)
-            }
+            })
         });
         let io = TokioIo::new(Rewound {
             read,

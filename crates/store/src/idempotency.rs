@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use futures::FutureExt;
 use ringback_core::{Refusal, Time};
 use sea_orm::{ConnectionTrait, Statement, Value};
 
@@ -17,11 +18,8 @@ tokio::task_local! {
 /// Does a call, and says whether a refusal of it has cost something ([`Refusal::costs`]). What the call does in
 /// other tasks is not seen.
 pub async fn with_cost<F: Future>(call: F) -> (F::Output, bool) {
-    COST.scope(Cell::new(false), async {
-        let done = call.await;
-        (done, COST.with(Cell::get))
-    })
-    .await
+    let told = call.map(|done| (done, COST.with(Cell::get)));
+    COST.scope(Cell::new(false), told).await
 }
 
 /// Notes what a refusal has cost, where somebody wants to know.
