@@ -123,7 +123,7 @@ impl Number {
             return Err(NumberError::Length);
         }
         match PhoneNumber::parse(&plain, region) {
-            Ok(parsed) if parsed.is_valid() && is_stable(&parsed) => Number::of(&parsed),
+            Ok(parsed) if parsed.is_valid() && is_stable(&parsed, &plain) => Number::of(&parsed),
             read => Number::doubtful(&plain, read, rules.validation),
         }
     }
@@ -143,7 +143,7 @@ impl Number {
             (Validation::Valid | Validation::Possible, Ok(_)) if !possible => {
                 Err(NumberError::Length)
             }
-            (Validation::Possible | Validation::E164, Ok(parsed)) if is_stable(&parsed) => {
+            (Validation::Possible | Validation::E164, Ok(parsed)) if is_stable(&parsed, plain) => {
                 Number::of(&parsed)
             }
             (Validation::Valid | Validation::Possible, Ok(_)) => Err(NumberError::Nonexistent),
@@ -207,10 +207,11 @@ pub fn is_region(code: &str) -> bool {
     region(code).is_some()
 }
 
-/// What is read again and differs has lost a digit for a trunk prefix, and would lose another.
-fn is_stable(parsed: &PhoneNumber) -> bool {
-    let again = PhoneNumber::parse(parsed.format_as(PhoneNumberFormat::E164), None);
-    again.is_ok_and(|again| again == *parsed)
+/// What is read again and differs has lost a digit for a trunk prefix, and would lose another. What was read from
+/// `plain` and is spelled like that is read alike again.
+fn is_stable(parsed: &PhoneNumber, plain: &str) -> bool {
+    let spelled = parsed.format_as(PhoneNumberFormat::E164);
+    spelled == plain || PhoneNumber::parse(spelled, None).is_ok_and(|again| again == *parsed)
 }
 
 fn region(code: &str) -> Option<Region> {

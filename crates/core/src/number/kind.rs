@@ -2,13 +2,16 @@
 
 use std::fmt;
 
-use rlibphonenumber::{PhoneNumber, PhoneNumberType};
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberType, Region};
 use serde::{Deserialize, Serialize};
 
 use super::Number;
 
 /// What stands for a number's country when it belongs to none.
 const WORLD: &str = "001";
+
+/// Digits of a calling code (ITU-T E.164, section 6.2.1).
+const LONGEST_CALLING_CODE: usize = 3;
 
 /// The kind of a number: libphonenumber's, and satellite phones as one of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -80,11 +83,25 @@ impl fmt::Display for NumberKind {
 
 impl Number {
     /// The country (ISO 3166-1 alpha-2) that the number belongs to, as far as its digits tell; `None` for one
-    /// that belongs to none, such as a satellite phone's. Reads the number anew: about a microsecond.
+    /// that belongs to none, such as a satellite phone's. Where countries share a calling code, as in North America,
+    /// the number is read anew, which takes some microseconds.
     pub fn country(&self) -> Option<String> {
-        let parsed = PhoneNumber::parse(&self.0, None).ok()?;
-        let region = parsed.get_region_code()?.to_string();
+        let mut regions = self.regions()?;
+        let region = match regions.len() {
+            1 => regions.next()?,
+            _ => PhoneNumber::parse(&self.0, None).ok()?.get_region_code()?,
+        };
+        let region = region.to_string();
         (region != WORLD).then_some(region)
+    }
+
+    /// The regions of the calling code. No calling code begins with another.
+    fn regions(&self) -> Option<impl ExactSizeIterator<Item = Region>> {
+        let digits = self.0.strip_prefix('+')?;
+        (1..=LONGEST_CALLING_CODE).find_map(|length| {
+            let code = digits.get(..length)?.parse().ok()?;
+            PHONE_NUMBER_UTIL.get_regions_for_country_calling_code(code)
+        })
     }
 
     /// What kind of number it is, as far as its digits tell. Reads the number anew: about a microsecond.
