@@ -14,14 +14,13 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryTrait, Statement};
 use crate::Store;
 use crate::entity::{conversion, messages};
 use crate::load::Key;
+use crate::sample::Sample;
 use crate::settle::Settlement;
 
 /// A message counts as sent so long after a route took it: its reader needs a while to hand in the code.
 const LATER: Duration = Duration::from_secs(120);
-/// Codes handed in that are looked up at once; of more, each stands for several.
+/// Codes handed in that are remembered and looked up at once; of more, each stands for several.
 const LOOKED_UP: usize = 500;
-/// Codes handed in that are remembered at most.
-const REMEMBERED: usize = 100_000;
 /// Hours that rows are kept, and how many of them say what is usual.
 const KEPT: i64 = 8 * 24;
 const WEEK: i64 = 7 * 24;
@@ -39,13 +38,22 @@ pub(crate) struct Conversions {
     known: RwLock<Arc<Conversion>>,
 }
 
-#[derive(Default)]
 struct Counted {
     /// By the minute in which a route took them.
     sent: HashMap<Place, u64>,
     /// By the hour, at once.
     tallies: Tallies,
-    handed_in: Vec<HandedIn>,
+    handed_in: Sample<HandedIn>,
+}
+
+impl Default for Counted {
+    fn default() -> Self {
+        Counted {
+            sent: HashMap::new(),
+            tallies: HashMap::new(),
+            handed_in: Sample::of(LOOKED_UP),
+        }
+    }
 }
 
 /// A code that proved a number.
@@ -69,15 +77,12 @@ impl Conversions {
 
     /// A code was handed in.
     pub(crate) fn proven(&self, account: Key, (challenge, number): (Id, Number), now: Time) {
-        let mut counted = self.counted();
-        if counted.handed_in.len() < REMEMBERED {
-            counted.handed_in.push(HandedIn {
-                account,
-                challenge,
-                number,
-                hour: hour_of(now),
-            });
-        }
+        self.counted().handed_in.pass(|| HandedIn {
+            account,
+            challenge,
+            number,
+            hour: hour_of(now),
+        });
     }
 
     /// Routes took some of these messages.
@@ -142,10 +147,8 @@ impl Store {
     /// [`Refusal::Unavailable`]; what was counted since the last time is lost then, as it is statistics.
     pub async fn tally(&self) -> Result<(), Refusal> {
         let now = self.now();
-        let (mut tallies, handed_in) = self.take_counted(now);
-        let each = handed_in.len().div_ceil(LOOKED_UP).max(1);
-        let looked_up: Vec<_> = handed_in.into_iter().step_by(each).collect();
-        for (key, count) in self.routes_of(looked_up, each).await? {
+        let (mut tallies, (handed_in, each)) = self.take_counted(now);
+        for (key, count) in self.routes_of(handed_in, each).await? {
             let tally = tallies.entry(key).or_default();
             tally.verified += count;
         }
@@ -158,7 +161,7 @@ impl Store {
     }
 
     /// What is ripe of what was counted.
-    fn take_counted(&self, now: Time) -> (Tallies, Vec<HandedIn>) {
+    fn take_counted(&self, now: Time) -> (Tallies, (Vec<HandedIn>, usize)) {
         let ripe = (now - LATER).0.div_euclid(60_000_000);
         let mut counted = self.shared.conversions.counted();
         let sent = std::mem::take(&mut counted.sent);
@@ -171,7 +174,7 @@ impl Store {
             let key = (minute.div_euclid(60), route, country);
             tallies.entry(key).or_default().sent += count;
         }
-        (tallies, std::mem::take(&mut counted.handed_in))
+        (tallies, counted.handed_in.take())
     }
 
     /// The routes that had brought the codes that were handed in, each of which stands for `each`.

@@ -60,6 +60,7 @@ mod readiness;
 mod receipts;
 mod reserve;
 mod rows;
+mod sample;
 mod schema;
 mod session;
 mod settle;
