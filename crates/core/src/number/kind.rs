@@ -84,7 +84,7 @@ impl fmt::Display for NumberKind {
 impl Number {
     /// The country (ISO 3166-1 alpha-2) that the number belongs to, as far as its digits tell; `None` for one
     /// that belongs to none, such as a satellite phone's. Where countries share a calling code, as in North America,
-    /// the number is read anew, which takes some microseconds.
+    /// the number is read anew: about a microsecond.
     pub fn country(&self) -> Option<String> {
         let mut regions = self.regions()?;
         let region = match regions.len() {
