@@ -1,6 +1,7 @@
 //! Silence: whether the time that an answer takes tells what is known. Calls about what is there and about what is
 //! not, in turns, compared by the test of Mann and Whitney.
 
+use std::hash::{BuildHasher, RandomState};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -206,11 +207,12 @@ pub(crate) async fn silence(setup: Setup, calls: usize) -> anyhow::Result<Vec<Si
         let mut found = Vec::new();
         let mut numbers = 0;
         for case in &CASES {
+            let lots = RandomState::new();
             let mut times = [Vec::with_capacity(calls), Vec::with_capacity(calls)];
             for n in 0..calls + WARMUP {
-                // The pair's order is no rule that a cache could follow.
-                let first = usize::from((n as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 63 == 1);
-                for known in [first == 1, first == 0] {
+                // By lot: any rule, however odd, may fall in with what a database does every so often.
+                let known_first = lots.hash_one(n) % 2 == 0;
+                for known in [known_first, !known_first] {
                     // A number that was asked about once is known from then on.
                     let about = held.start + numbers + n as u64;
                     let (other, number) = match known {
