@@ -84,21 +84,20 @@ pub struct Users {
     format: Format,
     source: Source,
     reading: Reading,
-    told: Told,
+    seen: SeenUsers,
 }
 
-/// Of ringback's own table, which users were told, by a hash of who they are, and on which line: those of the first
-/// million.
+/// Of ringback's own table, which users there were, by a hash of who they are, and on which line: the first million.
 #[derive(Default)]
-struct Told {
+struct SeenUsers {
     by: RandomState,
     lines: HashMap<u64, u64>,
 }
 
-impl Told {
+impl SeenUsers {
     const MOST: usize = 1_000_000;
 
-    /// Fails where the user was told before: its rows are not together.
+    /// Fails where the user was there before: its rows are not together.
     fn note(&mut self, user: &Incoming, line: u64) -> Result<(), Wrong> {
         let hash = self.by.hash_one((&user.organization, &user.id));
         if let Some(first) = self.lines.get(&hash) {
@@ -175,7 +174,7 @@ impl Users {
             format,
             source,
             reading,
-            told: Told::default(),
+            seen: SeenUsers::default(),
         })
     }
 
@@ -200,7 +199,7 @@ impl Users {
         let read = object.and_then(|object| {
             let user = self.draft(object)?.finish(&self.reading)?;
             if self.format == Format::Csv {
-                self.told.note(&user, line)?;
+                self.seen.note(&user, line)?;
             }
             Ok(user)
         });

@@ -367,7 +367,7 @@ pub(super) fn header(name: &str, always: bool) -> Value {
             "Since when the path is deprecated (RFC 9745).",
             json!({ "type": "string", "pattern": "^@[0-9]+$" }),
         ),
-        _ => ("Told beside the body.", json!({ "type": "string" })),
+        _ => ("A header of the answer.", json!({ "type": "string" })),
     };
     json!({ "description": description, "required": always, "schema": schema })
 }

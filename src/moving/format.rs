@@ -83,7 +83,7 @@ const LISTS: [(&str, Format); 3] = [
     ("data", Format::Clerk),
 ];
 
-/// Told by the name that comes first among those that tell formats apart.
+/// Recognized by the name that comes first among those that differ from format to format.
 fn of_json(head: &[u8]) -> Option<Format> {
     const NAMES: [(&str, Format); 9] = [
         ("\"userId\"", Format::Ndjson),

@@ -98,7 +98,7 @@ pub(super) fn row(row: Object) -> Result<Rows, Wrong> {
         match (known, of_number) {
             (_, Some((_, name))) => phone.insert((*name).to_owned(), value),
             (Some(name), None) => user.insert(name.to_owned(), value),
-            // Told with what is wrong of objects, too.
+            // Refused by its name later, as in an object.
             (None, None) => user.insert(name, value),
         };
     }

@@ -19,9 +19,9 @@ crate::on_both!(
 const CALLERS: usize = 50;
 
 /// Status, whether it was given before, and the body.
-type Told = (u16, bool, String);
+type Answered = (u16, bool, String);
 
-async fn ask(base: &str, path: &str, key: &str, body: serde_json::Value) -> Told {
+async fn ask(base: &str, path: &str, key: &str, body: serde_json::Value) -> Answered {
     let client = reqwest::Client::builder().no_proxy().build();
     let request = client
         .expect("a client")
@@ -53,7 +53,7 @@ async fn one_key_from_fifty_callers_is_one_text_and_fifty_equal_answers(database
             ask(&bases[n % 2], "/v2/users/ann/phone", "one", body).await
         });
     }
-    let told: Vec<Told> = callers.join_all().await;
+    let told: Vec<Answered> = callers.join_all().await;
     let answers: BTreeSet<_> = told
         .iter()
         .map(|(status, _, body)| (*status, body))

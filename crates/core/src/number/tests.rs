@@ -357,3 +357,36 @@ fn regions_are_country_codes() {
         assert!(!is_region(none), "{none:?}");
     }
 }
+
+#[test]
+fn a_calling_code_says_what_reading_the_number_would() {
+    let mut shared = 0;
+    for region in PHONE_NUMBER_UTIL.get_supported_regions() {
+        let example = PHONE_NUMBER_UTIL.get_example_number(region).unwrap();
+        let number = Number::of(&example).unwrap();
+        let read = PhoneNumber::parse(number.as_str(), None).unwrap();
+        let expected = read.get_region_code().map(|region| region.to_string());
+        assert_eq!(number.country(), expected, "{region}");
+        let code = read.country_code;
+        let regions = PHONE_NUMBER_UTIL.get_regions_for_country_calling_code(code);
+        shared += usize::from(regions.unwrap().len() > 1);
+    }
+    assert!(shared > 30, "{shared} of countries that share a code");
+    // Of no country, of no calling code, and too short to be read.
+    for (text, country) in [
+        ("+870773111632", None),
+        ("+88213300655", None),
+        ("+80012345678", None),
+        ("+2101234567", None),
+        ("+9991234567", None),
+        ("+1", None),
+        ("+4", None),
+        ("", None),
+        ("+390612345678", Some("IT")),
+        ("+390669812345", Some("VA")),
+        ("+4179", Some("CH")),
+    ] {
+        let number = Number::from_stored(text);
+        assert_eq!(number.country().as_deref(), country, "{text}");
+    }
+}
