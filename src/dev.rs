@@ -17,6 +17,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use ringback_core::Time;
+use ringback_core::audit::hex;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -350,7 +351,7 @@ impl DevKeys {
             pseudonym_key: key()?,
             token_secret: key()?,
             vendor: Vendor {
-                client_id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
+                client_id: hex(&id),
                 secret: key()?,
             },
         })

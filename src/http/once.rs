@@ -14,6 +14,7 @@ use futures::stream::iter;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
+use ringback_core::audit::hex;
 use ringback_core::{Caller, Keys, Refusal};
 use ringback_store::{Known, Store};
 use serde::{Deserialize, Serialize};
@@ -134,10 +135,6 @@ impl Call {
 fn push(into: &mut Vec<u8>, part: &[u8]) {
     into.extend((part.len() as u64).to_be_bytes());
     into.extend(part);
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What comes of a call under a key.

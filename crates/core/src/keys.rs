@@ -8,6 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
+use crate::audit::hex;
 use crate::limit::network;
 use crate::{Id, Number};
 
@@ -62,14 +63,14 @@ impl Keys {
     /// of HMAC-SHA-256 over its E.164 form.
     pub fn pseudonym(&self, number: &Number) -> String {
         let mac = keyed(&self.pseudonyms, &[b"number", number.as_str().as_bytes()]);
-        mac[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&mac[..16])
     }
 
     /// A stable name for an account that does not tell it: as of a number.
     pub fn account_pseudonym(&self, organization: &str, account: &str) -> String {
         let parts: [&[u8]; 3] = [b"deleted", organization.as_bytes(), account.as_bytes()];
         let mac = keyed(&self.pseudonyms, &parts);
-        mac[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&mac[..16])
     }
 
     /// A stable name for a client address that does not tell it: as of a number. One for all that
@@ -79,14 +80,14 @@ impl Keys {
             IpAddr::V4(address) => keyed(&self.pseudonyms, &[b"address", &address.octets()]),
             IpAddr::V6(address) => keyed(&self.pseudonyms, &[b"address", &address.octets()]),
         };
-        mac[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&mac[..16])
     }
 
     /// A stable name for numbers that begin alike, which does not tell how: 16 hexadecimal digits. Beside the mask of a
     /// number how it begins would leave two digits to be guessed.
     pub fn prefix_pseudonym(&self, prefix: &str) -> String {
         let mac = keyed(&self.pseudonyms, &[b"prefix", prefix.as_bytes()]);
-        mac[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&mac[..8])
     }
 
     /// A stable name for one share of an organisation's budgets: as of a number.
@@ -97,7 +98,7 @@ impl Keys {
             &share.to_be_bytes(),
         ];
         let mac = keyed(&self.pseudonyms, &parts);
-        mac[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&mac[..16])
     }
 
     /// A short name for an account among those that send to one number: 32 bits of HMAC-SHA-256. It tells

@@ -1,6 +1,7 @@
 //! The `otcToken`: names a challenge to whoever it was opened for, and means nothing to anybody else.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ringback_core::audit::hex;
 use ringback_core::{Id, Keys};
 use subtle::ConstantTimeEq;
 
@@ -55,8 +56,7 @@ impl Otc {
 }
 
 fn id(bytes: &[u8]) -> Option<Id> {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Id::parse(&hex)
+    Id::parse(&hex(bytes))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ringback_core::audit::hex;
 use ringback_core::rights::Scope;
 use ringback_core::{Caller, Id, Keys, Number, Policies, Refusal};
 use ringback_store::PhoneQuery;
@@ -150,8 +151,7 @@ pub(super) fn last_of(keys: &Keys, token: &str, bound: &[u8]) -> Result<Id, Refu
         if !bool::from(expected[..].ct_eq(tag)) {
             return None;
         }
-        let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        Id::parse(&hex)
+        Id::parse(&hex(id))
     });
     last.ok_or_else(|| {
         invalid(
