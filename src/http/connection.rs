@@ -126,8 +126,8 @@ impl<F: Future<Output = Response> + Send + 'static, A: Fn(Request) -> F + Send +
             let extensions = request.extensions_mut();
             extensions.insert(Peer(peer));
             extensions.insert(busy.clone());
-            // Not an async block, which would have room for the answer's future twice.
-            answer(request.map(Body::new)).map(move |response| {
+            // Boxed where it is made, as it is large and would be moved from hand to hand.
+            Box::pin(answer(request.map(Body::new))).map(move |response| {
                 drop(running);
                 Ok::<_, Infallible>(response)
             })
