@@ -212,11 +212,23 @@ impl Command {
         policy: &Policy,
         keys: &Keys,
     ) -> Vec<String> {
+        let named = self.number(&policy.numbers);
+        self.budgets_naming(named.as_ref(), organization, known, policy, keys)
+    }
+
+    /// The same for who has read its number by these rules already ([`Command::number`]).
+    pub fn budgets_naming<'a>(
+        &self,
+        named: Option<&Number>,
+        organization: &str,
+        known: impl Iterator<Item = &'a Number>,
+        policy: &Policy,
+        keys: &Keys,
+    ) -> Vec<String> {
         let plan = self.action.plan();
-        let named = plan.number.filter(|_| plan.to_named);
-        let named = named.and_then(|text| Number::parse(&text.0, &policy.numbers).ok());
-        let named = named.map(|number| keys.pseudonym(&number));
-        let known = known.filter(|_| plan.to_held);
+        let named = named.filter(|_| plan.to_named);
+        let known = known.filter(|number| plan.to_held && Some(*number) != named);
+        let named = named.map(|number| keys.pseudonym(number));
         let known = known.map(|number| keys.pseudonym(number));
         let may_send = plan.to_named || plan.to_held;
         let shares = match may_send && policy.limits.counts_organizations() {

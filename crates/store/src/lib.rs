@@ -7,7 +7,7 @@
 //! | job | where |
 //! | --- | --- |
 //! | connections: made, bounded in time, thrown away | `dial`, `session`, `line`, `health`, `pooler` |
-//! | commands | `queues`, `lane`, `share`, `batch`, `load`, `changes` |
+//! | commands | `queues`, `lane`, `share`, `batch`, `meant`, `load`, `changes` |
 //! | whether all this works | `readiness` |
 //! | statements | `sql`, `writes`, `table`, `rows`, `entity` |
 //! | one account, lists | `lookup`, `lists`, `turns`, `matching`, `fold` |
@@ -46,6 +46,7 @@ mod lists;
 mod load;
 mod lookup;
 mod matching;
+mod meant;
 mod message_events;
 mod messages;
 mod migration;

@@ -1,5 +1,7 @@
 //! What became of messages, on record: written by the transaction that changes the message, and only if it does.
 
+use std::collections::HashSet;
+
 use ringback_core::delivery::{NO_COUNTRY, State, Trail};
 use ringback_core::event::{EventKind, MaskedNumber};
 use ringback_core::{Event, EventDetail, Id, Number, Time};
@@ -198,7 +200,7 @@ async fn in_turn(
         let changed = changed
             .iter()
             .map(|row| row.try_get_by_index::<String>(0))
-            .collect::<Result<Vec<_>, _>>()?;
+            .collect::<Result<HashSet<_>, _>>()?;
         let holds = |told: &&MessageEvent| changed.contains(&told.message);
         let rows: Vec<_> = told.iter().filter(holds).map(|told| &told.row).collect();
         if !rows.is_empty() {
