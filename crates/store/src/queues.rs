@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringback_core::{Account, Caller, Command, Refusal, Reply};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Shared;
@@ -49,7 +50,7 @@ impl Lane {
         let (queue, waiting) = mpsc::channel(bound);
         let (pings, asked) = mpsc::channel(1);
         let patience = Patience::of(&shared);
-        start(lane::run(shared, line, waiting, asked));
+        start_apart(lane::run(shared, line, waiting, asked));
         Lane {
             queue,
             shares: Shares::of(bound),
@@ -146,6 +147,27 @@ pub(crate) fn start(work: impl Future<Output = ()> + Send + 'static) {
         reason = "lanes, lookups and the log are the store's few tasks"
     )]
     tokio::spawn(work);
+}
+
+/// Starts a task on a thread of its own. A lane goes to the database and back several times for each batch: each time,
+/// it would wait behind whatever requests there are, and all of them wait for it. Where all runs on one thread anyway it
+/// stays there.
+fn start_apart(work: impl Future<Output = ()> + Send + 'static) {
+    if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return start(work);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let Ok(runtime) = runtime.inspect_err(|error| tracing::error!(%error, "no lane")) else {
+        return;
+    };
+    let thread = std::thread::Builder::new().name("lane".to_owned());
+    let started = thread.spawn(move || runtime.block_on(work));
+    // Without it every command is refused, and readiness says so.
+    if let Err(error) = started {
+        tracing::error!(%error, "no thread for a lane");
+    }
 }
 
 /// Which of so many queues an account's commands or lookups wait in.
