@@ -1,15 +1,16 @@
 //! A lane: claims the messages that wait for one route, sends them all at once, and settles each. No lane waits
 //! for another one's route.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ringback_core::Refusal;
 use ringback_core::delivery::{RouteFault, Verdict};
-use ringback_store::{Claimed, Settlement, Store};
-use tokio::sync::watch;
+use ringback_store::{Claimed, Direct, Place, Settlement, Store};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{error, warn};
 
 use super::carrier::Carrier;
@@ -21,6 +22,9 @@ const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// The database is asked for more at most this often, so that what is claimed and what is settled is
 /// grouped under load. Nobody waits for it: a message that comes alone is claimed at once.
 const TURN: Duration = Duration::from_millis(10);
+
+/// Messages that may wait to be settled before no more are sent: some turns of a busy route.
+const BEHIND: usize = 512;
 
 /// Carries the messages of one route. Any number of these may work on one database.
 #[derive(Clone)]
@@ -35,13 +39,24 @@ impl Lane {
     pub(super) async fn run_once(&self) -> Result<usize, Refusal> {
         let mut work = self.work();
         let most = self.settings.batch.min(self.in_flight());
-        let claimed = self.claim(&mut work, most).await?;
+        let places = work.places(most);
+        let claimed = self.claim(places.len()).await?;
+        let count = claimed.len();
+        for claimed in claimed.into_iter().zip(places) {
+            self.start(&mut work, claimed);
+        }
         let mut failure = None;
         while work.next().await {
             // What could not be settled is settled together with the next ones.
-            failure = self.settle(&mut work).await.err();
+            failure = match self.store.settle(&work.finished).await {
+                Ok(()) => {
+                    work.finished.clear();
+                    None
+                }
+                Err(refusal) => Some(refusal),
+            };
         }
-        failure.map_or(Ok(claimed), Err)
+        failure.map_or(Ok(count), Err)
     }
 
     /// Works until told to stop (`true`, or the sender is gone); then claims nothing more, finishes what is
@@ -49,8 +64,11 @@ impl Lane {
     pub(super) async fn run(self, mut shutdown: watch::Receiver<bool>) {
         let route = &*self.carrier.route.name;
         let mut work = self.work();
-        // Whether messages may be waiting.
-        let mut look = true;
+        let mut direct = self
+            .store
+            .hand_over(route, work.places.clone(), self.lease());
+        // Whether messages may be waiting, and whether more of them are than there was room for.
+        let (mut look, mut piled) = (true, true);
         let mut stopping = false;
         let mut next_poll = Instant::now() + self.settings.poll;
         loop {
@@ -58,30 +76,47 @@ impl Lane {
             stopping |= *shutdown.borrow();
 
             work.collect();
-            let settled = self.settle(&mut work).await.ok();
-            if stopping && work.sending.is_empty() {
-                if settled.is_none() {
-                    warn!(
-                        route,
-                        messages = work.finished.len(),
-                        "stopped before it could be noted that messages were sent: they may be sent again"
-                    );
+            let settled = self.settle(&mut work, &mut direct).await;
+            if stopping {
+                direct.offer(false);
+                // Whatever still has a place is being sent, or about to be handed over.
+                if work.sending.is_empty() && work.places_taken() == 0 {
+                    if !settled {
+                        warn!(
+                            route,
+                            messages = work.finished.len(),
+                            "stopped before it could be noted that messages were sent: they may be sent again"
+                        );
+                    }
+                    self.carrier.route.provider.close().await;
+                    return;
                 }
-                self.carrier.route.provider.close().await;
-                return;
             }
-            let room = self.room(&mut work, turn);
-            if look && !stopping && room > 0 {
-                let claimed = self.claim(&mut work, room.min(self.settings.batch)).await;
-                look = claimed.is_ok_and(|claimed| claimed > 0);
+            let room = work.room(turn).min(self.settings.batch);
+            let places = work.places(if look && !stopping { room } else { 0 });
+            if !places.is_empty() {
+                let claiming = self.claim(places.len());
+                let claimed = self.beside(claiming, &mut work, &mut direct).await;
+                let claimed = claimed.unwrap_or_default();
+                (look, piled) = (!claimed.is_empty(), claimed.len() == places.len());
+                for claimed in claimed.into_iter().zip(places) {
+                    self.start(&mut work, claimed);
+                }
             }
-            let room = self.room(&mut work, turn);
+            // What waits goes first, and a pace is kept.
+            let room = work.room(turn);
+            direct.offer(!stopping && !piled && !work.is_behind() && work.pace.next().is_none());
             if !look || stopping || room == 0 {
-                let full = work.len() >= self.in_flight();
+                let full = work.places.available_permits() == 0 || work.is_behind();
                 let paced = work.pace.next().filter(|_| look && !full);
                 let next_look = paced.map_or(next_poll, |paced| paced.min(next_poll));
+                let next_look = match stopping {
+                    true => turn + TURN,
+                    false => next_look,
+                };
                 tokio::select! {
                     _ = work.next(), if !work.sending.is_empty() => {}
+                    Some(handed) = direct.next() => self.start(&mut work, handed),
                     () = self.store.wait_for_messages(route), if !look && !stopping => look = true,
                     () = sleep_until(next_look) => {
                         if Instant::now() >= next_poll {
@@ -92,14 +127,17 @@ impl Lane {
                     _ = shutdown.wait_for(|stop| *stop), if !stopping => stopping = true,
                 }
             }
-            if !stopping {
-                sleep_until(turn + TURN).await;
+            // What is handed over meanwhile goes out at once.
+            while !stopping && let Ok(Some(handed)) = timeout_at(turn + TURN, direct.next()).await {
+                self.start(&mut work, handed);
             }
         }
     }
 
     fn work(&self) -> Work {
         Work {
+            most: self.in_flight(),
+            places: Arc::new(Semaphore::new(self.in_flight())),
             sending: JoinSet::new(),
             finished: Vec::new(),
             pace: Pace::new(self.carrier.route.per_second, Instant::now()),
@@ -110,35 +148,53 @@ impl Lane {
         self.carrier.route.max_in_flight.max(1)
     }
 
-    /// How many messages more may be on their way.
-    fn room(&self, work: &mut Work, now: Instant) -> usize {
-        let free = self.in_flight().saturating_sub(work.len());
-        work.pace.room(free, now)
+    fn lease(&self) -> Duration {
+        self.carrier.route.provider.timeout() + LEASE_MARGIN
     }
 
-    /// Claims messages and starts to send each of them at once.
-    async fn claim(&self, work: &mut Work, most: usize) -> Result<usize, Refusal> {
-        let lease = self.carrier.route.provider.timeout() + LEASE_MARGIN;
-        let claimed = self
-            .store
-            .claim(&self.carrier.route.name, most, lease)
-            .await?;
-        let count = claimed.len();
-        work.pace.take(count, Instant::now());
-        for claimed in claimed {
-            work.sending.spawn(deliver(self.clone(), claimed));
-        }
-        Ok(count)
+    async fn claim(&self, most: usize) -> Result<Vec<Claimed>, Refusal> {
+        let route = &self.carrier.route.name;
+        self.store.claim(route, most, self.lease()).await
     }
 
-    /// Settles what has finished, in one call. What cannot be settled now stays for the next time.
-    async fn settle(&self, work: &mut Work) -> Result<(), Refusal> {
-        if work.finished.is_empty() {
-            return Ok(());
+    /// Waits for something to be done, and starts to send what is handed over meanwhile.
+    async fn beside<T>(
+        &self,
+        work: impl Future<Output = T>,
+        sending: &mut Work,
+        direct: &mut Direct,
+    ) -> T {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                Some(handed) = direct.next() => self.start(sending, handed),
+            }
         }
-        self.store.settle(&work.finished).await?;
-        work.finished.clear();
-        Ok(())
+    }
+
+    fn start(&self, work: &mut Work, (claimed, place): (Claimed, Place)) {
+        work.pace.take(1, Instant::now());
+        let delivering = deliver(self.clone(), claimed);
+        work.sending.spawn(async move {
+            let _place = place;
+            delivering.await
+        });
+    }
+
+    /// Settles what has finished, in one call, and says whether it could. What cannot be settled now stays for the
+    /// next time.
+    async fn settle(&self, work: &mut Work, direct: &mut Direct) -> bool {
+        let finished = std::mem::take(&mut work.finished);
+        if finished.is_empty() {
+            return true;
+        }
+        let settling = self.store.settle(&finished);
+        let settled = self.beside(settling, work, direct).await.is_ok();
+        if !settled {
+            work.finished.splice(0..0, finished);
+        }
+        settled
     }
 }
 
@@ -148,14 +204,37 @@ async fn deliver(lane: Lane, claimed: Claimed) -> Settlement {
 
 /// The messages that are claimed and not settled.
 struct Work {
+    most: usize,
+    /// One for each message that may be under way besides those that are.
+    places: Arc<Semaphore>,
     sending: JoinSet<Settlement>,
     finished: Vec<Settlement>,
     pace: Pace,
 }
 
 impl Work {
-    fn len(&self) -> usize {
-        self.sending.len() + self.finished.len()
+    /// How many messages more may be on their way.
+    fn room(&mut self, now: Instant) -> usize {
+        let free = match self.is_behind() {
+            true => 0,
+            false => self.places.available_permits(),
+        };
+        self.pace.room(free, now)
+    }
+
+    /// Whether so many wait to be settled that no more should come.
+    fn is_behind(&self) -> bool {
+        self.finished.len() >= self.most.max(BEHIND)
+    }
+
+    /// Places for up to so many messages more.
+    fn places(&self, most: usize) -> Vec<Place> {
+        let place = |_| self.places.clone().try_acquire_owned().ok();
+        (0..most).map_while(place).collect()
+    }
+
+    fn places_taken(&self) -> usize {
+        self.most.saturating_sub(self.places.available_permits())
     }
 
     /// Waits until a message was sent or not; false when none is under way.

@@ -296,6 +296,16 @@ impl MessageKind {
         }
     }
 
+    /// The challenge whose code it carries, if it carries one.
+    pub fn challenge(self) -> Option<Id> {
+        match self {
+            MessageKind::Code { challenge } | MessageKind::RemovalCode { challenge } => {
+                Some(challenge)
+            }
+            MessageKind::Replaced | MessageKind::Removed => None,
+        }
+    }
+
     /// The stable name.
     pub fn code(self) -> &'static str {
         match self {

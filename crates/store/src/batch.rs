@@ -4,17 +4,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use ringback_core::event::EventKind;
-use ringback_core::{
-    Budget, Budgets, Command, Decision, Id, Moment, Number, Refusal, Reply, Time, decide,
-};
+use ringback_core::{Budgets, Command, Decision, Id, Moment, Number, Refusal, Reply, Time, decide};
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::Shared;
 use crate::changes::Changes;
+use crate::direct::Handed;
 use crate::fault::Fault;
 use crate::guard::{Batch, News};
 use crate::line::Line;
-use crate::load::{Held, Key, World};
+use crate::load::{Key, World};
+use crate::notes::{note_account, note_budget, note_deleted, note_message};
 use crate::rows;
 use crate::session::Session;
 
@@ -30,6 +30,8 @@ pub(crate) struct Decided {
     news: Vec<News>,
     /// Whose codes it refused, when, and whether an event is written of it.
     refused: Vec<(Key, bool, Time)>,
+    /// Messages that go out as soon as they are committed.
+    handed: Vec<Handed>,
     changes: Changes,
 }
 
@@ -191,6 +193,7 @@ pub(crate) fn decide_all(
     let mut last = Time::default();
     let (mut outcomes, mut all_proven) = (Vec::with_capacity(commands.len()), Vec::new());
     let (mut news, mut refused) = (Vec::new(), Vec::new());
+    let mut all_messages = Vec::new();
     let guard = Batch::new(&shared.guards, &shared.rules.policies);
     let known = shared.prefers.then(|| shared.conversions.known());
     for (command, key) in commands.iter().zip(meant) {
@@ -243,10 +246,18 @@ pub(crate) fn decide_all(
             }
             news.push((key.organization.clone(), heard, last));
         }
-        let messages = messages.iter().map(rows::message_row);
-        changes.messages.added.extend(messages);
+        all_messages.extend(messages.into_iter().map(|message| (key.clone(), message)));
         outcomes.push(result);
         all_proven.extend(proven.map(|proven| (key, proven, last)));
+    }
+    let mut handed = Vec::new();
+    for (key, message) in all_messages {
+        let account = accounts
+            .get(&key)
+            .and_then(|held| held.slot.account.as_ref());
+        let (row, ours) = note_message(shared, account, message, last)?;
+        changes.messages.added.push(row);
+        handed.extend(ours);
     }
     for (key, held) in accounts {
         note_deleted(shared, &key, &held, &mut changes);
@@ -262,12 +273,13 @@ pub(crate) fn decide_all(
         proven: all_proven,
         news,
         refused,
+        handed,
         changes,
     })
 }
 
 impl Decided {
-    /// Tells those who count what was committed, and hands over the outcomes.
+    /// Tells those who count what was committed, and hands over messages and outcomes.
     fn tell(self, shared: &Shared) -> Vec<Outcome> {
         for (key, proven, at) in self.proven {
             shared.conversions.proven(key, proven, at);
@@ -278,105 +290,9 @@ impl Decided {
                 .refused((&key.organization, &key.id), told, at);
         }
         shared.guards.hear(&shared.rules.policies, &self.news);
+        self.handed.into_iter().for_each(Handed::send);
         self.outcomes
     }
-}
-
-fn note_deleted(shared: &Shared, key: &Key, held: &Held, changes: &mut Changes) {
-    let (before, now) = (held.deleted_before, held.slot.deleted);
-    if before == now {
-        return;
-    }
-    let keys = &shared.rules.keys;
-    let row = |deleted| {
-        let pseudonym = keys.account_pseudonym(&key.organization, &key.id);
-        rows::deleted_row(pseudonym, deleted)
-    };
-    match (before, now) {
-        (None, Some(now)) => changes.deleted.added.push(row(now)),
-        (Some(_), Some(now)) => changes.deleted.changed.push(row(now)),
-        (Some(before), None) => changes.deleted.removed.push(row(before)),
-        (None, None) => {}
-    }
-}
-
-pub(crate) fn note_account(
-    shared: &Shared,
-    held: Held,
-    changes: &mut Changes,
-) -> Result<(), Fault> {
-    let keys = &shared.rules.keys;
-    let Held { before, slot, .. } = held;
-    let now = slot.account;
-    let phones_before = match &before {
-        Some(before) => before.phones.as_slice(),
-        None => &[],
-    };
-    let mut phones_now = Vec::new();
-    match (&before, &now) {
-        (None, None) => return Ok(()),
-        (Some(before), Some(now)) if before.account == *now => return Ok(()),
-        (None, Some(now)) => {
-            // Another account of the same id, before this one or after it, counts from another time.
-            let row = rows::account_row(now, now.created_at.0)?;
-            changes.accounts.added.push(row);
-            changes.names.added.push(rows::names_row(now));
-        }
-        (Some(before), None) => {
-            let row = rows::account_row(&before.account, before.version)?;
-            changes.accounts.removed.push(row);
-            changes.names.removed.push(rows::names_row(&before.account));
-        }
-        (Some(before), Some(now)) => {
-            let row = rows::account_row(now, before.version + 1)?;
-            let same_person = before.account.profile == now.profile
-                && before.account.created_at == now.created_at;
-            if same_person {
-                changes.states.changed.push(row.into());
-            } else {
-                changes.accounts.changed.push(row);
-                changes.names.changed.push(rows::names_row(now));
-            }
-        }
-    }
-    if let Some(now) = &now {
-        let phones = now.phones.iter();
-        phones_now.extend(phones.map(|phone| rows::phone_row(now, phone, keys)));
-    }
-    for old in phones_before {
-        if phones_now.iter().all(|phone| phone.id != old.id) {
-            changes.phones.removed.push(old.clone());
-        }
-    }
-    for phone in phones_now {
-        match phones_before.iter().find(|old| old.id == phone.id) {
-            None => changes.phones.added.push(phone),
-            Some(old) if *old != phone => changes.phones.changed.push(phone),
-            Some(_) => {}
-        }
-    }
-    Ok(())
-}
-
-pub(crate) fn note_budget(
-    pseudonym: &str,
-    (before, version): &(Budget, Option<i64>),
-    (now, at): (&Budget, Time),
-    changes: &mut Changes,
-) -> Result<(), Fault> {
-    match version {
-        _ if before == now => {}
-        Some(version) => {
-            let row = rows::budget_row(pseudonym, now, version + 1)?;
-            changes.budgets.changed.push(row);
-        }
-        // A row that was purged and made again counts from another time.
-        None => changes
-            .budgets
-            .added
-            .push(rows::budget_row(pseudonym, now, at.0)?),
-    }
-    Ok(())
 }
 
 /// How long to wait after losing a race: up to a bound that doubles, at random, so that those who met once

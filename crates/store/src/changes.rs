@@ -62,7 +62,7 @@ impl From<accounts::Model> for AccountState {
     }
 }
 
-/// What there is of a message before its first attempt.
+/// What there is of a message when it is committed: before its first attempt, or claimed for it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct NewMessage {
     pub(crate) id: String,
@@ -77,12 +77,13 @@ pub(crate) struct NewMessage {
     pub(crate) expires_at: i64,
     pub(crate) route: String,
     pub(crate) due_at: i64,
+    pub(crate) attempts: i64,
     pub(crate) trail: String,
 }
 
 impl NewMessage {
     /// The columns of `messages` that this holds; the others have defaults.
-    pub(crate) const COLUMNS: [&'static str; 13] = [
+    pub(crate) const COLUMNS: [&'static str; 14] = [
         "id",
         "user_id",
         "organization_id",
@@ -95,6 +96,7 @@ impl NewMessage {
         "expires_at",
         "route",
         "due_at",
+        "attempts",
         "trail",
     ];
 }
@@ -179,10 +181,11 @@ impl Changes {
             && events.is_empty()
     }
 
-    /// The routes that new messages wait for, each once.
+    /// The routes that new messages wait for, each once. A message that is claimed already waits for none.
     pub(crate) fn routes(&self) -> Vec<String> {
         let mut routes = Vec::new();
-        for message in &self.messages.added {
+        let waiting = self.messages.added.iter().filter(|row| row.attempts == 0);
+        for message in waiting {
             if !routes.contains(&message.route) {
                 routes.push(message.route.clone());
             }

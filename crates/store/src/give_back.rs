@@ -6,11 +6,12 @@ use ringback_core::delivery::{budgets_of, give_back, gives_back};
 use ringback_core::{Budgets, Time};
 use sea_orm::{ConnectionTrait, DbBackend};
 
-use crate::batch::{begin, end, note_account, note_budget};
+use crate::batch::{begin, end};
 use crate::changes::{Changes, Kind, Target, Write};
 use crate::fault::Fault;
 use crate::load::{Key, World};
 use crate::message_events::MessageEvent;
+use crate::notes::{note_account, note_budget};
 use crate::session::Session;
 use crate::settle::{Settled, SettledRow, Settlement};
 use crate::{Shared, Store};

@@ -7,13 +7,13 @@
 //! | job | where |
 //! | --- | --- |
 //! | connections: made, bounded in time, thrown away | `dial`, `session`, `line`, `health`, `pooler` |
-//! | commands | `queues`, `lane`, `share`, `batch`, `meant`, `load`, `changes` |
+//! | commands | `queues`, `lane`, `share`, `batch`, `meant`, `load`, `notes`, `changes` |
 //! | whether all this works | `readiness` |
 //! | statements | `sql`, `writes`, `table`, `rows`, `entity` |
 //! | one account, lists | `lookup`, `lists`, `turns`, `matching`, `fold` |
 //! | what the guard knows | `guard` |
 //! | many accounts at once, one account no more | `moving`, `kept`, `erase` |
-//! | messages | `messages`, `settle`, `give_back`, `history`, `receipts`, `opt_outs`, `conversion`, `wakeups` |
+//! | messages | `messages`, `direct`, `settle`, `give_back`, `history`, `receipts`, `opt_outs`, `conversion`, `wakeups` |
 //! | events on record | `journal` |
 //! | what nobody waits for any more | `tidy` |
 //! | tables and files | `schema`, `migration`, `inspect`, `files`, `backup`, `checkpoint`, `compact`, `reserve` |
@@ -27,6 +27,7 @@ mod checkpoint;
 mod compact;
 mod conversion;
 mod dial;
+mod direct;
 mod entity;
 mod erase;
 mod fault;
@@ -51,6 +52,7 @@ mod message_events;
 mod messages;
 mod migration;
 mod moving;
+mod notes;
 mod opt_outs;
 mod pooler;
 mod query;
@@ -82,6 +84,7 @@ use ringback_core::{Keys, Policies, Time};
 use crate::fault::Fault;
 
 pub use backup::{BackupError, backup};
+pub use direct::{Direct, Place};
 pub use erase::Erased;
 pub use guard::{RecordedPage, RecordedPlace};
 pub use health::Throttle;
@@ -208,6 +211,7 @@ pub(crate) struct Shared {
     source: Source,
     batch: usize,
     wakeups: wakeups::Wakeups,
+    senders: direct::Senders,
     /// Commands that this process has decided.
     commands: std::sync::atomic::AtomicU64,
     /// Rings when this process has committed an event.

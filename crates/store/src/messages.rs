@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use ringback_core::delivery::{State, Trail};
-use ringback_core::event::{Message, MessageKind};
-use ringback_core::{Challenge, Code, Id, Refusal, Time};
+use ringback_core::event::Message;
+use ringback_core::{Challenge, Code, Id, Keys, Refusal, Time};
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
 
 use crate::entity::messages;
@@ -169,25 +169,17 @@ impl Store {
         message: &Message,
         challenges: &HashMap<Key, Option<Vec<Challenge>>>,
     ) -> Carried {
-        let challenge = match message.kind {
-            MessageKind::Replaced | MessageKind::Removed => return Carried::Code(None),
-            MessageKind::Code { challenge } | MessageKind::RemovalCode { challenge } => challenge,
-        };
         let key = Key {
             organization: message.organization.clone(),
             id: message.account.clone(),
         };
         let open = match challenges.get(&key) {
-            Some(None) => return Carried::Unreadable,
+            Some(None) if message.kind.challenge().is_some() => return Carried::Unreadable,
             Some(Some(open)) => open.as_slice(),
-            None => &[],
+            _ => &[],
         };
-        let code = open
-            .iter()
-            .find(|c| c.id == challenge && c.is_open(self.now()))
-            .and_then(|c| c.code(&self.shared.rules.keys));
-        match code {
-            Some(code) => Carried::Code(Some(code)),
+        match code_among(open, message, &self.shared.rules.keys, self.now()) {
+            Some(code) => Carried::Code(code),
             None => Carried::Dead,
         }
     }
@@ -282,6 +274,26 @@ impl Store {
         }
         Ok(changed)
     }
+}
+
+/// The code that a message carries, where it carries one, of an account's challenges; `None` if it is no longer of use.
+#[expect(
+    clippy::option_option,
+    reason = "a message without a code is not one whose code has ended"
+)]
+pub(crate) fn code_among(
+    challenges: &[Challenge],
+    message: &Message,
+    keys: &Keys,
+    now: Time,
+) -> Option<Option<Code>> {
+    let Some(wanted) = message.kind.challenge() else {
+        return Some(None);
+    };
+    let open = challenges
+        .iter()
+        .find(|one| one.id == wanted && one.is_open(now))?;
+    open.code(keys).map(Some)
 }
 
 /// What a message carries.

@@ -238,18 +238,14 @@ pub(crate) fn message_row(message: &Message) -> NewMessage {
         organization_id: message.organization.clone(),
         number: message.number.as_str().to_owned(),
         kind: message.kind.code().to_owned(),
-        challenge_id: match message.kind {
-            MessageKind::Code { challenge } | MessageKind::RemovalCode { challenge } => {
-                Some(challenge.to_string())
-            }
-            MessageKind::Replaced | MessageKind::Removed => None,
-        },
+        challenge_id: message.kind.challenge().map(|id| id.to_string()),
         round: i32::try_from(message.round).unwrap_or(i32::MAX),
         language: message.language.clone(),
         created_at: message.created_at.0,
         expires_at: message.expires_at.0,
         route: message.route.clone().unwrap_or_default(),
         due_at: message.due_at.0,
+        attempts: 0,
         trail: known_trail(message),
     }
 }

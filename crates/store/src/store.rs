@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Instant;
 
+use ringback_core::audit::hex;
 use ringback_core::{
     Account, Action, Caller, Command, Proof, Refusal, Reply, Time, view, view_proof,
 };
@@ -87,6 +88,7 @@ impl Store {
             source,
             batch: settings.batch.max(1),
             wakeups: Default::default(),
+            senders: Default::default(),
             commands: Default::default(),
             events: Default::default(),
             conversions: Default::default(),
@@ -261,10 +263,7 @@ impl Store {
     /// A new user id: 32 hexadecimal digits that cannot be guessed.
     pub fn fresh_id(&self) -> String {
         let seed = (self.shared.source.seed)();
-        seed[..16]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hex(&seed[..16])
     }
 
     /// What decisions depend on.

@@ -203,6 +203,7 @@ pub(super) fn message(id: &str) -> NewMessage {
         expires_at: 1,
         route: "r0".into(),
         due_at: 1,
+        attempts: 0,
         trail: "[]".into(),
     }
 }

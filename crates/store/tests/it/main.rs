@@ -24,6 +24,7 @@ macro_rules! on_both {
 mod accounts;
 mod away;
 mod conversion;
+mod direct;
 mod erase;
 mod fairness;
 mod faults;
