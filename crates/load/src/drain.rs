@@ -255,12 +255,17 @@ pub(crate) async fn beside(setup: Setup, messages: u64) -> anyhow::Result<Beside
     Ok(found)
 }
 
+/// What was done before leaves events that go on record by and by, which takes from the database what the first messages
+/// would need.
+const UNTIL_ON_RECORD: Duration = Duration::from_secs(3);
+
 /// How long each message takes from its request to the route, and how many did not come exactly once.
 async fn one_by_one(
     connection: &mut Connection,
     stub: &Stub,
     users: std::ops::Range<u64>,
 ) -> anyhow::Result<(Latency, u64)> {
+    sleep(UNTIL_ON_RECORD).await;
     drop(stub.take());
     let wanted = (users.end - users.start) as usize;
     let ids = Ids::new(users.clone(), 0);
