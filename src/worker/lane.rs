@@ -1,5 +1,5 @@
-//! A lane: claims the messages that wait for one route, sends them all at once, and settles each. No lane waits
-//! for another one's route.
+//! A lane: takes the messages that batches hand over for one route, claims those that wait for it, sends them all at
+//! once, and settles each. No lane waits for another one's route.
 
 use std::pin::pin;
 use std::sync::Arc;
