@@ -33,7 +33,7 @@ pub(super) struct Carrier {
 impl Carrier {
     /// Tries once to bring a message out, and says what shall become of it. `now` is the time, whenever asked.
     pub(super) async fn deliver(&self, claimed: Claimed, now: impl Fn() -> Time) -> Settlement {
-        let mut trail = note_lost(&claimed);
+        let mut trail = note_lost(&claimed, now());
         let Claimed {
             message,
             code,
@@ -165,8 +165,9 @@ impl Carrier {
 /// Why an attempt is told that nobody told of.
 const LOST: &str = "whoever sent it ended before noting what came of it: it may have been sent";
 
-/// The trail, with the attempt that was claimed last time and never told of.
-pub(super) fn note_lost(claimed: &Claimed) -> Trail {
+/// The trail, with the attempt that was claimed last time and never told of. Its time is when that was found out: nobody
+/// knows when it was sent.
+pub(super) fn note_lost(claimed: &Claimed, now: Time) -> Trail {
     let mut trail = claimed.trail.clone();
     let told = trail.last().map_or(0, |last| last.n);
     let lost = claimed.attempt.saturating_sub(1);
@@ -176,7 +177,7 @@ pub(super) fn note_lost(claimed: &Claimed) -> Trail {
         trail.add(Attempt {
             n: lost,
             route: route.clone(),
-            at: claimed.message.due_at,
+            at: now,
             ms: 0,
             times: 1,
             verdict: Verdict::Unknown,

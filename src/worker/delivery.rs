@@ -202,11 +202,11 @@ impl Delivery {
     }
 
     fn replan(&self, claimed: Claimed) -> Settlement {
-        let mut trail = note_lost(&claimed);
+        let now = self.store.now();
+        let mut trail = note_lost(&claimed, now);
         let Claimed {
             message, attempt, ..
         } = claimed;
-        let now = self.store.now();
         let route = message.route.clone().unwrap_or_default();
         let reason = match &message.route {
             Some(_) => "the route is no longer in the configuration",

@@ -193,9 +193,12 @@ async fn a_route_that_does_not_know_us_is_left_alone_at_once() {
 async fn an_attempt_that_nobody_told_of_is_on_the_trail_as_unknown() {
     let inbox = Inbox::default();
     let carrier = carrier("first", Provider::Inbox(inbox.clone()), &planner());
-    let settlement = carrier.deliver(claimed(2), || NOW).await;
+    let mut claimed = claimed(2);
+    claimed.message.due_at = NOW + Duration::from_secs(15);
+    let settlement = carrier.deliver(claimed, || NOW).await;
     assert_eq!(settlement.outcome, Settled::Ended(State::Handed));
     let attempts = settlement.trail.attempts().iter();
+    assert!(attempts.clone().is_sorted_by_key(|attempt| attempt.at));
     let verdicts: Vec<_> = attempts
         .map(|attempt| (attempt.n, attempt.verdict))
         .collect();
