@@ -42,7 +42,7 @@ const PACED: u64 = 2_000;
 /// Calls of each kind about what is known, and as many about what is not.
 const CALLS: usize = 2_000;
 /// Messages that go out one after the other, alone and beside a route that hangs.
-const ONE_BY_ONE: u64 = 1_000;
+const ONE_BY_ONE: u64 = 4_000;
 
 impl Bench {
     pub(super) async fn short(&mut self) -> anyhow::Result<()> {
