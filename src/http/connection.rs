@@ -6,10 +6,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use bytes::{Buf, Bytes, BytesMut};
 use futures::FutureExt;
@@ -127,8 +128,11 @@ impl<F: Future<Output = Response> + Send + 'static, A: Fn(Request) -> F + Send +
             extensions.insert(Peer(peer));
             extensions.insert(busy.clone());
             // Boxed where it is made, as it is large and would be moved from hand to hand.
-            Box::pin(answer(request.map(Body::new))).map(move |response| {
+            Box::pin(answer(request.map(Body::new))).map(move |mut response| {
                 drop(running);
+                if is_http_2 {
+                    date(response.headers_mut());
+                }
                 Ok::<_, Infallible>(response)
             })
         });
@@ -165,6 +169,20 @@ impl<F: Future<Output = Response> + Send + 'static, A: Fn(Request) -> F + Send +
             Box::pin(until_quiet(peer, serving, quiet, stopping)).await;
         }
         drop(slot);
+    }
+}
+
+/// Says when an answer was given, in a way that HTTP/2 does not keep: otherwise each connection has one entry for each
+/// second in its table of headers (RFC 7541), which then takes 15 KiB.
+fn date(headers: &mut HeaderMap) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "as the HTTP library does for HTTP/1"
+    )]
+    let now = SystemTime::now();
+    if let Ok(mut now) = HeaderValue::try_from(httpdate::fmt_http_date(now)) {
+        now.set_sensitive(true);
+        headers.insert(header::DATE, now);
     }
 }
 
@@ -274,6 +292,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Rewound<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_date_is_told_and_not_kept() {
+        let mut headers = HeaderMap::new();
+        date(&mut headers);
+        let told = &headers[header::DATE];
+        assert!(told.is_sensitive());
+        let told = told.to_str().expect("letters");
+        assert!(httpdate::parse_http_date(told).is_ok());
+    }
 
     #[tokio::test]
     async fn http_2_is_told_by_its_preface() {
