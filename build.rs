@@ -37,22 +37,28 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn compile_protos(out_dir: &Path) -> Result<(), Box<dyn Error>> {
-    let mut compiler = protox::Compiler::new(["proto"])?;
-    compiler.include_imports(true).include_source_info(true);
-    compiler.open_files(FILES)?;
-
-    // Encoded by protox itself: the decoded form of the descriptors has no room for the google.api.http option.
-    let encoded = compiler.encode_file_descriptor_set();
-    fs::write(out_dir.join("descriptors.bin"), &encoded)?;
+    // Comments are longer than the rest, which every process has in memory.
+    fs::write(out_dir.join("descriptors.bin"), descriptors(false)?)?;
+    let commented = descriptors(true)?;
+    fs::write(out_dir.join("commented.bin"), &commented)?;
 
     tonic_prost_build::configure()
         // A client over any transport; `connect` would tie it to tonic's own.
         .build_transport(false)
         .codec_path("crate::proto::Codec")
         .compile_fds(tonic_prost_build::FileDescriptorSet::decode(
-            encoded.as_slice(),
+            commented.as_slice(),
         )?)?;
     Ok(())
+}
+
+/// All files with their imports, and with their comments or without.
+fn descriptors(comments: bool) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut compiler = protox::Compiler::new(["proto"])?;
+    compiler.include_imports(true).include_source_info(comments);
+    compiler.open_files(FILES)?;
+    // Encoded by protox itself: the decoded form of the descriptors has no room for the google.api.http option.
+    Ok(compiler.encode_file_descriptor_set())
 }
 
 /// The files for browsers, as `src/http/files.rs` includes them: sorted by path, and one hash over all.

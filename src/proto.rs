@@ -11,13 +11,15 @@ use tonic::codec::BufferSettings;
 use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 
 /// Every compiled file with its imports and comments, as a serialised `google.protobuf.FileDescriptorSet`.
-pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+pub const COMMENTED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/commented.bin"));
+/// The same without comments.
+const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
-    DescriptorPool::decode(DESCRIPTOR_SET).expect("build.rs wrote a valid descriptor set")
+    DescriptorPool::decode(DESCRIPTORS).expect("build.rs wrote a valid descriptor set")
 });
 
-/// The descriptors of every message and service, options included.
+/// The descriptors of every message and service, options included, comments not.
 pub fn pool() -> &'static DescriptorPool {
     &POOL
 }

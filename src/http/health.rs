@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status};
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+use tower::ServiceExt;
 
 use super::contract::{Operation, Paths};
 use super::openapi;
@@ -114,16 +115,40 @@ pub(super) fn grpc_services(readiness: Readiness, services: Vec<&'static str>) -
         readiness,
         services,
     });
-    let mut routes = tonic::service::Routes::new(health);
+    let health = tonic::service::Routes::new(health).into_axum_router();
+    health.merge(reflection(named))
+}
+
+/// `grpc.reflection` of these services. What it tells is made for the first who asks: few do, and it takes 2 MiB.
+fn reflection(services: Vec<&'static str>) -> Router {
+    let told = Arc::new((services, OnceLock::new()));
+    let answer = tower::service_fn(move |request| {
+        let told = told.clone();
+        async move {
+            let (services, made) = &*told;
+            let router: &Router = made.get_or_init(|| reflection_of(services));
+            router.clone().oneshot(request).await
+        }
+    });
+    Router::new()
+        .route_service(
+            "/grpc.reflection.v1.ServerReflection/{*rpc}",
+            answer.clone(),
+        )
+        .route_service("/grpc.reflection.v1alpha.ServerReflection/{*rpc}", answer)
+}
+
+fn reflection_of(services: &[&'static str]) -> Router {
     // What is not served is not listed, although its messages are in the same set.
     let reflection = || {
         let builder = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(proto::COMMENTED)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-        let named = named.iter().copied();
+        let named = services.iter().copied();
         named.fold(builder, |builder, name| builder.with_service_name(name))
     };
-    // The descriptor set is our own: that it can be read is proven by every start.
+    let mut routes = tonic::service::Routes::default();
+    // The descriptor set is our own: that it can be read is proven by tests.
     if let Ok(service) = reflection().build_v1() {
         routes = routes.add_service(service);
     }

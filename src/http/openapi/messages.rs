@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use prost::Message as _;
 use prost_reflect::{
     DescriptorPool, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, OneofDescriptor,
 };
+use prost_types::FileDescriptorSet;
 use serde_json::{Map, Value, json};
 
 use crate::http::contract::{PHONE, reference};
 use crate::http::json;
+use crate::proto::COMMENTED;
 use crate::proto::rules::{Form, needs_arm};
 
 /// No text that is kept may hold a NUL character.
@@ -41,15 +44,16 @@ pub(super) struct Messages<'a> {
 impl<'a> Messages<'a> {
     pub(super) fn new(pool: &'a DescriptorPool) -> Self {
         let mut comments = HashMap::new();
-        for file in pool.files() {
-            let locations = file
-                .file_descriptor_proto()
-                .source_code_info
-                .iter()
-                .flat_map(|info| &info.location);
-            for location in locations {
+        // It is our own, and a test holds that comments are told.
+        let commented = FileDescriptorSet::decode(COMMENTED).unwrap_or_default();
+        for file in commented.file {
+            let locations = file.source_code_info.map(|info| info.location);
+            for location in locations.unwrap_or_default() {
                 if let Some(text) = &location.leading_comments {
-                    comments.insert((file.name().to_owned(), location.path.clone()), tidy(text));
+                    comments.insert(
+                        (file.name.clone().unwrap_or_default(), location.path),
+                        tidy(text),
+                    );
                 }
             }
         }
