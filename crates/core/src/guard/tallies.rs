@@ -1,6 +1,7 @@
 //! Tallies by what they are of, and what is told to them.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use super::rules::GuardRules;
@@ -146,7 +147,9 @@ impl Heard {
 #[derive(Clone, Debug, Default)]
 pub struct ProvenToday {
     day: i64,
-    numbers: HashSet<String>,
+    /// Hashes of numbers and organisations. That two are alike is so rare that nobody will see it, and all that it would
+    /// do is that one number proves nothing that day.
+    numbers: HashSet<u64>,
 }
 
 impl ProvenToday {
@@ -160,7 +163,11 @@ impl ProvenToday {
             self.day = today;
         }
         // More than that are no small attack any more, and nothing is proven by what cannot be told apart.
-        self.numbers.len() < most && self.numbers.insert(format!("{number} {organization}"))
+        self.numbers.len() < most && {
+            let mut hasher = DefaultHasher::new();
+            (number, organization).hash(&mut hasher);
+            self.numbers.insert(hasher.finish())
+        }
     }
 }
 
