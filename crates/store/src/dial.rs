@@ -334,7 +334,7 @@ fn sqlite_options(url: &str, limits: Limits) -> Result<SqliteConnectOptions, Sql
         // To cut it whenever it begins anew would make commits slower, which would have to grow it again.
         .pragma("temp_store", "memory")
         // Each connection keeps so many KiB of pages; the operating system keeps the rest.
-        .pragma("cache_size", "-2048")
+        .pragma("cache_size", "-1024")
         .pragma("wal_autocheckpoint", "8192")
         .disable_statement_logging())
 }
