@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use bytes::{Buf, Bytes, BytesMut};
 use futures::FutureExt;
@@ -131,7 +131,7 @@ impl<F: Future<Output = Response> + Send + 'static, A: Fn(Request) -> F + Send +
             Box::pin(answer(request.map(Body::new))).map(move |mut response| {
                 drop(running);
                 if is_http_2 {
-                    date(response.headers_mut());
+                    differing(response.headers_mut());
                 }
                 Ok::<_, Infallible>(response)
             })
@@ -172,17 +172,29 @@ impl<F: Future<Output = Response> + Send + 'static, A: Fn(Request) -> F + Send +
     }
 }
 
-/// Says when an answer was given, in a way that HTTP/2 does not keep: otherwise each connection has one entry for each
-/// second in its table of headers (RFC 7541), which then takes 15 KiB.
-fn date(headers: &mut HeaderMap) {
+/// Headers whose values differ from answer to answer.
+const DIFFERING: [HeaderName; 4] = [
+    header::DATE,
+    header::RETRY_AFTER,
+    HeaderName::from_static("grpc-message"),
+    HeaderName::from_static("grpc-status-details-bin"),
+];
+
+/// Says when an answer was given, and sends what differs from answer to answer as literals that are never indexed:
+/// otherwise each connection has an entry for each date in its table of headers (RFC 7541), which then takes 15 KiB.
+fn differing(headers: &mut HeaderMap) {
     #[expect(
         clippy::disallowed_methods,
         reason = "as the HTTP library does for HTTP/1"
     )]
     let now = SystemTime::now();
-    if let Ok(mut now) = HeaderValue::try_from(httpdate::fmt_http_date(now)) {
-        now.set_sensitive(true);
+    if let Ok(now) = HeaderValue::try_from(httpdate::fmt_http_date(now)) {
         headers.insert(header::DATE, now);
+    }
+    for name in &DIFFERING {
+        if let Some(value) = headers.get_mut(name) {
+            value.set_sensitive(true);
+        }
     }
 }
 
@@ -294,13 +306,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_date_is_told_and_not_kept() {
+    fn what_differs_from_answer_to_answer_is_not_kept() {
         let mut headers = HeaderMap::new();
-        date(&mut headers);
-        let told = &headers[header::DATE];
-        assert!(told.is_sensitive());
-        let told = told.to_str().expect("letters");
-        assert!(httpdate::parse_http_date(told).is_ok());
+        headers.insert(header::RETRY_AFTER, 7.into());
+        headers.insert("grpc-message", HeaderValue::from_static("wait 7 s"));
+        headers.insert("cache-control", HeaderValue::from_static("no-store"));
+        differing(&mut headers);
+        let kept: Vec<_> = headers
+            .iter()
+            .filter(|(_, value)| !value.is_sensitive())
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(kept, ["cache-control"]);
+        let date = headers[header::DATE].to_str().expect("letters");
+        assert!(httpdate::parse_http_date(date).is_ok());
     }
 
     #[tokio::test]
