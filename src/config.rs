@@ -52,7 +52,7 @@ pub use sections::{
     ServerSection, TlsSection, VendorClient, VendorSection, VerifySection,
 };
 pub use sms::{
-    InboxSection, ProviderSection, RouteCommon, RouteSection, SmsSection, WebhookSection,
+    InboxSection, NO_ROUTE, ProviderSection, RouteCommon, RouteSection, SmsSection, WebhookSection,
 };
 pub use test_numbers::TestNumberSection;
 

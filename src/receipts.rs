@@ -1,17 +1,25 @@
 //! What providers tell, however it is told: of messages that they took, and what people write back.
 
+use std::time::Duration;
+
 use metrics::counter;
 use ringback_core::delivery::{Arrival, State};
 use ringback_core::{Id, Number, Refusal};
 use ringback_sms::{Keyword, Receipt};
-use ringback_store::Store;
+use ringback_store::{Noted, Store};
+use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
+
+/// A receipt may be here before it is written down that the route took the message. It waits so long for that.
+const EARLY: Duration = Duration::from_secs(2);
+/// How often it is looked whether it was.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Notes what a route says of one attempt of a message. What is known already, or is about a message that is not
 /// kept any more, is of no interest.
 ///
 /// # Errors
-/// [`Refusal::Unavailable`]: it is to be told again.
+/// [`Refusal::Unavailable`]: it is to be told again, as the database is away or the route is still being asked.
 pub async fn note_receipt(
     store: &Store,
     route: &str,
@@ -19,21 +27,35 @@ pub async fn note_receipt(
     receipt: &Receipt,
 ) -> Result<(), Refusal> {
     let reason = &receipt.reason;
-    let noted = store
-        .note_receipt(message, attempt, receipt.arrival)
-        .await?;
+    let until = Instant::now() + EARLY;
+    let noted = loop {
+        let told = (route, attempt);
+        let noted = store.note_receipt(message, told, receipt.arrival, reason);
+        match noted.await? {
+            Noted::TooEarly if Instant::now() < until => sleep(LOOK).await,
+            noted => break noted,
+        }
+    };
     match noted {
-        Some(State::Queued) => {
+        Noted::TooEarly => {
+            debug!(route, message_id = %message, "receipt before the answer");
+            return Err(Refusal::Unavailable);
+        }
+        Noted::Stands(State::Queued) => {
             info!(route, message_id = %message, reason, "message not delivered: tried over another route");
         }
-        Some(State::Undelivered) => {
+        Noted::Stands(State::Undelivered) => {
             warn!(route, message_id = %message, reason, "message not delivered")
         }
-        Some(state) => {
+        Noted::Stands(state) => {
             let state = state.code();
             debug!(route, message_id = %message, state, reason, "receipt noted");
         }
-        None => debug!(route, message_id = %message, "receipt says nothing new"),
+        // Somebody has to list it, or nobody learns what becomes of messages.
+        Noted::Nothing if receipt.arrival == Arrival::OnTheWay && !reason.is_empty() => {
+            info!(route, message_id = %message, reason, "receipt not understood");
+        }
+        Noted::Nothing => debug!(route, message_id = %message, "receipt says nothing new"),
     }
     let result = match receipt.arrival {
         Arrival::OnTheWay => "on_the_way",

@@ -5,7 +5,7 @@ use ringback_core::delivery::{Attempt, State, Verdict};
 use ringback_core::limit::Limit;
 use ringback_core::rights::Scope;
 use ringback_core::{Caller, Change, Command, Delivery, Refusal, Time, Verification, Which};
-use ringback_store::{MessageQuery, MessageRecord, Store};
+use ringback_store::{MessageQuery, MessageRecord, Rules, Store};
 
 /// So many of something, in words: "1 event", "2 events".
 pub fn counted(count: impl Into<i128>, what: &str) -> String {
@@ -121,7 +121,7 @@ fn in_words(limit: Limit) -> &'static str {
 }
 
 /// Where a message stands at `now`, and why: a sentence or two for whoever asks why nothing came.
-pub fn story(message: &MessageRecord, now: Time) -> String {
+pub fn story(message: &MessageRecord, rules: &Rules, now: Time) -> String {
     let last = message.trail.last();
     let route = message.route.as_deref().unwrap_or("none");
     let why = last.map(reason).unwrap_or_default();
@@ -152,24 +152,49 @@ pub fn story(message: &MessageRecord, now: Time) -> String {
                 "It waits for room in the limits of its number: it goes out in {}.",
                 seconds(due.since(now).as_secs())
             ),
-            (Some(due), Some(_)) => format!(
-                "It is tried again over the route {route} in {}.{why}",
-                seconds(due.since(now).as_secs())
-            ),
+            (Some(due), Some(_)) => match due.since(now).as_secs() {
+                0 => format!("It is tried again over the route {route} now.{why}"),
+                wait => format!(
+                    "It is tried again over the route {route} in {}.{why}",
+                    seconds(wait)
+                ),
+            },
             (None, _) => "It waits.".to_owned(),
         },
-        State::Handed => format!(
-            "The route {route} has it. No receipt has said yet whether it arrived.{}",
-            twice(message)
-        ),
-        State::Delivered => format!("It has arrived, says the route {route}.{}", twice(message)),
+        State::Handed => {
+            // It has come to its end where no receipt is awaited.
+            let receipt = match message.ended_at {
+                Some(_) => "The route does not tell whether it arrived.",
+                None => "No receipt has said yet whether it arrived.",
+            };
+            format!(
+                "The route {route} has it. {receipt}{}",
+                twice(message, rules)
+            )
+        }
+        State::Delivered => {
+            let twice = twice(message, rules);
+            format!("It has arrived, says the route {route}.{twice}")
+        }
         State::Undelivered => format!("The route {route} had it, and it did not arrive.{why}"),
         State::Expired => format!("No route took it before it was too late.{why}"),
         State::Superseded => {
-            "Its code was no longer of use before it went out: it was used or replaced, or the number was removed."
-                .to_owned()
+            let asked = message.trail.attempts().iter().any(|one| one.n > 0);
+            let when = if asked {
+                "before it could go out again"
+            } else {
+                "before it went out"
+            };
+            format!(
+                "Its code was no longer of use {when}: it was used or replaced, or the number was removed."
+            )
         }
         State::Refused => format!("The number gets no messages.{why}"),
+        State::Failed if unanswered(message) => {
+            format!(
+                "No route says that it took it, but one never answered, so it may have come.{why}"
+            )
+        }
         State::Failed => format!("No route could take it.{why}"),
     }
 }
@@ -192,10 +217,15 @@ fn capital(text: &str) -> String {
     first.unwrap_or_default() + chars.as_str()
 }
 
-/// Whether it may have come more than once.
-fn twice(message: &MessageRecord) -> &'static str {
+fn unanswered(message: &MessageRecord) -> bool {
     let mut attempts = message.trail.attempts().iter();
-    match attempts.any(|attempt| attempt.verdict == Verdict::Unknown) {
+    attempts.any(|attempt| attempt.verdict == Verdict::Unknown)
+}
+
+/// Whether it may have come more than once.
+fn twice(message: &MessageRecord, rules: &Rules) -> &'static str {
+    let routes = &rules.policies.of(&message.organization).routes;
+    match message.trail.may_have_come_twice(routes) {
         true => " An earlier attempt was never answered, so it may have come twice.",
         false => "",
     }

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use ringback_core::delivery::{State, write_cost};
 use ringback_core::rights::{Rights, Scope};
 use ringback_core::{Caller, Id, Number, Time};
-use ringback_store::{MessageQuery, MessageRecord, Store};
+use ringback_store::{MessageQuery, MessageRecord, Rules, Store};
 
 use super::on_a_line;
 use super::place::DatabaseArguments;
@@ -69,7 +69,7 @@ pub async fn messages(arguments: MessagesArguments) -> anyhow::Result<()> {
             .await
             .context("reading the database")?;
         let record = retried?;
-        print_one(&record, now);
+        print_one(&record, store.rules(), now);
         return Ok(());
     }
     if let Some(id) = arguments.id {
@@ -80,7 +80,7 @@ pub async fn messages(arguments: MessagesArguments) -> anyhow::Result<()> {
         let Some(record) = found else {
             bail!("there is no message {id}; messages are kept for sms.keep_seconds");
         };
-        print_one(&record, now);
+        print_one(&record, store.rules(), now);
         return Ok(());
     }
     let number = arguments.number.as_deref();
@@ -110,7 +110,7 @@ async fn list(
         println!("no such message; messages are kept for sms.keep_seconds");
     }
     for record in &found {
-        print_head(record, now);
+        print_head(record, store.rules(), now);
     }
     let why = blocked(store, caller, query, &found).await;
     if let Some(why) = why.context("reading the database")? {
@@ -119,7 +119,7 @@ async fn list(
     Ok(())
 }
 
-fn print_head(record: &MessageRecord, now: Time) {
+fn print_head(record: &MessageRecord, rules: &Rules, now: Time) {
     let cost = match record.trail.cost() {
         0 => String::new(),
         cost => format!(", cost {}", write_cost(cost)),
@@ -133,12 +133,12 @@ fn print_head(record: &MessageRecord, now: Time) {
         record.mask,
         on_a_line(&record.account),
         on_a_line(&record.organization),
-        story(record, now)
+        story(record, rules, now)
     );
 }
 
-fn print_one(record: &MessageRecord, now: Time) {
-    print_head(record, now);
+fn print_one(record: &MessageRecord, rules: &Rules, now: Time) {
+    print_head(record, rules, now);
     for attempt in record.trail.attempts() {
         let fault = fault(attempt.verdict);
         let fault = if fault.is_empty() {

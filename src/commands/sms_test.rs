@@ -68,7 +68,9 @@ pub async fn sms_test(arguments: SmsTestArguments) -> anyhow::Result<()> {
     }
     let report = route.provider.send(&sms, now).await;
     route.provider.close().await;
-    let reference = report.reference.map(|id| format!(" as {id}"));
+    let reference = report
+        .reference
+        .map(|id| format!(" as {}", super::on_a_line(&id)));
     match report.verdict {
         Verdict::Taken => {
             println!(

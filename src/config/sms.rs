@@ -11,6 +11,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
+/// What metrics call the route that had no part in something; no route may be called so.
+pub const NO_ROUTE: &str = "none";
+
 /// The name of the order where a country has none of its own.
 pub const DEFAULT_ORDER: &str = "default";
 

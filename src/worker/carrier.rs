@@ -15,9 +15,8 @@ use tracing::{debug, info, warn};
 
 use super::callbacks::Callbacks;
 use super::planner::Planner;
+use crate::config::NO_ROUTE;
 
-/// The route's name in metrics for what no route had a part in.
-pub(super) const NO_ROUTE: &str = "none";
 /// What metrics call the country of a number that belongs to none.
 const NO_COUNTRY: &str = "none";
 
@@ -82,9 +81,7 @@ impl Carrier {
             reason,
             reference,
         } = self.route.provider.send(&sms, at).await;
-        // What a route calls a message is kept longer than its number.
-        let digits = message.number.as_str().trim_start_matches('+');
-        let reference = reference.filter(|reference| !reference.contains(digits));
+        let reference = reference.filter(|reference| tells_nothing(reference, &sms));
         self.planner.note(name, verdict, &reason, now());
         let country = country(&message);
         count(name, &country, verdict.code());
@@ -162,18 +159,35 @@ impl Carrier {
     }
 }
 
+/// Digits of a number's end that tell whose it is.
+const TELLING: usize = 7;
+
+/// Whether what a route calls a message holds neither its code nor its number, however that is written: it is kept for longer
+/// than either.
+fn tells_nothing(reference: &str, sms: &Sms) -> bool {
+    let digits = |text: &str| {
+        text.chars()
+            .filter(char::is_ascii_digit)
+            .collect::<String>()
+    };
+    let number = digits(sms.to.as_str());
+    let end = &number[number.len().saturating_sub(TELLING)..];
+    let code = sms.code.as_ref().map(|code| code.reveal());
+    !digits(reference).contains(end) && code.is_none_or(|code| !reference.contains(code))
+}
+
 /// Why an attempt is told that nobody told of.
 const LOST: &str = "whoever sent it ended before noting what came of it: it may have been sent";
 
-/// The trail, with the attempt that was claimed last time and never told of. Its time is when that was found out: nobody
-/// knows when it was sent.
+/// The trail, with the attempts that were claimed and never told of. Their time is when that was found out: nobody knows when
+/// they were sent.
 pub(super) fn note_lost(claimed: &Claimed, now: Time) -> Trail {
     let mut trail = claimed.trail.clone();
     let told = trail.last().map_or(0, |last| last.n);
-    let lost = claimed.attempt.saturating_sub(1);
-    if let Some(route) = &claimed.message.route
-        && lost > told
-    {
+    let Some(route) = &claimed.message.route else {
+        return trail;
+    };
+    for lost in told + 1..claimed.attempt {
         trail.add(Attempt {
             n: lost,
             route: route.clone(),

@@ -14,10 +14,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::callbacks::Callbacks;
-use super::carrier::{Carrier, NO_ROUTE, note_lost, skipped, tell};
+use super::carrier::{Carrier, note_lost, skipped, tell};
 use super::hearing::Hearing;
 use super::lane::Lane;
 use super::planner::Planner;
+use crate::config::NO_ROUTE;
 use crate::resting::Resting;
 
 /// How often rows that say nothing any more are deleted.

@@ -23,6 +23,9 @@ const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// grouped under load. Nobody waits for it: a message that comes alone is claimed at once.
 const TURN: Duration = Duration::from_millis(10);
 
+/// A process that stops waits no longer for what routes answer: whoever stops it kills it soon after.
+const LONGEST_STOP: Duration = Duration::from_secs(20);
+
 /// Messages that may wait to be settled before no more are sent: some turns of a busy route.
 const BEHIND: usize = 512;
 
@@ -70,6 +73,7 @@ impl Lane {
         // Whether messages may be waiting, and whether more of them are than there was room for.
         let (mut look, mut piled) = (true, true);
         let mut stopping = false;
+        let mut stop_by = None;
         let mut next_poll = Instant::now() + self.settings.poll;
         loop {
             let turn = Instant::now();
@@ -79,8 +83,17 @@ impl Lane {
             let settled = self.settle(&mut work, &mut direct).await;
             if stopping {
                 direct.offer(false);
+                let by = *stop_by.get_or_insert(turn + LONGEST_STOP);
+                let late = turn >= by && !work.sending.is_empty();
+                if late {
+                    warn!(
+                        route,
+                        messages = work.sending.len(),
+                        "stopped before the route answered: they may be sent again"
+                    );
+                }
                 // Whatever still has a place is being sent, or about to be handed over.
-                if work.sending.is_empty() && work.places_taken() == 0 {
+                if late || (work.sending.is_empty() && work.places_taken() == 0) {
                     if !settled {
                         warn!(
                             route,

@@ -294,7 +294,7 @@ impl Waiting<'_> {
         for attempt in self.trail.of(route) {
             match attempt.verdict {
                 Verdict::Unable { .. } | Verdict::Never { .. } => return None,
-                Verdict::Unknown if self.tells_repeats(route) => {
+                Verdict::Unknown if self.routes.tells_repeats(route) => {
                     // Nothing comes twice, so it is asked again: at once, then after pauses.
                     if let again @ 1.. = attempt.times - 1 {
                         pause_ends = pause_ends.max(attempt.at + pause(again));
@@ -314,11 +314,6 @@ impl Waiting<'_> {
             }
         }
         Some((may_repeat, pause_ends))
-    }
-
-    fn tells_repeats(&self, route: &str) -> bool {
-        let rules = self.routes.rules.get(route);
-        rules.is_some_and(|rules| rules.tells_repeats)
     }
 
     fn is_code(&self) -> bool {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{RequestBuilder, Url};
@@ -34,6 +34,17 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
+
+/// Header fields that follow from the connection and the body.
+const CONNECTION: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::EXPECT,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
 
 /// A route to a provider's HTTP interface.
 #[derive(Clone)]
@@ -242,6 +253,17 @@ impl Recipe {
                     "is made of username and password; leave one out",
                 ));
             }
+            if CONNECTION.contains(&key) {
+                let says = "is for the connection, which sees to it; leave it out";
+                return Err(wrong(&format!("headers.{name}"), says));
+            }
+            if value
+                .fixed()
+                .is_some_and(|text| header_value(&text).is_none())
+            {
+                let says = "holds what no header field may, such as a line break at the end of a secret; take it out";
+                return Err(wrong(&format!("headers.{name}"), says));
+            }
             headers.push((key, value));
         }
         let body = match (&own.json, own.form.is_empty()) {
@@ -253,7 +275,7 @@ impl Recipe {
         if method == Method::GET && !matches!(body, Body::None) {
             return Err(wrong(
                 "method",
-                "must be POST or PUT for a request with form or json; a GET has query",
+                "must be POST, PUT or PATCH for a request with form or json; a GET has query",
             ));
         }
         let validity = (own.least_validity_seconds, own.most_validity_seconds);
@@ -263,7 +285,32 @@ impl Recipe {
                 "must be 1 or more, and not above most_validity_seconds",
             ));
         }
+        let query = table("query", &own.query)?;
+        let names_callback = {
+            let fields = query.iter().map(|(_, value)| value);
+            let mut fields = fields.chain(headers.iter().map(|(_, value)| value));
+            fields.any(Template::names_callback)
+                || match &body {
+                    Body::None => false,
+                    Body::Form(fields) => fields.iter().any(|(_, value)| value.names_callback()),
+                    Body::Json(template) => template.names_callback(),
+                }
+        };
+        let receipts = own.receipt.as_ref().map(Receipts::parse);
+        let receipts = receipts.transpose().map_err(of)?;
+        // What people write back may be signed as that table says.
+        if receipts.is_some() && !names_callback && own.inbound.is_none() {
+            return Err(wrong(
+                "receipt",
+                "is there, and nothing in the request says {callback}, so that none would come; put it where the \
+                 provider takes the address for receipts, or leave receipt out",
+            ));
+        }
         let check_known = !own.check_url.is_empty();
+        if own.check_url.contains("{secret.") {
+            let says = "is taken as it is: names in braces do not stand for anything here";
+            return Err(wrong("check_url", says));
+        }
         let check = match check_known {
             true => address(
                 "check_url",
@@ -281,18 +328,13 @@ impl Recipe {
         Ok(Recipe {
             method,
             url,
-            query: table("query", &own.query)?,
+            query,
             headers,
             body,
             basic: read_basic(own)?,
             validity,
             rules: Rules::parse(&own.success, &own.errors, &own.reference).map_err(of)?,
-            receipts: own
-                .receipt
-                .as_ref()
-                .map(Receipts::parse)
-                .transpose()
-                .map_err(of)?,
+            receipts,
             inbound: InboundRules::parse(own).map_err(of)?,
             check,
             check_known,

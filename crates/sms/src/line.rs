@@ -42,6 +42,7 @@ impl Line {
         let mut builder = Client::builder()
             .user_agent(concat!("ringback/", env!("CARGO_PKG_VERSION")))
             .timeout(timeout)
+            .connect_timeout(connecting(timeout))
             // A redirect would carry the code to an address that nobody configured.
             .redirect(Policy::none())
             // The address in the config is where the message goes, whatever the environment says.
@@ -164,12 +165,22 @@ pub(crate) fn rest(headers: &HeaderMap) -> u32 {
     let seconds = headers
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok());
-    let seconds = seconds.and_then(|seconds| seconds.trim().parse().ok());
-    seconds.map_or(0, |seconds: u32| seconds.min(LONGEST_REST))
+    let seconds = seconds.map(str::trim);
+    let seconds = seconds
+        .filter(|seconds| !seconds.is_empty() && seconds.bytes().all(|c| c.is_ascii_digit()));
+    seconds.map_or(0, |seconds| {
+        seconds.parse().unwrap_or(LONGEST_REST).min(LONGEST_REST)
+    })
+}
+
+/// How much of an attempt's time may go by until there is a connection, TLS included: less than all of it, so that it is
+/// known that nothing was sent.
+pub(crate) fn connecting(timeout: Duration) -> Duration {
+    timeout.mul_f64(0.8)
 }
 
 /// As much as may come, within the time of the whole attempt. What it lacks shows when it is read.
-async fn read_answer(mut response: Response) -> Vec<u8> {
+pub(crate) async fn read_answer(mut response: Response) -> Vec<u8> {
     let mut read = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         let room = ANSWER_BYTES - read.len();
@@ -186,7 +197,7 @@ pub(crate) fn fault(error: &reqwest::Error, timeout: Duration) -> Report {
     if error.is_connect() {
         let (fault, after) = (RouteFault::Unreachable, 0);
         let reason = match error.is_timeout() {
-            true => format!("no connection within {timeout:?}"),
+            true => format!("no connection within {:?}", connecting(timeout)),
             false => format!("no connection: {}", root(error)),
         };
         return Report::failed(Verdict::NotNow { fault, after }, reason);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, Url};
 use ringback_core::Time;
 use ringback_core::delivery::{RouteFault, Verdict};
 use serde::{Deserialize, Serialize};
@@ -14,18 +14,13 @@ use tokio::net::TcpStream;
 
 use crate::guard::bare;
 use crate::hook::Secrets;
-use crate::line::{fault, rest, root};
+use crate::line::{connecting, fault, read_answer, rest, root};
 use crate::{
     Inbound, Keyword, Receipt, ReceiptError, ReceiptRequest, Report, RouteError, Sms, rfc3339,
 };
 
 /// Seconds that a receipt may be old.
 const RECEIPT_AGE_SECONDS: u64 = 300;
-/// How much of an answer is read away, so that the connection can serve the next message.
-const ANSWER_BYTES: usize = 16 * 1_024;
-/// How long that may take.
-const ANSWER_TIME: Duration = Duration::from_millis(250);
-
 /// What a webhook needs to know.
 #[derive(Clone)]
 pub struct WebhookSettings {
@@ -77,6 +72,7 @@ impl Webhook {
         let client = Client::builder()
             .user_agent(concat!("ringback/", env!("CARGO_PKG_VERSION")))
             .timeout(settings.timeout)
+            .connect_timeout(connecting(settings.timeout))
             // A redirect would carry the code to an address that nobody configured.
             .redirect(Policy::none())
             // The address in the config is where the message goes, whatever the environment says.
@@ -226,21 +222,4 @@ impl Webhook {
 struct Written {
     from: String,
     text: String,
-}
-
-/// Reads what little a receiver may say: a connection with unread bytes must be closed.
-async fn read_answer(mut response: Response) -> Vec<u8> {
-    let mut read = Vec::new();
-    let reading = async {
-        while let Ok(Some(chunk)) = response.chunk().await {
-            let room = ANSWER_BYTES - read.len();
-            read.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            if read.len() == ANSWER_BYTES {
-                break;
-            }
-        }
-    };
-    // The status stands, however the rest of the answer fares.
-    let _ = tokio::time::timeout(ANSWER_TIME, reading).await;
-    read
 }

@@ -475,6 +475,14 @@ fn settings_that_are_wrong_are_told_by_their_key() {
             "receipt = { status = \"/a\", values = { a = \"delivered\" }, signed = \"hmac_sha256\", secret = \"s3cret\", header = \"a b\" }",
             "receipt.header",
         ),
+        (
+            "receipt = { status = \"/a\", values = { a = \"delivered\" }, signed = \"header\" }",
+            "receipt.header",
+        ),
+        (
+            "receipt = { status = \"/a\", values = { a = \"delivered\" } }",
+            "receipt",
+        ),
     ];
     for (text, expected) in cases {
         let whole = match text.is_empty() || text.starts_with("url") {
@@ -509,7 +517,7 @@ fn receives(
     body: &str,
 ) -> Result<(Arrival, String), ReceiptError> {
     let provider = made(
-        &format!("url = \"URL/\"\n[receipt]\n{receipt}"),
+        &format!("url = \"URL/\"\nquery = {{ to = \"{{callback}}\" }}\n[receipt]\n{receipt}"),
         "https://a.example.com",
     );
     assert!(provider.sends_receipts());
@@ -583,6 +591,47 @@ fn a_receipt_says_it_where_the_recipe_looks() {
     let others = "status = \"query.d\"\nvalues = { 1 = \"delivered\", \"*\" = \"undelivered\" }";
     let read = receives(others, "d=5", &none, "").expect("read");
     assert_eq!(read.0, Arrival::Undelivered(Lost::Phone));
+}
+
+#[test]
+fn a_state_is_listed_whole_or_by_its_beginning_and_what_is_not_is_told() {
+    let none = HeaderMap::new();
+    let listed = "status = \"query.d\"\nvalues = { \"40*\" = \"delivered\", \"405*\" = \"undelivered\", \
+                  405 = \"on_the_way\" }\nerror = \"query.e\"\nerrors = { \"7*\" = \"content\" }";
+    let state = |query: &str| receives(listed, query, &none, "").expect("read");
+    assert_eq!(state("d=404").0, Arrival::Delivered);
+    assert_eq!(state("d=404%2C404").0, Arrival::Delivered);
+    assert_eq!(state("d=405"), (Arrival::OnTheWay, String::new()));
+    assert_eq!(state("d=4051").0, Arrival::Undelivered(Lost::Phone));
+    let content = Arrival::Undelivered(Lost::Route(RouteFault::Content));
+    assert_eq!(state("d=4051&e=73").0, content);
+    for (query, says) in [
+        (
+            "d=9",
+            "the receipt says 9, which receipt.values does not list",
+        ),
+        (
+            "d=a%20b",
+            "the receipt says something which receipt.values does not list",
+        ),
+        ("d=", ""),
+    ] {
+        assert_eq!(state(query), (Arrival::OnTheWay, says.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn until_when_a_message_is_of_use_stays_within_what_the_provider_takes() {
+    let text = "url = \"URL/\"\nleast_validity_seconds = 1200\n\
+                json = '{\"ttl\": \"{validity_seconds}\", \"at\": \"{expires_unix}\", \"until\": \"{expires_at}\"}'";
+    let (_, request) = send(text, ResponseTemplate::new(200), &sms()).await;
+    let body: Value = serde_json::from_slice(&request.body).expect("JSON");
+    let until = NOW + Duration::from_secs(1200);
+    assert_eq!(
+        (&body["ttl"], &body["at"]),
+        (&json!(1200), &json!(until.0 / 1_000_000))
+    );
+    assert_eq!(body["until"], "2023-11-14T22:33:20.9Z");
 }
 
 #[test]

@@ -17,6 +17,8 @@ use ringback_sms::{
     WebhookSettings,
 };
 use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
@@ -338,7 +340,7 @@ async fn a_receiver_may_ask_for_rest_but_not_for_ever() {
         ("7", 7),
         ("0", 0),
         ("86400", 300),
-        ("99999999999999999999999", 0),
+        ("99999999999999999999999", 300),
         ("-1", 0),
         ("Wed, 21 Oct 2026 07:28:00 GMT", 0),
     ];
@@ -382,6 +384,29 @@ async fn a_slow_receiver_is_not_waited_for() {
     assert_eq!(route.timeout(), Duration::from_millis(50));
     let expected = Report::failed(Verdict::Unknown, "no answer within 50ms");
     assert_eq!(route.send(&sms(None), NOW).await, expected);
+}
+
+#[tokio::test]
+async fn what_an_answer_says_counts_when_it_comes_late() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let place = listener.local_addr().expect("an address");
+    let answering = async {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let mut read = [0; 8_192];
+        let read = stream.read(&mut read).await.expect("a request");
+        assert!(read > 0);
+        let body = r#"{"result": "down", "id": 17}"#;
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        stream.write_all(head.as_bytes()).await.expect("written");
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        stream.write_all(body.as_bytes()).await.expect("written");
+        stream
+    };
+    let route = route(&format!("http://{place}/sms"));
+    let message = sms(None);
+    let (report, _stream) = tokio::join!(route.send(&message, NOW), answering);
+    let (fault, after) = (RouteFault::Down, 0);
+    assert_eq!(report.verdict, Verdict::NotNow { fault, after });
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ mod queues;
 mod readiness;
 mod receipts;
 mod reserve;
+mod retry;
 mod rows;
 mod sample;
 mod schema;
@@ -103,7 +104,8 @@ pub use query::{
     AccountFilter, AccountPage, AccountQuery, AccountSort, PhoneListPage, PhoneListQuery,
     PhonePage, PhoneQuery, PhoneRow, PhoneSort, TextMatch, TextPlace,
 };
-pub use receipts::NotRetried;
+pub use receipts::Noted;
+pub use retry::NotRetried;
 pub use settle::{Settled, Settlement};
 pub use store::{Store, migrate};
 

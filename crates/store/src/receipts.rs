@@ -1,42 +1,26 @@
-//! Messages that are tried again, and what is heard of them later.
+//! What is heard of messages after a route took them.
 
 use ringback_core::delivery::{
     Arrival, Attempt, Heard, Lost, NumberFault, State, Trail, Waiting, heard,
 };
-use ringback_core::rights::Scope;
-use ringback_core::{Id, Message, Number, Refusal, Time};
+use ringback_core::{Id, Number, Refusal, Time};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
 
-use crate::entity::{messages, phone_numbers};
+use crate::entity::messages;
 use crate::fault::Fault;
-use crate::history::{MessageRecord, reaches, record};
 use crate::message_events::MessageEvent;
 use crate::{Store, rows};
 
-/// Why a message is not tried again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotRetried {
-    /// There is no such message, or not for this caller.
-    #[error("there is no such message; messages are kept for sms.keep_seconds")]
-    NotFound,
-    /// A route has it, and it may still arrive.
-    #[error(
-        "a route has the message, and it may still arrive; the user may ask for the code again"
-    )]
-    Handed,
-    /// It is of no use any more.
-    #[error("the message is of no use any more; the user may ask for a new code")]
-    Expired,
-    /// The account has the number no longer.
-    #[error("the user no longer has the number that the message went to")]
-    NumberGone,
-    /// The number's owner has told every route that serves it to stop.
-    #[error("the number's owner has opted out of messages and must text START to the sender first")]
-    OptedOut,
-    /// No route may be asked for it again.
-    #[error("no route serves the number; see [sms.order] and the countries of [sms.routes]")]
-    NoRoute,
+/// What became of a receipt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// The message stands so since.
+    Stands(State),
+    /// It changes nothing.
+    Nothing,
+    /// The attempt is still under way: it is to be told again.
+    TooEarly,
 }
 
 /// Messages that are looked at when several routes call theirs the same.
@@ -51,70 +35,6 @@ pub(crate) fn by_reference(reference: &str) -> Select<messages::Entity> {
 }
 
 impl Store {
-    /// Has a message tried again now, by the routes that may be asked again.
-    ///
-    /// # Errors
-    /// [`Refusal::Unavailable`].
-    pub async fn retry_message(
-        &self,
-        scope: &Scope,
-        id: Id,
-    ) -> Result<Result<MessageRecord, NotRetried>, Refusal> {
-        for _ in 0..TRIES {
-            let Some(row) = self
-                .message_row(id)
-                .await?
-                .filter(|row| reaches(scope, row))
-            else {
-                return Ok(Err(NotRetried::NotFound));
-            };
-            let now = self.now();
-            let state = State::from_code(&row.state);
-            match state {
-                Some(State::Handed | State::Delivered) => return Ok(Err(NotRetried::Handed)),
-                _ if row.expires_at <= now.0 => return Ok(Err(NotRetried::Expired)),
-                Some(_) | None => {}
-            }
-            let number = match row.number.clone() {
-                Some(number) => Some(number),
-                None => self.number_again(&row).await?,
-            };
-            let Some(number) = number else {
-                return Ok(Err(NotRetried::NumberGone));
-            };
-            let health = &self.shared.dialer.health;
-            let failed = |fault| health.report(&fault, "trying a message again");
-            let waits = messages::Model {
-                number: Some(number),
-                ..row.clone()
-            };
-            let message = rows::message(waits).map_err(failed)?;
-            // Whoever asks for it knows of an end to what was in the way, so what it said counts no more.
-            let route = match self.first_route(&message).await? {
-                Ok(route) => route,
-                Err(none) => return Ok(Err(none)),
-            };
-            let change = Change {
-                number: Some(message.number.as_str().to_owned()),
-                number_mask: None,
-                number_pseudonym: None,
-                route: Some(route.clone()),
-                due_at: Some(now.0),
-                state: State::Queued,
-                ended_at: None,
-                trail: None,
-            };
-            if self.change_message(&row, change, &[route], None).await? {
-                let row = self.message_row(id).await?;
-                let Some(row) = row else {
-                    return Ok(Err(NotRetried::NotFound));
-                };
-                return Ok(Ok(record(row).map_err(failed)?));
-            }
-        }
-        Err(Refusal::Unavailable)
-    }
-
     /// The message that a route calls so, and which attempt that was: the newest one, as providers begin anew with
     /// their ids. `None` when nothing is known of it yet, or any more.
     ///
@@ -136,28 +56,40 @@ impl Store {
         Ok(rows.into_iter().find_map(of))
     }
 
-    /// Notes what is heard of an attempt of a message. What nobody knows of any more is of no interest; says
-    /// where the message stands then, or `None` when nothing changed.
+    /// Notes what a route tells of an attempt of a message, and why it did not arrive, as far as that is told (no number,
+    /// no text; may be empty). What nobody knows of any more, or is another route's, is of no interest.
     ///
     /// # Errors
     /// [`Refusal::Unavailable`].
     pub async fn note_receipt(
         &self,
         message: Id,
-        attempt: u32,
+        (route, attempt): (&str, u32),
         arrival: Arrival,
-    ) -> Result<Option<State>, Refusal> {
+        reason: &str,
+    ) -> Result<Noted, Refusal> {
         for _ in 0..TRIES {
             let Some(row) = self.message_row(message).await? else {
-                return Ok(None);
+                return Ok(Noted::Nothing);
             };
             let (Some(state), Ok(trail)) = (
                 State::from_code(&row.state),
                 serde_json::from_str::<Trail>(&row.trail),
             ) else {
-                return Ok(None);
+                return Ok(Noted::Nothing);
             };
             let now = self.now();
+            let told = trail.last().map_or(0, |last| last.n);
+            let is_new = attempt > told
+                && i64::from(attempt) <= i64::from(row.attempts)
+                && row.route == route;
+            if arrival == Arrival::OnTheWay || !(is_new || trail.may_be_of(attempt, route)) {
+                return Ok(Noted::Nothing);
+            }
+            // Whoever sends it writes down first what came of that.
+            if is_new && is_under_way(&row, now) {
+                return Ok(Noted::TooEarly);
+            }
             if let (Arrival::Undelivered(Lost::Number(NumberFault::OptedOut)), Some(number)) =
                 (arrival, &row.number)
                 && let Some(told) = trail.attempts().iter().find(|told| told.n == attempt)
@@ -167,15 +99,23 @@ impl Store {
                 let health = &self.shared.dialer.health;
                 noted.map_err(|fault| health.report(&fault, "noting an opt-out"))?;
             }
-            let (change, routes) = match self.heard(&row, state, &trail, (attempt, arrival), now) {
-                None => return Ok(None),
-                Some(change) => change,
-            };
+            let (change, routes) =
+                match self.heard(&row, state, &trail, (attempt, arrival, reason), now) {
+                    None => return Ok(Noted::Nothing),
+                    Some(change) => change,
+                };
             let state = change.state;
+            let change = match state {
+                // It may have been another route than the last one.
+                State::Delivered => Change {
+                    route: Some(route.to_owned()),
+                    ..change
+                },
+                _ => change,
+            };
             let told = trail.attempts().iter().find(|told| told.n == attempt);
-            let route = told.map(|told| &*told.route);
             let health = &self.shared.dialer.health;
-            let event = self.event(&row, &change, route, now);
+            let event = self.event(&row, &change, told.map(|_| route), now);
             let event = event.map_err(|fault| health.report(&fault, "noting a receipt"))?;
             if self.change_message(&row, change, &routes, event).await? {
                 if let (Some(number), Some(told)) = (&row.number, told) {
@@ -183,7 +123,7 @@ impl Store {
                     let conversions = &self.shared.conversions;
                     conversions.heard(&told.route, &number, state, now);
                 }
-                return Ok(Some(state));
+                return Ok(Noted::Stands(state));
             }
         }
         Err(Refusal::Unavailable)
@@ -208,7 +148,7 @@ impl Store {
         row: &messages::Model,
         state: State,
         trail: &Trail,
-        (attempt, arrival): (u32, Arrival),
+        (attempt, arrival, reason): (u32, Arrival, &str),
         now: Time,
     ) -> Option<(Change, Vec<String>)> {
         // Without its number it cannot be sent again; that it ended is all there is to say.
@@ -236,7 +176,14 @@ impl Store {
                 .or_else(|| Some(self.shared.rules.keys.pseudonym(&number))),
             ..change
         };
-        match heard(waiting, state, attempt, arrival, |_| Time(i64::MIN), now) {
+        match heard(
+            waiting,
+            state,
+            attempt,
+            (arrival, reason),
+            |_| Time(i64::MIN),
+            now,
+        ) {
             Heard::Nothing => None,
             Heard::Ends { state, trail } => Some((
                 masks(Change {
@@ -267,39 +214,9 @@ impl Store {
         }
     }
 
-    async fn first_route(&self, message: &Message) -> Result<Result<String, NotRetried>, Refusal> {
-        let routes = &self.shared.rules.policies.of(&message.organization).routes;
-        let country = routes.ask_country().then(|| message.number.country());
-        let country = country.flatten();
-        let order = routes.order(country.as_deref(), message.kind, message.round);
-        if order.is_empty() {
-            return Ok(Err(NotRetried::NoRoute));
-        }
-        let opted_out = self.opted_out_of(&message.number).await?;
-        let first = order
-            .into_iter()
-            .find(|route| opted_out.iter().all(|stopped| stopped != route));
-        Ok(first.map(str::to_owned).ok_or(NotRetried::OptedOut))
-    }
-
-    /// The number of a message that is no longer kept with it, if its account still has it.
-    async fn number_again(&self, row: &messages::Model) -> Result<Option<String>, Refusal> {
-        use phone_numbers::Column;
-        let Some(pseudonym) = &row.number_pseudonym else {
-            return Ok(None);
-        };
-        let find = phone_numbers::Entity::find()
-            .filter(Column::UserId.eq(&row.user_id))
-            .filter(Column::OrganizationId.eq(&row.organization_id));
-        let found = self.ask(&find).await?;
-        let keys = &self.shared.rules.keys;
-        let mut numbers = found.into_iter().map(|phone| phone.number);
-        Ok(numbers.find(|number| keys.pseudonym(&Number::from_stored(number)) == *pseudonym))
-    }
-
     /// Changes a message unless it has changed since it was read; says whether it did. Whoever sends it meanwhile
     /// cannot say any more what became of that.
-    async fn change_message(
+    pub(crate) async fn change_message(
         &self,
         row: &messages::Model,
         change: Change,
@@ -349,18 +266,23 @@ impl Store {
 }
 
 /// How often a change is tried that somebody else was faster than.
-const TRIES: u32 = 5;
+pub(crate) const TRIES: u32 = 5;
 
 /// What is written of a message; `None` leaves route and trail as they are.
-struct Change {
-    number: Option<String>,
-    number_mask: Option<String>,
-    number_pseudonym: Option<String>,
-    route: Option<String>,
-    due_at: Option<i64>,
-    state: State,
-    ended_at: Option<i64>,
-    trail: Option<String>,
+pub(crate) struct Change {
+    pub(crate) number: Option<String>,
+    pub(crate) number_mask: Option<String>,
+    pub(crate) number_pseudonym: Option<String>,
+    pub(crate) route: Option<String>,
+    pub(crate) due_at: Option<i64>,
+    pub(crate) state: State,
+    pub(crate) ended_at: Option<i64>,
+    pub(crate) trail: Option<String>,
+}
+
+/// Whether somebody sends a message right now, as far as its lease tells.
+pub(crate) fn is_under_way(row: &messages::Model, now: Time) -> bool {
+    held(row) && row.due_at.is_some_and(|lease| lease > now.0)
 }
 
 /// Whether somebody has claimed a message and not told yet what came of it.

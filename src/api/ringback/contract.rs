@@ -102,6 +102,7 @@ pub(super) fn of_messages(method: &str) -> RpcTold {
             told.refusals.extend([
                 missing(),
                 not_retried("message_handed", NotRetried::Handed),
+                not_retried("message_under_way", NotRetried::UnderWay),
                 not_retried("message_expired", NotRetried::Expired),
                 not_retried("number_gone", NotRetried::NumberGone),
                 not_retried("no_route", NotRetried::NoRoute),

@@ -8,7 +8,7 @@ use ringback_core::delivery::write_cost;
 use ringback_core::delivery::{Attempt as Tried, State};
 use ringback_core::rights::{Right, Scope};
 use ringback_core::{Id, Keys, Number, Refusal, Time};
-use ringback_store::{MessageQuery, MessageRecord, NotRetried, Store};
+use ringback_store::{MessageQuery, MessageRecord, NotRetried, Rules, Store};
 use subtle::ConstantTimeEq;
 use tonic::{Code, Request, Response, Status};
 
@@ -117,7 +117,10 @@ impl MessageApi {
             next_page_token: last
                 .map(|last| page_token(&rules.keys, last.id, &bound))
                 .unwrap_or_default(),
-            messages: found.into_iter().map(|one| message(one, now)).collect(),
+            messages: found
+                .into_iter()
+                .map(|one| message(one, rules, now))
+                .collect(),
             blocked: blocked.unwrap_or_default(),
         })
     }
@@ -129,7 +132,7 @@ impl MessageApi {
         let id = Id::parse(&request.into_inner().message_id).ok_or_else(not_found)?;
         let found = self.store.find_message(&scope, id).await.map_err(tell)?;
         let found = found.ok_or_else(not_found)?;
-        Ok(message(found, self.store.now()))
+        Ok(message(found, self.store.rules(), self.store.now()))
     }
 
     async fn retry(&self, request: Request<RetryMessageRequest>) -> Result<Message, Status> {
@@ -139,7 +142,7 @@ impl MessageApi {
         let id = Id::parse(&request.into_inner().message_id).ok_or_else(not_found)?;
         let retried = self.store.retry_message(&scope, id).await.map_err(tell)?;
         let retried = retried.map_err(not_retried)?;
-        Ok(message(retried, self.store.now()))
+        Ok(message(retried, self.store.rules(), self.store.now()))
     }
 }
 
@@ -190,6 +193,7 @@ pub(super) fn not_retried(why: NotRetried) -> Status {
     let (code, reason) = match why {
         NotRetried::NotFound => (Code::NotFound, "MESSAGE_NOT_FOUND"),
         NotRetried::Handed => (Code::FailedPrecondition, "MESSAGE_HANDED"),
+        NotRetried::UnderWay => (Code::FailedPrecondition, "MESSAGE_UNDER_WAY"),
         NotRetried::Expired => (Code::FailedPrecondition, "MESSAGE_EXPIRED"),
         NotRetried::NumberGone => (Code::FailedPrecondition, "NUMBER_GONE"),
         NotRetried::OptedOut => (Code::FailedPrecondition, "NUMBER_OPTED_OUT"),
@@ -231,11 +235,11 @@ fn told(state: State) -> MessageState {
     }
 }
 
-fn message(record: MessageRecord, now: Time) -> Message {
+fn message(record: MessageRecord, rules: &Rules, now: Time) -> Message {
     let attempts = record.trail.attempts().iter().map(attempt).collect();
     let waits = record.under_way_until(now).is_none();
     Message {
-        story: story(&record, now),
+        story: story(&record, rules, now),
         message_id: record.id.to_string(),
         user_id: record.account,
         organization_id: record.organization,

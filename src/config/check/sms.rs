@@ -8,7 +8,9 @@ use ringback_sms::{RouteError, SmppSettings};
 use secrecy::ExposeSecret;
 
 use crate::config::address::web_address;
-use crate::config::sms::{DEFAULT_ORDER, ProviderSection, RouteCommon, TYPES, WebhookSection};
+use crate::config::sms::{
+    DEFAULT_ORDER, NO_ROUTE, ProviderSection, RouteCommon, TYPES, WebhookSection,
+};
 use crate::config::{Config, ConfigError};
 
 /// Routes that one order may name: a message's trail has room for as many.
@@ -32,6 +34,12 @@ impl Config {
                 error.add(
                     &*place,
                     "must be up to 32 of a to z, 0 to 9, - and _, and begin with a letter",
+                );
+            }
+            if name == NO_ROUTE {
+                error.add(
+                    &*place,
+                    "must have another name: metrics call so what no route had a part in",
                 );
             }
             judge_common(&place, &route.common, error);
@@ -123,6 +131,9 @@ impl Config {
     ) {
         for (country, names) in order {
             let place = format!("{whose}sms.order.{country}");
+            if twice(country, order.keys()) {
+                error.add(&*place, TWICE);
+            }
             if country != DEFAULT_ORDER && !is_country(country) {
                 error.add(
                     &*place,
@@ -154,6 +165,14 @@ pub(super) fn is_name(name: &str) -> bool {
         && name.chars().all(symbol)
 }
 
+/// What is said of a country that is there twice.
+const TWICE: &str = "is there in capitals and in small letters; leave one out";
+
+/// Whether a country is named more than once.
+fn twice<'a>(country: &str, mut all: impl Iterator<Item = &'a String>) -> bool {
+    all.any(|other| other != country && other.eq_ignore_ascii_case(country))
+}
+
 fn is_country(country: &str) -> bool {
     is_region(&country.to_ascii_uppercase())
 }
@@ -174,6 +193,11 @@ fn judge_common(place: &str, common: &RouteCommon, error: &mut ConfigError) {
                     "{country:?} is no country; write two letters, such as CH (ISO 3166-1 alpha-2)"
                 ),
             );
+        }
+    }
+    for country in common.sender_by_country.keys() {
+        if twice(country, common.sender_by_country.keys()) {
+            error.add(at(&format!("sender_by_country.{country}")), TWICE);
         }
     }
     for kind in &common.kinds {

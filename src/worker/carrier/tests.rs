@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use ringback_core::delivery::{NumberFault, RouteFault, RouteRules, Routes};
 use ringback_core::{Id, Number, Policies, Policy};
 use ringback_sms::{Inbox, Provider, Senders, Webhook, WebhookSettings};
+use serde_json::json;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -21,7 +22,10 @@ fn planner() -> Arc<Planner> {
         tells_repeats: true,
         ..RouteRules::default()
     };
-    let names = ["first", "second"];
+    planner_of(rules, ["first", "second"])
+}
+
+fn planner_of<const N: usize>(rules: RouteRules, names: [&str; N]) -> Arc<Planner> {
     let routes = Routes {
         rules: names.map(|name| (name.to_owned(), rules.clone())).into(),
         default: names.map(str::to_owned).into(),
@@ -77,6 +81,13 @@ fn claimed(attempt: u32) -> Claimed {
         attempt,
         trail: Trail::default(),
     }
+}
+
+/// The same of a code.
+fn code_claimed(attempt: u32) -> Claimed {
+    let mut claimed = claimed(attempt);
+    claimed.message.kind = MessageKind::Code { challenge: id(2) };
+    claimed
 }
 
 async fn webhook(answer: ResponseTemplate) -> (MockServer, Provider) {
@@ -187,6 +198,39 @@ async fn a_route_that_does_not_know_us_is_left_alone_at_once() {
     let later = NOW + Duration::from_secs(60);
     let settlement = carrier.deliver(claimed(2), || later).await;
     assert_eq!(settlement.outcome, Settled::Ended(State::Handed));
+}
+
+#[tokio::test]
+async fn who_dies_again_and_again_does_not_send_again_and_again() {
+    let inbox = Inbox::default();
+    let planner = planner_of(RouteRules::default(), ["first"]);
+    let carrier = carrier("first", Provider::Inbox(inbox.clone()), &planner);
+    // Four were claimed before, of which nothing is known.
+    let settlement = carrier.deliver(code_claimed(5), || NOW).await;
+    assert_eq!(inbox.received(), 0);
+    assert_eq!(settlement.outcome, Settled::Ended(State::Failed));
+    let lost = &settlement.trail.attempts()[0];
+    assert_eq!((lost.n, lost.times, lost.verdict), (4, 4, Verdict::Unknown));
+    // One may be repeated.
+    let settlement = carrier.deliver(code_claimed(2), || NOW).await;
+    assert_eq!(inbox.received(), 1);
+    assert_eq!(settlement.outcome, Settled::Ended(State::Handed));
+}
+
+#[tokio::test]
+async fn what_a_route_calls_a_message_tells_neither_code_nor_number() {
+    for (id, kept) in [
+        (json!("ref-1"), Some("ref-1")),
+        (json!(17), Some("17")),
+        (json!("+41791234567"), None),
+        (json!("079 123 45 67"), None),
+        (json!(["a"]), None),
+    ] {
+        let body = json!({ "result": "taken", "id": id });
+        let (settlement, _) = after(ResponseTemplate::new(200).set_body_json(body)).await;
+        let attempt = settlement.trail.last().expect("an attempt");
+        assert_eq!(attempt.reference.as_deref(), kept);
+    }
 }
 
 #[tokio::test]

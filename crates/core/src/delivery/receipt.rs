@@ -65,12 +65,13 @@ pub enum Heard<'a> {
 }
 
 /// What a receipt for attempt `n` changes of a message in `state`. A state only moves forward: that it arrived
-/// counts always, that it did not only for the last attempt. `waiting` is the message as its row has it.
+/// counts always, that it did not only for the last attempt. `waiting` is the message as its row has it; `reason` is what the
+/// receipt says of why it did not arrive, and may be empty.
 pub fn heard<'a>(
     waiting: Waiting<'a>,
     state: State,
     n: u32,
-    arrival: Arrival,
+    (arrival, reason): (Arrival, &str),
     ready: impl Fn(&str) -> Time,
     now: Time,
 ) -> Heard<'a> {
@@ -86,10 +87,16 @@ pub fn heard<'a>(
         Arrival::Undelivered(lost) => lost,
     };
     let last = waiting.trail.last();
-    let is_last = last.is_some_and(|last| last.n == n && last.verdict == Verdict::Taken);
+    let Some(last) = last.filter(|last| last.verdict == Verdict::Taken) else {
+        return Heard::Nothing;
+    };
+    // A route that tells repeated messages speaks of the message, whichever attempt it names.
+    let is_last = last.n == n
+        || (waiting.routes.tells_repeats(&last.route) && waiting.trail.may_be_of(n, &last.route));
     if state != State::Handed || !is_last {
         return Heard::Nothing;
     }
+    let n = last.n;
     let verdict = match lost {
         Lost::Number(fault) => Verdict::Never { fault },
         Lost::Route(fault) => Verdict::Unable { fault },
@@ -97,7 +104,14 @@ pub fn heard<'a>(
             fault: RouteFault::Down,
         },
     };
-    let trail = waiting.trail.with_receipt(n, verdict, lost.reason());
+    let trail = waiting.trail.with_receipt(
+        n,
+        verdict,
+        match reason {
+            "" => lost.reason(),
+            reason => reason,
+        },
+    );
     let ends = |trail| Heard::Ends {
         state: State::Undelivered,
         trail: Some(trail),

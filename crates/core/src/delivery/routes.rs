@@ -58,6 +58,12 @@ pub struct Routes {
 }
 
 impl Routes {
+    /// Whether a route brings a message that it is given again only once.
+    pub(super) fn tells_repeats(&self, route: &str) -> bool {
+        let rules = self.rules.get(route);
+        rules.is_some_and(|rules| rules.tells_repeats)
+    }
+
     /// Whether it depends on a number's country which routes serve it.
     pub fn ask_country(&self) -> bool {
         self.prefer == Prefer::Conversion

@@ -102,6 +102,27 @@ fn a_fault_of_a_route_leads_to_the_next_one_and_a_fault_of_the_number_ends() {
 }
 
 #[test]
+fn what_may_have_come_twice_is_told_and_what_a_route_tells_apart_is_not() {
+    let (unknown, taken) = (Verdict::Unknown, Verdict::Taken);
+    // `a` tells repeated messages.
+    let routes = routes("ab", "a");
+    let cases = [
+        (&[("a", 10, taken)][..], false),
+        (&[("a", 10, unknown)], false),
+        (&[("a", 10, unknown), ("a", 11, taken)], false),
+        (&[("a", 10, unknown), ("a", 11, unknown)], false),
+        (&[("a", 10, unknown), ("b", 11, taken)], true),
+        (&[("a", 10, unknown), ("b", 11, REFUSED)], false),
+        (&[("b", 10, unknown), ("b", 11, taken)], true),
+        (&[("b", 10, unknown), ("b", 11, unknown)], true),
+    ];
+    for (attempts, expected) in cases {
+        let found = trail(attempts).may_have_come_twice(&routes);
+        assert_eq!(found, expected, "{attempts:?}");
+    }
+}
+
+#[test]
 fn a_number_that_has_opted_out_of_one_route_is_reached_by_the_next() {
     let stop = Verdict::Never {
         fault: NumberFault::OptedOut,

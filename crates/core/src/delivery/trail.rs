@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{NumberFault, Verdict};
+use super::{NumberFault, Routes, Verdict};
 use crate::moment::Time;
 
 /// How many entries a trail has at most: what a route said again is told by a count.
@@ -108,6 +108,30 @@ impl Trail {
             attempt.reason = format!("taken, and not delivered: {reason}");
         }
         trail
+    }
+
+    /// Whether attempt `n` may have been this route's: attempts that are alike have only the number of the last.
+    pub fn may_be_of(&self, n: u32, route: &str) -> bool {
+        match self.0.iter().find(|attempt| attempt.n == n) {
+            Some(attempt) => attempt.route == route,
+            None => self.of(route).any(|attempt| attempt.n > n),
+        }
+    }
+
+    /// Whether its owner may have got the message more than once: an attempt that was never answered may have brought it,
+    /// and so may another one, unless both were over a route that tells repeated messages.
+    pub fn may_have_come_twice(&self, routes: &Routes) -> bool {
+        let may_have = |attempt: &Attempt| {
+            attempt.handed || matches!(attempt.verdict, Verdict::Taken | Verdict::Unknown)
+        };
+        let mut unanswered = self.0.iter().filter(|one| one.verdict == Verdict::Unknown);
+        unanswered.any(|one| {
+            let repeats = routes.tells_repeats(&one.route);
+            let by_another = |other: &Attempt| {
+                other.n != one.n && may_have(other) && !(repeats && other.route == one.route)
+            };
+            (one.times > 1 && !repeats) || self.0.iter().any(by_another)
+        })
     }
 
     /// Adds an attempt. One like it goes into it; when there is no room left, the oldest one goes that keeps no

@@ -113,6 +113,18 @@ pub enum Signed {
     Basic,
 }
 
+impl Signed {
+    /// As it is written.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Signed::None => "none",
+            Signed::Header => "header",
+            Signed::HmacSha256 => "hmac_sha256",
+            Signed::Basic => "basic",
+        }
+    }
+}
+
 impl Default for HttpSettings {
     fn default() -> HttpSettings {
         HttpSettings {

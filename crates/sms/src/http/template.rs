@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ringback_core::Time;
 use secrecy::{ExposeSecret, SecretString};
@@ -23,7 +24,7 @@ fn no_field(name: &str) -> String {
 }
 
 const NAMES: &str = "there are {to}, {to_digits}, {text}, {code}, \
-     {sender}, {id}, {callback}, {validity_seconds}, {validity_minutes}, {expires_at}, {language}, {kind}, {unicode} \
+     {sender}, {id}, {callback}, {validity_seconds}, {validity_minutes}, {expires_at}, {expires_unix}, {language}, {kind}, {unicode} \
      and {secret.NAME} of the table secret; write {{ and }} for braces";
 
 /// What a message has.
@@ -39,12 +40,13 @@ enum Field {
     ValiditySeconds,
     ValidityMinutes,
     ExpiresAt,
+    ExpiresUnix,
     Language,
     Kind,
     Unicode,
 }
 
-const FIELDS: [(&str, Field); 13] = [
+const FIELDS: [(&str, Field); 14] = [
     ("to", Field::To),
     ("to_digits", Field::ToDigits),
     ("text", Field::Text),
@@ -55,6 +57,7 @@ const FIELDS: [(&str, Field); 13] = [
     ("validity_seconds", Field::ValiditySeconds),
     ("validity_minutes", Field::ValidityMinutes),
     ("expires_at", Field::ExpiresAt),
+    ("expires_unix", Field::ExpiresUnix),
     ("language", Field::Language),
     ("kind", Field::Kind),
     ("unicode", Field::Unicode),
@@ -73,17 +76,24 @@ impl Field {
 /// A message, as templates see it.
 pub(super) struct Values<'a> {
     sms: &'a Sms,
-    /// Seconds for which it is of use.
+    /// Seconds for which it is of use, as far as the provider can be told.
     validity: u64,
+    /// And until when.
+    expires_at: Time,
 }
 
 impl<'a> Values<'a> {
     /// `bounds`: the least and the most seconds that the provider takes.
     pub(super) fn new(sms: &'a Sms, now: Time, bounds: (u64, u64)) -> Values<'a> {
         let left = sms.expires_at.since(now).as_secs();
+        let validity = left.clamp(bounds.0, bounds.1);
         Values {
             sms,
-            validity: left.clamp(bounds.0, bounds.1),
+            validity,
+            expires_at: match validity == left {
+                true => sms.expires_at,
+                false => now + Duration::from_secs(validity),
+            },
         }
     }
 
@@ -101,7 +111,8 @@ impl<'a> Values<'a> {
             Field::ValiditySeconds => Some(Cow::Owned(self.validity.to_string())),
             // Whole minutes: rather one too few than one too many, and never none.
             Field::ValidityMinutes => Some(Cow::Owned((self.validity / 60).max(1).to_string())),
-            Field::ExpiresAt => Some(Cow::Owned(rfc3339(sms.expires_at))),
+            Field::ExpiresAt => Some(Cow::Owned(rfc3339(self.expires_at))),
+            Field::ExpiresUnix => Some(Cow::Owned((self.expires_at.0 / 1_000_000).to_string())),
             Field::Language => given(first_language(&sms.language)),
             Field::Kind => given(sms.kind),
             // Writes nothing: it keeps a field that only texts beyond GSM 03.38 need, such as `2{unicode}`.
@@ -204,11 +215,19 @@ impl Template {
         })
     }
 
+    /// Whether it has a place for the address of receipts.
+    pub(super) fn names_callback(&self) -> bool {
+        let names = |part: &Part| matches!(part, Part::Field(Field::Callback));
+        self.0.iter().any(names)
+    }
+
     /// Whether it is a count of seconds or minutes and nothing else.
     fn is_number(&self) -> bool {
         matches!(
             self.0[..],
-            [Part::Field(Field::ValiditySeconds | Field::ValidityMinutes)]
+            [Part::Field(
+                Field::ValiditySeconds | Field::ValidityMinutes | Field::ExpiresUnix
+            )]
         )
     }
 }
@@ -256,6 +275,16 @@ impl JsonTemplate {
             }
             fixed => JsonTemplate::Fixed(fixed.clone()),
         })
+    }
+
+    /// The same as of [`Template::names_callback`].
+    pub(super) fn names_callback(&self) -> bool {
+        match self {
+            JsonTemplate::Text(template) => template.names_callback(),
+            JsonTemplate::Fixed(_) => false,
+            JsonTemplate::List(items) => items.iter().any(JsonTemplate::names_callback),
+            JsonTemplate::Object(fields) => fields.iter().any(|(_, value)| value.names_callback()),
+        }
     }
 
     /// The document. What the message has not is left out, and so is what holds nothing else.

@@ -124,13 +124,24 @@ impl<'a> Signature<'a> {
 impl Proof {
     pub(super) fn parse(own: &Signature<'_>) -> Result<Proof, Wrong> {
         let at = |key: &str| format!("{}.{key}", own.table);
-        let missing = |key: &str| (at(key), "is missing for what is signed so".to_owned());
+        let missing = |key: &str| {
+            let says = format!(
+                "is missing: {}.signed = \"{}\" needs it",
+                own.table,
+                own.signed.name()
+            );
+            (at(key), says)
+        };
         let secret = own.secret.expose_secret();
         for (key, text) in [("secret", secret), ("username", own.username)] {
             if text.contains("{secret.") {
                 let says = "is taken as it is: names in braces do not stand for anything here";
                 return Err((at(key), says.to_owned()));
             }
+        }
+        let has_header = matches!(own.signed, Signed::Header | Signed::HmacSha256);
+        if has_header && own.header.is_empty() {
+            return Err(missing("header"));
         }
         if own.signed != Signed::None && secret.is_empty() {
             return Err(missing("secret"));

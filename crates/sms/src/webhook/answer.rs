@@ -3,6 +3,7 @@
 use reqwest::StatusCode;
 use ringback_core::delivery::{NumberFault, RouteFault, Verdict};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{Arrival, Lost, Receipt, ReceiptError, Report};
 
@@ -11,12 +12,20 @@ const REFERENCE_LENGTH: usize = 100;
 
 /// What the body of a receipt says.
 pub(super) fn read_receipt(body: &[u8]) -> Result<Receipt, ReceiptError> {
-    let answer: Answer = serde_json::from_slice(body)
-        .map_err(|_| ReceiptError::Malformed("it is not {\"result\": …}"))?;
+    let answer = Answer::read(body);
+    let answer = answer.ok_or(ReceiptError::Malformed("it is not {\"result\": …}"))?;
     let arrival = match answer.result {
+        // As in an answer, a word that is not known says nothing.
+        AnswerResult::Unknown => {
+            return Ok(Receipt {
+                arrival: Arrival::OnTheWay,
+                reason: "the receipt has a result that is not known".into(),
+                once: None,
+            });
+        }
         AnswerResult::Delivered => Arrival::Delivered,
         AnswerResult::Taken => Arrival::OnTheWay,
-        AnswerResult::Undelivered | AnswerResult::Unknown => Arrival::Undelivered(Lost::Phone),
+        AnswerResult::Undelivered => Arrival::Undelivered(Lost::Phone),
         other => Arrival::Undelivered(match (other.number_fault(), other.route_fault()) {
             (Some(fault), _) => Lost::Number(fault),
             (None, Some(fault)) => Lost::Route(fault),
@@ -34,9 +43,28 @@ pub(super) fn read_receipt(body: &[u8]) -> Result<Receipt, ReceiptError> {
 #[derive(Deserialize)]
 struct Answer {
     result: AnswerResult,
-    /// What the receiver calls the message.
+    /// What the receiver calls the message: a text or a number.
     #[serde(default)]
-    id: Option<String>,
+    id: Value,
+}
+
+impl Answer {
+    /// `None` when it is no object that says a result.
+    fn read(body: &[u8]) -> Option<Answer> {
+        let said: Value = serde_json::from_slice(body).ok()?;
+        said.is_object()
+            .then_some(said)
+            .and_then(|said| serde_json::from_value(said).ok())
+    }
+
+    fn reference(self) -> Option<String> {
+        let id = match self.id {
+            Value::String(id) => id,
+            Value::Number(id) => id.to_string(),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+        };
+        Some(id.chars().take(REFERENCE_LENGTH).collect())
+    }
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -92,12 +120,11 @@ fn arrival_reason(arrival: Arrival) -> &'static str {
 
 /// What an answer means for the message: what its body says, else what its status says.
 pub(super) fn judge(status: StatusCode, after: u32, body: &[u8]) -> Report {
-    let said: Option<Answer> = serde_json::from_slice(body).ok();
     let code = status.as_u16();
-    if let Some(Answer { result, id }) = said
-        && let Some(verdict) = said_verdict(result, after)
+    if let Some(said) = Answer::read(body)
+        && let Some(verdict) = said_verdict(said.result, after)
     {
-        let reference = id.map(|id| id.chars().take(REFERENCE_LENGTH).collect());
+        let reference = said.reference();
         let reason = match verdict {
             Verdict::Taken => String::new(),
             Verdict::Never { fault } => fault.reason().to_owned(),

@@ -121,6 +121,19 @@ pub fn tells_nothing(report: &Report, secrets: &[&str]) {
 
 /// What becomes of a message when the network fails, at each place where it may.
 pub async fn network_faults(provider: impl Fn(&str, Duration) -> Provider, secrets: &[&str]) {
+    // Whoever takes the connection and never ends the handshake has got nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let place = silent.local_addr().expect("an address");
+    let provider_of = provider(&format!("https://{place}"), Duration::from_millis(500));
+    let report = provider_of.send(&sms(), NOW).await;
+    assert_eq!(
+        report.verdict,
+        not_now(RouteFault::Unreachable),
+        "{}",
+        report.reason
+    );
+    assert_eq!(report.reason, "no connection within 400ms");
+
     // Nobody listens.
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let nobody = format!("http://{}", listener.local_addr().expect("an address"));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ringback_core::delivery::{Arrival, Attempt, Lost, Prefer, RouteRules, Routes, State, Verdict};
 use ringback_core::{Action, Change, Delivery, Which};
-use ringback_store::{Claimed, Settled, Settlement, Store};
+use ringback_store::{Claimed, Noted, Settled, Settlement, Store};
 
 use crate::requests::*;
 use crate::world::World;
@@ -154,8 +154,11 @@ async fn receipts_are_counted(world: &World) {
         does(&store, &user, set(&number(n), SEND)).await;
         let message = claimed(&store, "a").await;
         taken(&store, &message, "a").await;
-        for told in [Some(state), None] {
-            let noted = store.note_receipt(message.message.id, 1, arrival).await;
+        for told in [Noted::Stands(state), Noted::Nothing] {
+            let of = ("a", 1);
+            let noted = store
+                .note_receipt(message.message.id, of, arrival, "")
+                .await;
             assert_eq!(noted, Ok(told));
         }
     }

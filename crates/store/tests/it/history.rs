@@ -1,12 +1,13 @@
 //! What became of messages: kept without the number, listed, tried again, and moved forward by receipts.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use ringback_core::delivery::{Arrival, Attempt, Lost, NumberFault, RouteFault, State, Verdict};
 use ringback_core::rights::Scope;
 use ringback_core::{Id, Time};
 use ringback_store::{
-    Claimed, MessageQuery, MessageRecord, NotRetried, Settled, Settlement, Store,
+    Claimed, MessageQuery, MessageRecord, NotRetried, Noted, Settled, Settlement, Store,
 };
 
 use crate::requests::*;
@@ -222,6 +223,8 @@ async fn a_message_is_tried_again_while_it_is_of_use(world: &World) {
         "the account still has it"
     );
     assert!(claimed[0].code.is_some());
+    let twice = retry(&Scope::Everywhere).await;
+    assert_eq!(twice, Err(NotRetried::UnderWay), "a route is being asked");
     settle(
         &store,
         &claimed[0],
@@ -281,10 +284,16 @@ async fn receipts_in_any_order_come_to_the_same_end(world: &World) {
     for seed in 0..40 {
         let claimed = sent(world, &store, seed).await;
         let id = claimed.message.id;
-        for at in shuffled(told.len(), seed.into()) {
+        let mut order = VecDeque::from(shuffled(told.len(), seed.into()));
+        while let Some(at) = order.pop_front() {
             match told[at] {
                 Some(arrival) => {
-                    let noted = store.note_receipt(id, claimed.attempt, arrival).await;
+                    let of = ("a", claimed.attempt);
+                    let noted = store.note_receipt(id, of, arrival, "").await;
+                    if noted == Ok(Noted::TooEarly) {
+                        // It is told again.
+                        order.push_back(at);
+                    }
                     noted.expect("must note");
                 }
                 None => settle(&store, &claimed, Verdict::Taken, Settled::Handed).await,
@@ -304,8 +313,10 @@ async fn receipts_in_any_order_come_to_the_same_end(world: &World) {
             .is_empty()
     );
     let unknown = Id::first_at(world.now());
-    let noted = store.note_receipt(unknown, 1, Arrival::Delivered).await;
-    assert_eq!(noted, Ok(None), "what nobody knows of");
+    let noted = store
+        .note_receipt(unknown, ("a", 1), Arrival::Delivered, "")
+        .await;
+    assert_eq!(noted, Ok(Noted::Nothing), "what nobody knows of");
 }
 
 async fn what_is_not_delivered_goes_over_the_next_route(world: &World) {
@@ -314,11 +325,11 @@ async fn what_is_not_delivered_goes_over_the_next_route(world: &World) {
     let id = claimed.message.id;
     settle(&store, &claimed, Verdict::Taken, Settled::Handed).await;
     let lost = Arrival::Undelivered(Lost::Route(RouteFault::Region));
-    let noted = store.note_receipt(id, 1, lost).await;
-    assert_eq!(noted, Ok(Some(State::Queued)));
+    let noted = store.note_receipt(id, ("a", 1), lost, "").await;
+    assert_eq!(noted, Ok(Noted::Stands(State::Queued)));
     assert_eq!(
-        store.note_receipt(id, 1, lost).await,
-        Ok(None),
+        store.note_receipt(id, ("a", 1), lost, "").await,
+        Ok(Noted::Nothing),
         "once is enough"
     );
     let again = store.claim("b", 10, LEASE).await.expect("must claim");
@@ -326,16 +337,33 @@ async fn what_is_not_delivered_goes_over_the_next_route(world: &World) {
     settle(&store, &again[0], Verdict::Taken, Settled::Handed).await;
     let fault = NumberFault::OptedOut;
     let never = Arrival::Undelivered(Lost::Number(fault));
+    for (route, n) in [("a", 2), ("b", 1), ("c", 1), ("b", 3)] {
+        let noted = store
+            .note_receipt(id, (route, n), Arrival::Delivered, "")
+            .await;
+        assert_eq!(noted, Ok(Noted::Nothing), "attempt {n} was not {route}'s");
+    }
     assert_eq!(
-        store.note_receipt(id, 1, never).await,
-        Ok(None),
+        store.note_receipt(id, ("a", 1), never, "").await,
+        Ok(Noted::Nothing),
         "of another attempt"
     );
     let attempt = again[0].attempt;
-    let noted = store.note_receipt(id, attempt, never).await;
-    assert_eq!(noted, Ok(Some(State::Undelivered)));
-    let late = store.note_receipt(id, 1, Arrival::Delivered).await;
-    assert_eq!(late, Ok(Some(State::Delivered)), "it came after all");
+    let noted = store.note_receipt(id, ("b", attempt), never, "").await;
+    assert_eq!(noted, Ok(Noted::Stands(State::Undelivered)));
+    let late = store
+        .note_receipt(id, ("a", 1), Arrival::Delivered, "")
+        .await;
+    assert_eq!(
+        late,
+        Ok(Noted::Stands(State::Delivered)),
+        "it came after all"
+    );
+    assert_eq!(
+        found(&store, id).await.route.as_deref(),
+        Some("a"),
+        "it was the first one"
+    );
 }
 
 async fn a_message_is_found_by_what_its_route_calls_it(world: &World) {
@@ -353,8 +381,8 @@ async fn a_message_is_found_by_what_its_route_calls_it(world: &World) {
     assert_eq!(of("a", "ref-2").await, None);
     // It waits for another route, and is the first one's still.
     let lost = Arrival::Undelivered(Lost::Phone);
-    let noted = store.note_receipt(id, 1, lost).await;
-    assert_eq!(noted, Ok(Some(State::Queued)));
+    let noted = store.note_receipt(id, ("a", 1), lost, "").await;
+    assert_eq!(noted, Ok(Noted::Stands(State::Queued)));
     assert_eq!(of("a", "ref-1").await, Some((id, 1)));
     // A provider that counts anew means the newest.
     world.pass(1);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringback_core::delivery::{Arrival, Attempt, Lost, NumberFault, RouteFault, State, Verdict};
-use ringback_store::{Claimed, Settled, Settlement, Store};
+use ringback_store::{Claimed, Noted, Settled, Settlement, Store};
 
 use crate::requests::*;
 use crate::world::World;
@@ -216,13 +216,15 @@ async fn receipts_are_on_record_once(world: &World) {
     world.run_sql("DELETE FROM events").await;
     let arrivals = [Arrival::OnTheWay, Arrival::Delivered, Arrival::Delivered];
     for arrival in arrivals {
-        let noted = store.note_receipt(one.message.id, 1, arrival).await;
+        let noted = store
+            .note_receipt(one.message.id, ("a", 1), arrival, "")
+            .await;
         noted.expect("must note");
     }
     // It waits for the other route: nothing is known yet.
     let lost = Arrival::Undelivered(Lost::Phone);
-    let noted = store.note_receipt(two.message.id, 1, lost).await;
-    assert_eq!(noted, Ok(Some(State::Queued)));
+    let noted = store.note_receipt(two.message.id, ("a", 1), lost, "").await;
+    assert_eq!(noted, Ok(Noted::Stands(State::Queued)));
     let found = told(world).await;
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(
@@ -247,7 +249,7 @@ async fn receipts_are_on_record_once(world: &World) {
     let never = Arrival::Undelivered(Lost::Number(NumberFault::Landline));
     for _ in 0..2 {
         let noted = store
-            .note_receipt(two.message.id, again[0].attempt, never)
+            .note_receipt(two.message.id, ("b", again[0].attempt), never, "")
             .await;
         noted.expect("must note");
     }
@@ -265,9 +267,9 @@ async fn receipts_are_on_record_once(world: &World) {
     );
     // Late, and its number is gone: what is known of it is enough.
     let late = store
-        .note_receipt(two.message.id, 1, Arrival::Delivered)
+        .note_receipt(two.message.id, ("a", 1), Arrival::Delivered, "")
         .await;
-    assert_eq!(late, Ok(Some(State::Delivered)));
+    assert_eq!(late, Ok(Noted::Stands(State::Delivered)));
     let delivered = "SELECT number_mask FROM events WHERE kind = 'message.delivered'";
     assert_eq!(world.texts(delivered).await, [number(2).masked()]);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ringback_core::delivery::{Arrival, Attempt, Lost, NumberFault, State, Verdict};
 use ringback_core::rights::Scope;
 use ringback_core::{Change, Delivery, Refusal, Which};
-use ringback_store::{Claimed, NotRetried, Settled, Settlement, Store};
+use ringback_store::{Claimed, NotRetried, Noted, Settled, Settlement, Store};
 
 use crate::requests::*;
 use crate::world::World;
@@ -141,13 +141,17 @@ async fn a_receipt_says_it_too(world: &World) {
     let id = message.message.id;
     settle(&store, message, Verdict::Taken, Settled::Handed).await;
     let lost = Arrival::Undelivered(Lost::Number(NumberFault::OptedOut));
-    let noted = store.note_receipt(id, 1, lost).await;
-    assert_eq!(noted, Ok(Some(State::Queued)), "over the next route");
+    let noted = store.note_receipt(id, ("a", 1), lost, "").await;
+    assert_eq!(
+        noted,
+        Ok(Noted::Stands(State::Queued)),
+        "over the next route"
+    );
     assert_eq!(rows(world).await, 1);
     let message = claimed(&store, "b").await;
     settle(&store, message, Verdict::Taken, Settled::Handed).await;
-    let noted = store.note_receipt(id, 2, lost).await;
-    assert_eq!(noted, Ok(Some(State::Undelivered)));
+    let noted = store.note_receipt(id, ("b", 2), lost, "").await;
+    assert_eq!(noted, Ok(Noted::Stands(State::Undelivered)));
     world.pass(60);
     let again = act(&store, &own("ann"), "ann", resend()).await;
     assert_eq!(again.err(), Some(Refusal::NumberOptedOut));
