@@ -29,10 +29,10 @@ pub async fn note_receipt(
     let reason = &receipt.reason;
     let until = Instant::now() + EARLY;
     let noted = loop {
-        let told = (route, attempt);
-        let noted = store.note_receipt(message, told, receipt.arrival, reason);
+        let (told, patient) = ((route, attempt), Instant::now() < until);
+        let noted = store.note_receipt(message, told, receipt.arrival, reason, patient);
         match noted.await? {
-            Noted::TooEarly if Instant::now() < until => sleep(LOOK).await,
+            Noted::TooEarly if patient => sleep(LOOK).await,
             noted => break noted,
         }
     };

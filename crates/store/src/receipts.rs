@@ -57,7 +57,8 @@ impl Store {
     }
 
     /// Notes what a route tells of an attempt of a message, and why it did not arrive, as far as that is told (no number,
-    /// no text; may be empty). What nobody knows of any more, or is another route's, is of no interest.
+    /// no text; may be empty). What nobody knows of any more, or is another route's, is of no interest. While the attempt is
+    /// under way it is too early, but that a message arrived is noted all the same where nobody is `patient`.
     ///
     /// # Errors
     /// [`Refusal::Unavailable`].
@@ -67,6 +68,7 @@ impl Store {
         (route, attempt): (&str, u32),
         arrival: Arrival,
         reason: &str,
+        patient: bool,
     ) -> Result<Noted, Refusal> {
         for _ in 0..TRIES {
             let Some(row) = self.message_row(message).await? else {
@@ -87,7 +89,8 @@ impl Store {
                 return Ok(Noted::Nothing);
             }
             // Whoever sends it writes down first what came of that.
-            if is_new && is_under_way(&row, now) {
+            let waits = patient || arrival != Arrival::Delivered;
+            if waits && is_new && is_under_way(&row, now) {
                 return Ok(Noted::TooEarly);
             }
             if let (Arrival::Undelivered(Lost::Number(NumberFault::OptedOut)), Some(number)) =

@@ -157,7 +157,7 @@ async fn receipts_are_counted(world: &World) {
         for told in [Noted::Stands(state), Noted::Nothing] {
             let of = ("a", 1);
             let noted = store
-                .note_receipt(message.message.id, of, arrival, "")
+                .note_receipt(message.message.id, of, arrival, "", true)
                 .await;
             assert_eq!(noted, Ok(told));
         }

@@ -289,7 +289,7 @@ async fn receipts_in_any_order_come_to_the_same_end(world: &World) {
             match told[at] {
                 Some(arrival) => {
                     let of = ("a", claimed.attempt);
-                    let noted = store.note_receipt(id, of, arrival, "").await;
+                    let noted = store.note_receipt(id, of, arrival, "", seed % 2 == 0).await;
                     if noted == Ok(Noted::TooEarly) {
                         // It is told again.
                         order.push_back(at);
@@ -314,7 +314,7 @@ async fn receipts_in_any_order_come_to_the_same_end(world: &World) {
     );
     let unknown = Id::first_at(world.now());
     let noted = store
-        .note_receipt(unknown, ("a", 1), Arrival::Delivered, "")
+        .note_receipt(unknown, ("a", 1), Arrival::Delivered, "", true)
         .await;
     assert_eq!(noted, Ok(Noted::Nothing), "what nobody knows of");
 }
@@ -325,10 +325,10 @@ async fn what_is_not_delivered_goes_over_the_next_route(world: &World) {
     let id = claimed.message.id;
     settle(&store, &claimed, Verdict::Taken, Settled::Handed).await;
     let lost = Arrival::Undelivered(Lost::Route(RouteFault::Region));
-    let noted = store.note_receipt(id, ("a", 1), lost, "").await;
+    let noted = store.note_receipt(id, ("a", 1), lost, "", true).await;
     assert_eq!(noted, Ok(Noted::Stands(State::Queued)));
     assert_eq!(
-        store.note_receipt(id, ("a", 1), lost, "").await,
+        store.note_receipt(id, ("a", 1), lost, "", true).await,
         Ok(Noted::Nothing),
         "once is enough"
     );
@@ -339,20 +339,22 @@ async fn what_is_not_delivered_goes_over_the_next_route(world: &World) {
     let never = Arrival::Undelivered(Lost::Number(fault));
     for (route, n) in [("a", 2), ("b", 1), ("c", 1), ("b", 3)] {
         let noted = store
-            .note_receipt(id, (route, n), Arrival::Delivered, "")
+            .note_receipt(id, (route, n), Arrival::Delivered, "", true)
             .await;
         assert_eq!(noted, Ok(Noted::Nothing), "attempt {n} was not {route}'s");
     }
     assert_eq!(
-        store.note_receipt(id, ("a", 1), never, "").await,
+        store.note_receipt(id, ("a", 1), never, "", true).await,
         Ok(Noted::Nothing),
         "of another attempt"
     );
     let attempt = again[0].attempt;
-    let noted = store.note_receipt(id, ("b", attempt), never, "").await;
+    let noted = store
+        .note_receipt(id, ("b", attempt), never, "", true)
+        .await;
     assert_eq!(noted, Ok(Noted::Stands(State::Undelivered)));
     let late = store
-        .note_receipt(id, ("a", 1), Arrival::Delivered, "")
+        .note_receipt(id, ("a", 1), Arrival::Delivered, "", true)
         .await;
     assert_eq!(
         late,
@@ -381,7 +383,7 @@ async fn a_message_is_found_by_what_its_route_calls_it(world: &World) {
     assert_eq!(of("a", "ref-2").await, None);
     // It waits for another route, and is the first one's still.
     let lost = Arrival::Undelivered(Lost::Phone);
-    let noted = store.note_receipt(id, ("a", 1), lost, "").await;
+    let noted = store.note_receipt(id, ("a", 1), lost, "", true).await;
     assert_eq!(noted, Ok(Noted::Stands(State::Queued)));
     assert_eq!(of("a", "ref-1").await, Some((id, 1)));
     // A provider that counts anew means the newest.

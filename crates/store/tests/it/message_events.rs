@@ -217,13 +217,15 @@ async fn receipts_are_on_record_once(world: &World) {
     let arrivals = [Arrival::OnTheWay, Arrival::Delivered, Arrival::Delivered];
     for arrival in arrivals {
         let noted = store
-            .note_receipt(one.message.id, ("a", 1), arrival, "")
+            .note_receipt(one.message.id, ("a", 1), arrival, "", true)
             .await;
         noted.expect("must note");
     }
     // It waits for the other route: nothing is known yet.
     let lost = Arrival::Undelivered(Lost::Phone);
-    let noted = store.note_receipt(two.message.id, ("a", 1), lost, "").await;
+    let noted = store
+        .note_receipt(two.message.id, ("a", 1), lost, "", true)
+        .await;
     assert_eq!(noted, Ok(Noted::Stands(State::Queued)));
     let found = told(world).await;
     assert_eq!(found.len(), 1, "{found:?}");
@@ -249,7 +251,7 @@ async fn receipts_are_on_record_once(world: &World) {
     let never = Arrival::Undelivered(Lost::Number(NumberFault::Landline));
     for _ in 0..2 {
         let noted = store
-            .note_receipt(two.message.id, ("b", again[0].attempt), never, "")
+            .note_receipt(two.message.id, ("b", again[0].attempt), never, "", true)
             .await;
         noted.expect("must note");
     }
@@ -267,7 +269,7 @@ async fn receipts_are_on_record_once(world: &World) {
     );
     // Late, and its number is gone: what is known of it is enough.
     let late = store
-        .note_receipt(two.message.id, ("a", 1), Arrival::Delivered, "")
+        .note_receipt(two.message.id, ("a", 1), Arrival::Delivered, "", true)
         .await;
     assert_eq!(late, Ok(Noted::Stands(State::Delivered)));
     let delivered = "SELECT number_mask FROM events WHERE kind = 'message.delivered'";

@@ -141,7 +141,7 @@ async fn a_receipt_says_it_too(world: &World) {
     let id = message.message.id;
     settle(&store, message, Verdict::Taken, Settled::Handed).await;
     let lost = Arrival::Undelivered(Lost::Number(NumberFault::OptedOut));
-    let noted = store.note_receipt(id, ("a", 1), lost, "").await;
+    let noted = store.note_receipt(id, ("a", 1), lost, "", true).await;
     assert_eq!(
         noted,
         Ok(Noted::Stands(State::Queued)),
@@ -150,7 +150,7 @@ async fn a_receipt_says_it_too(world: &World) {
     assert_eq!(rows(world).await, 1);
     let message = claimed(&store, "b").await;
     settle(&store, message, Verdict::Taken, Settled::Handed).await;
-    let noted = store.note_receipt(id, ("b", 2), lost, "").await;
+    let noted = store.note_receipt(id, ("b", 2), lost, "", true).await;
     assert_eq!(noted, Ok(Noted::Stands(State::Undelivered)));
     world.pass(60);
     let again = act(&store, &own("ann"), "ann", resend()).await;
