@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tokio::sync::mpsc;
 
 use crate::fault::Fault;
@@ -29,7 +29,7 @@ const LITTLE: u64 = 10 * ROWS;
 /// What was written to the log.
 pub(crate) struct Log {
     written: Arc<Written>,
-    due: mpsc::Sender<Due>,
+    grown: mpsc::Sender<()>,
 }
 
 /// What is known of it.
@@ -41,45 +41,32 @@ struct Written {
     full: AtomicBool,
 }
 
-/// What became due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Due {
-    /// Something was written that is still in the log, or could not be.
-    Rest,
-    /// Enough was written to be worth a copy.
-    Copy,
-}
-
 impl Log {
     /// The log of this database, and what copies it over a line of its own, beside the one that writes.
     pub(crate) fn new(line: Line, writing: LaneLine, database: &Path) -> (Log, Copying) {
-        let (due, asked) = mpsc::channel(1);
+        let (grown, heard) = mpsc::channel(1);
         let written = Arc::<Written>::default();
         let copying = Copying {
             line,
             writing,
             written: written.clone(),
-            due: asked,
+            grown: heard,
             reserve: Reserve::beside(database),
         };
-        (Log { written, due }, copying)
+        (Log { written, grown }, copying)
     }
 
     /// Something could not be written.
     pub(crate) fn full(&self) {
         self.written.full.store(true, Ordering::SeqCst);
-        let _ = self.due.try_send(Due::Rest);
+        let _ = self.grown.try_send(());
     }
 
     /// Rows were committed.
     pub(crate) fn grew(&self, rows: u64) {
-        let before = self.written.rows.fetch_add(rows, Ordering::Relaxed);
-        let due = match before / ROWS != (before + rows) / ROWS {
-            true => Due::Copy,
-            false => Due::Rest,
-        };
-        // Asked already is asked.
-        let _ = self.due.try_send(due);
+        self.written.rows.fetch_add(rows, Ordering::Relaxed);
+        // Whoever is to hear of more will see all of it.
+        let _ = self.grown.try_send(());
     }
 }
 
@@ -88,7 +75,7 @@ pub(crate) struct Copying {
     line: Line,
     writing: LaneLine,
     written: Arc<Written>,
-    due: mpsc::Receiver<Due>,
+    grown: mpsc::Receiver<()>,
     reserve: Reserve,
 }
 
@@ -96,13 +83,13 @@ impl Copying {
     /// Copies what was committed whenever it is due, until the log is gone. Whatever stands in the way of one
     /// copy, such as a reader who still needs an old page, is left to the next.
     pub(crate) async fn run(mut self) {
-        let mut rest = false;
+        let (mut rest, mut copied) = (false, 0);
         let (mut looked, mut rows) = (Instant::now(), 0);
         loop {
-            let asked = match rest {
-                false => self.due.recv().await,
-                true => match tokio::time::timeout(QUIET, self.due.recv()).await {
-                    Ok(asked) => asked,
+            let grown = match rest {
+                false => self.grown.recv().await,
+                true => match tokio::time::timeout(QUIET, self.grown.recv()).await {
+                    Ok(grown) => grown,
                     Err(_) => {
                         rest = false;
                         let _ = copy(&mut self.line, TO_ITS_END).await;
@@ -110,20 +97,17 @@ impl Copying {
                     }
                 },
             };
-            let Some(asked) = asked else { return };
+            let Some(()) = grown else { return };
+            let now = self.written.rows.load(Ordering::Relaxed);
             if self.written.full.swap(false, Ordering::SeqCst) {
                 self.make_room().await;
-            } else if asked == Due::Copy {
-                let _ = copy(&mut self.line, "PRAGMA wal_checkpoint(PASSIVE)").await;
-                if !self.reserve.is_taken() {
-                    // What it tries to take must not be missing to a commit.
-                    let _writing = self.writing.lock().await;
-                    self.reserve.take().await;
-                }
+                copied = now;
+            } else if now - copied >= ROWS {
+                self.keep_short().await;
+                copied = now;
             }
             rest = true;
             if looked.elapsed() >= CALM {
-                let now = self.written.rows.load(Ordering::Relaxed);
                 if now - rows < LITTLE {
                     let _ = copy(&mut self.line, TO_ITS_END).await;
                 }
@@ -132,15 +116,27 @@ impl Copying {
         }
     }
 
-    /// The disk is full: copies the log and cuts it, over what was kept for this if that is what it takes. Over
-    /// the line that writes, so that nobody else takes the room meanwhile.
+    /// Copies what was committed, and cuts the log where the disk could not hold much more of it.
+    async fn keep_short(&mut self) {
+        let copied = copy(&mut self.line, "PRAGMA wal_checkpoint(PASSIVE)").await;
+        if copied == Copied::Failed || self.reserve.is_short() {
+            self.make_room().await;
+        } else if !self.reserve.is_taken() {
+            // What it tries to take must not be missing to a commit.
+            let _writing = self.writing.lock().await;
+            self.reserve.take().await;
+        }
+    }
+
+    /// The disk is full, or will be when the log has grown as it may: copies the log and cuts it, over what was kept
+    /// for this if that is what it takes. Over the line that writes, so that nobody else takes the room meanwhile.
     async fn make_room(&mut self) {
         let mut line = self.writing.lock().await;
         let mut made = copy(&mut line, TO_ITS_END).await;
-        if !made && self.reserve.give_up() {
+        if made == Copied::Failed && self.reserve.give_up() {
             made = copy(&mut line, TO_ITS_END).await;
         }
-        if made {
+        if made == Copied::Whole {
             tracing::debug!("the log was copied to make room");
             self.reserve.take().await;
         }
@@ -150,23 +146,38 @@ impl Copying {
 /// How the log is copied whole, and cut to nothing.
 pub(crate) const TO_ITS_END: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
-/// Copies the log, as far as whoever still reads it allows; says whether nothing failed.
-pub(crate) async fn copy(line: &mut Line, how: &'static str) -> bool {
+/// How far the log was copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Copied {
+    /// To where it was to be.
+    Whole,
+    /// As far as whoever still reads it, or writes, allows.
+    Partly,
+    /// Not, or not to the end: something failed, such as for want of room.
+    Failed,
+}
+
+/// Copies the log, as far as whoever still reads it allows.
+pub(crate) async fn copy(line: &mut Line, how: &'static str) -> Copied {
     let copied = async {
         let taken = line.take().await?;
         let copy = async {
-            taken.session.execute_unprepared(how).await?;
-            Ok(())
+            let asked = Statement::from_string(DbBackend::Sqlite, how);
+            let row = taken.session.query_one_raw(asked).await?;
+            // The first column says whether somebody was in the way.
+            let busy: i32 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+            Ok(busy != 0)
         };
         let copied = taken.within(copy).await;
         line.done(taken, copied)
     };
-    let copied: Result<(), Fault> = copied.await;
+    let copied: Result<bool, Fault> = copied.await;
     match copied {
-        Ok(()) => true,
+        Ok(false) => Copied::Whole,
+        Ok(true) => Copied::Partly,
         Err(fault) => {
             tracing::debug!(%fault, "the log could not be copied");
-            false
+            Copied::Failed
         }
     }
 }

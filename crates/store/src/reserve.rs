@@ -1,7 +1,8 @@
-//! Room that is kept beside an SQLite database for the day on which its log has filled the disk.
+//! Room for what an SQLite database's log still holds: seen before there is too little, and some of it kept for the
+//! day on which others have filled the disk.
 //!
-//! What the log holds can then be copied into the database only if that may grow a little. The room of this file
-//! is given up for it, and taken again when there is plenty.
+//! What the log holds can be copied into the database only if that may grow. The file's room is given up for it, and
+//! taken again when there is plenty.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -14,21 +15,42 @@ const KEPT: u64 = 1 << 20;
 /// It is taken only where there is so much.
 const PLENTY: u64 = 2 << 20;
 
-/// The file that takes up the room.
+/// The log may take what is left but for so much: what is written while it is being copied.
+const SPARE: u64 = 8 << 20;
+
+/// The file that takes up the room, and what it is kept for.
 #[derive(Clone)]
-pub(crate) struct Reserve(PathBuf);
+pub(crate) struct Reserve {
+    kept: PathBuf,
+    log: PathBuf,
+}
 
 impl Reserve {
     /// Beside this database.
     pub(crate) fn beside(database: &Path) -> Reserve {
-        let mut name = database.as_os_str().to_owned();
-        name.push("-reserve");
-        Reserve(name.into())
+        let beside = |ending| {
+            let mut name = database.as_os_str().to_owned();
+            name.push(ending);
+            name.into()
+        };
+        Reserve {
+            kept: beside("-reserve"),
+            log: beside("-wal"),
+        }
     }
 
     /// Whether there is room that is kept.
     pub(crate) fn is_taken(&self) -> bool {
-        fs::metadata(&self.0).is_ok_and(|found| found.len() == KEPT)
+        fs::metadata(&self.kept).is_ok_and(|found| found.len() == KEPT)
+    }
+
+    /// Whether the log had better be cut: were all of it copied, there could be too little room for that soon.
+    pub(crate) fn is_short(&self) -> bool {
+        let (Ok(log), Ok(disk)) = (fs::metadata(&self.log), rustix::fs::statvfs(&self.log)) else {
+            return false;
+        };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        free < log.len().saturating_add(SPARE)
     }
 
     /// Takes the room, unless it is taken or there is too little of it.
@@ -49,8 +71,8 @@ impl Reserve {
     }
 
     fn try_take(&self) -> io::Result<()> {
-        create_private(&self.0, false)?;
-        let mut file = File::options().write(true).open(&self.0)?;
+        create_private(&self.kept, false)?;
+        let mut file = File::options().write(true).open(&self.kept)?;
         let some = [0; 64 << 10];
         for _ in 0..PLENTY / some.len() as u64 {
             file.write_all(&some)?;
@@ -62,7 +84,7 @@ impl Reserve {
 
     /// Gives the room up; says whether there was any.
     pub(crate) fn give_up(&self) -> bool {
-        fs::remove_file(&self.0).is_ok()
+        fs::remove_file(&self.kept).is_ok()
     }
 }
 
@@ -75,6 +97,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let reserve = Reserve::beside(&directory.path().join("a.db"));
         let file = directory.path().join("a.db-reserve");
+        assert!(!reserve.is_short());
         assert!(!reserve.give_up());
         for _ in 0..2 {
             reserve.take().await;
@@ -82,5 +105,17 @@ mod tests {
         }
         assert!(reserve.give_up());
         assert!(!file.exists());
+    }
+
+    #[test]
+    fn a_log_that_the_disk_could_not_hold_twice_leaves_too_little() {
+        let directory = tempfile::tempdir().unwrap();
+        let reserve = Reserve::beside(&directory.path().join("a.db"));
+        let log = File::create(directory.path().join("a.db-wal")).unwrap();
+        assert!(!reserve.is_short());
+        // It has a length and takes up no room.
+        let disk = rustix::fs::statvfs(directory.path()).unwrap();
+        log.set_len(disk.f_bavail * disk.f_frsize).unwrap();
+        assert!(reserve.is_short());
     }
 }

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::load::{Ask, Load, comes_back, goes_away, ready};
 use super::sqlite_faults::Disk;
@@ -11,6 +12,10 @@ use crate::process::harness::{Program, Server, Setup, until};
 
 /// Callers at once, where it is many that write.
 const CLIENTS: usize = 8;
+/// How long nothing may be written while there is room to be made.
+const STANDSTILL: Duration = Duration::from_secs(30);
+/// How often it is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A small file system that only this holder and those who enter it see. It goes with this value.
 struct Small {
@@ -57,6 +62,17 @@ impl Small {
             .open(self.inside("ballast"));
         let mut ballast = ballast.expect("a ballast file");
         while ballast.write(&[0; 4096]).is_ok_and(|count| count > 0) {}
+    }
+
+    /// The files and their sizes, for a test that fails.
+    fn listing(&self) -> String {
+        let all = fs::read_dir(self.inside("")).expect("reading the directory");
+        let all = all.map(|entry| {
+            let entry = entry.expect("an entry");
+            let size = entry.metadata().map_or(0, |file| file.len());
+            format!("{} {size}\n", entry.file_name().display())
+        });
+        all.collect()
     }
 
     /// Frees what [`Small::fill`] took.
@@ -124,18 +140,23 @@ async fn a_log_that_fills_the_disk_makes_room_by_itself_on_sqlite() {
     let url = format!("sqlite:{}", place.join("ringback.db").display());
     let holder = small.holder.id().to_string();
     let launcher = ["nsenter", "--mount", "--target", &holder];
-    let setup = Setup::new(&url);
+    let setup = Setup::new(&url).with("log.level", "info,ringback_store=debug");
     let program = Program::start_through(&launcher, &["serve"], Some(&setup));
     let server = Server::serving(program).await;
     let served = async |load: &Load, more: usize| {
         let enough = load.served() + more;
-        let mut last = 0;
+        let (mut last, mut since) = (0, Instant::now());
         while load.served() < enough {
-            until("more that is written", async || {
-                (load.served() > last).then_some(())
-            })
-            .await;
-            last = load.served();
+            assert!(
+                since.elapsed() < STANDSTILL,
+                "nothing is written after {last}: {} {}",
+                small.listing(),
+                server.program.printed()
+            );
+            if load.served() > last {
+                (last, since) = (load.served(), Instant::now());
+            }
+            tokio::time::sleep(LOOK).await;
         }
     };
 

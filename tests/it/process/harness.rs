@@ -19,19 +19,24 @@ use crate::api;
 pub const TOKEN_SECRET: &str = "what only the issuer and we may know";
 
 /// How long a condition may take to come true.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(30);
 /// How often it is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Looks at a condition until it holds. A wait that has an end, for what other processes do.
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    for _ in 0..PATIENCE.as_millis() / LOOK.as_millis() {
-        if let Some(found) = look().await {
-            return found;
+    let looking = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(LOOK).await;
         }
-        tokio::time::sleep(LOOK).await;
-    }
-    panic!("waited in vain: {what}");
+    };
+    let found = tokio::time::timeout(PATIENCE, looking).await;
+    found.unwrap_or_else(|_| panic!("waited in vain: {what}"))
 }
 
 /// Keys that derive codes, and pseudonyms: the same in every setup, so that processes can share a database.
@@ -358,7 +363,7 @@ impl Server {
     async fn ready(program: Program, base: String) -> Server {
         let client = Client::builder()
             .no_proxy()
-            .timeout(PATIENCE)
+            .timeout(ANSWER)
             .build()
             .expect("a client");
         let mut server = Server {
