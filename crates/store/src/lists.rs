@@ -39,7 +39,7 @@ impl Store {
             loop {
                 let taken = admitted.line().take().await?;
                 let page = accounts_page(&self.shared, &taken.session, query);
-                let page = taken.within(page).await;
+                let page = taken.within(taken.session.at_one_moment(page)).await;
                 if let Some(page) = admitted.line().read(taken, page) {
                     return page;
                 }
@@ -85,7 +85,8 @@ impl Store {
             let mut admitted = self.lists.enter(caller, &query.scope).await?;
             loop {
                 let taken = admitted.line().take().await?;
-                let page = taken.within(phones_page(&taken.session, query)).await;
+                let page = phones_page(&taken.session, query);
+                let page = taken.within(taken.session.at_one_moment(page)).await;
                 if let Some(page) = admitted.line().read(taken, page) {
                     return page;
                 }

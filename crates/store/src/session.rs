@@ -12,6 +12,8 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Runtim
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::Mutex;
 
+use crate::fault::Fault;
+
 /// A connection that nobody shares and no pool owns: dropping it ends it without a word to the database, so
 /// that one that has fallen silent cannot hold anybody up.
 pub(crate) struct Session {
@@ -49,6 +51,26 @@ impl Session {
             connection: Mutex::new(Connection::Sqlite(connection)),
             stop: Some(stop),
         })
+    }
+}
+
+impl Session {
+    /// What several questions find, all as of one moment.
+    pub(crate) async fn at_one_moment<T>(
+        &self,
+        finding: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let begin = match self.backend {
+            DbBackend::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            // The first question says which moment.
+            _ => "BEGIN",
+        };
+        self.execute_unprepared(begin).await?;
+        let found = finding.await;
+        let ended = self.execute_unprepared("COMMIT").await;
+        // Nobody is to work in what may not have ended.
+        ended.map_err(|error| Fault::Unavailable(format!("a list did not end: {error}")))?;
+        found
     }
 }
 

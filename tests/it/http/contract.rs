@@ -223,7 +223,13 @@ async fn every_example_is_answered_as_told(database: Database) {
     let first = Service::start(database.another().await).await;
     let mut refused = BTreeSet::new();
     for index in 0..first.operations().len() {
-        let service = Service::start(database.another().await).await;
+        // What reads leaves all as it was.
+        let changes = first.operations()[index].method != Method::GET;
+        let fresh = match changes {
+            true => Some(Service::start(database.another().await).await),
+            false => None,
+        };
+        let service = fresh.as_ref().unwrap_or(&first);
         let operation = &service.operations()[index];
         if let (Some(schema), Some(example)) =
             (operation.body(&service.contract), operation.example())

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use aho_corasick::AhoCorasick;
 use futures::StreamExt;
 use serde_json::{Value, json};
 
@@ -277,10 +278,15 @@ impl Secrets {
         let words: HashSet<&str> = text.split(|c: char| !c.is_ascii_digit()).collect();
         let codes = self.codes.iter().map(String::as_str);
         let codes = codes.filter(|code| words.contains(code));
+        let tokens: Vec<&str> = self.tokens.iter().map(String::as_str).collect();
         // Of a token the signature: its head is the same in all, its body is readable anyway.
-        let tokens = self.tokens.iter().map(String::as_str);
-        let tokens =
-            tokens.filter(|token| text.contains(token.rsplit('.').next().unwrap_or(token)));
+        let signatures = tokens.iter().map(|token| token.rsplit('.').next());
+        let signatures = AhoCorasick::new(signatures.flatten()).expect("few and short texts");
+        // One may be the end of another.
+        let repeated = signatures.find_overlapping_iter(text);
+        let repeated: HashSet<usize> = repeated.map(|one| one.pattern().as_usize()).collect();
+        let tokens = tokens.iter().enumerate();
+        let tokens = tokens.filter_map(|(at, token)| repeated.contains(&at).then_some(*token));
         // As E.164, and without its country.
         let shown = |number: &&str| words.contains(&number[1..]) || words.contains(&number[3..]);
         let numbers = self.numbers.iter().map(String::as_str).filter(|_| numbers);

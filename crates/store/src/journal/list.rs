@@ -102,7 +102,8 @@ impl Store {
             let mut admitted = self.lists.enter(caller, &query.scope).await?;
             loop {
                 let taken = admitted.line().take().await?;
-                let page = taken.within(self.events_found(&taken.session, query)).await;
+                let page = self.events_found(&taken.session, query);
+                let page = taken.within(taken.session.at_one_moment(page)).await;
                 if let Some(page) = admitted.line().read(taken, page) {
                     return page;
                 }

@@ -1,6 +1,7 @@
 //! What became of messages: kept without the number, listed, tried again, and moved forward by receipts.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ringback_core::delivery::{Arrival, Attempt, Lost, NumberFault, RouteFault, State, Verdict};
@@ -16,6 +17,7 @@ use crate::world::World;
 on_both!(
     what_became_of_a_message_is_kept_without_its_number,
     messages_are_listed_by_whom_they_concern,
+    a_list_is_of_one_moment,
     a_message_is_tried_again_while_it_is_of_use,
     receipts_in_any_order_come_to_the_same_end,
     what_is_not_delivered_goes_over_the_next_route,
@@ -194,6 +196,42 @@ async fn messages_are_listed_by_whom_they_concern(world: &World) {
     let other = Scope::Organization("other".into());
     assert!(list(query(other.clone())).await.is_empty());
     assert_eq!(store.find_message(&other, ids[0]).await, Ok(None));
+}
+
+/// What stops waiting while it is listed is in the list once.
+async fn a_list_is_of_one_moment(world: &World) {
+    const MESSAGES: u32 = 60;
+    let store = world.store_with_routes(&["a"]).await;
+    let mut waiting = Vec::new();
+    for n in 0..MESSAGES {
+        waiting.push(sent(world, &store, n).await);
+    }
+    let settled = AtomicBool::new(false);
+    let settling = async {
+        for claimed in &waiting {
+            settle(
+                &store,
+                claimed,
+                Verdict::Taken,
+                Settled::Ended(State::Handed),
+            )
+            .await;
+        }
+        settled.store(true, Ordering::SeqCst);
+    };
+    let listing = async {
+        while !settled.load(Ordering::SeqCst) {
+            let query = MessageQuery {
+                limit: 2 * MESSAGES,
+                ..query(Scope::Everywhere)
+            };
+            let found = store.list_messages(&service(), &query).await;
+            let found = found.expect("must list").into_iter();
+            let ids: BTreeSet<Id> = found.clone().map(|one| one.id).collect();
+            assert_eq!((found.len(), ids.len()), (waiting.len(), waiting.len()));
+        }
+    };
+    tokio::join!(settling, listing);
 }
 
 async fn a_message_is_tried_again_while_it_is_of_use(world: &World) {
