@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sea_orm::sea_query::Values;
+use sea_orm::sqlx::database::HasStatementCache;
 use sea_orm::sqlx::postgres::PgConnection;
 use sea_orm::sqlx::query::Query;
 use sea_orm::sqlx::sqlite::SqliteConnection;
@@ -82,13 +83,20 @@ impl Drop for Session {
     }
 }
 
+/// A statement with more values than this is as long as what it is about, and hardly comes again as it is. It would be
+/// kept for nothing: some hundred KiB each, here and at the server.
+const REPEATED: usize = 64;
+
 fn query<DB: Database>(statement: &Statement) -> Query<'_, DB, SqlxValues>
 where
+    DB: HasStatementCache,
     SqlxValues: IntoArguments<DB>,
 {
     let values = statement.values.clone();
     let values = values.unwrap_or_else(|| Values(Vec::new()));
-    sea_orm::sqlx::query_with(AssertSqlSafe(statement.sql.as_str()), SqlxValues(values))
+    let kept = values.0.len() <= REPEATED;
+    let sql = AssertSqlSafe(statement.sql.as_str());
+    sea_orm::sqlx::query_with(sql, SqlxValues(values)).persistent(kept)
 }
 
 fn executed(error: Error) -> DbErr {
@@ -147,5 +155,42 @@ impl ConnectionTrait for Session {
                 .map(|rows| rows.into_iter().map(QueryResult::from).collect()),
         }
         .map_err(queried)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use ringback_testing::Database;
+    use sea_orm::sqlx::ConnectOptions;
+    use sea_orm::sqlx::postgres::PgConnectOptions;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn statements_as_long_as_what_they_are_about_are_not_kept_on_postgres() {
+        let database = Database::postgres().await;
+        let options = PgConnectOptions::from_str(&database.url).expect("an address");
+        let session = Session::postgres(options.connect().await.expect("a server"));
+        let asks = async |values: usize| {
+            let places = (1..=values).map(|n| format!("${n}::int"));
+            let places = places.collect::<Vec<_>>().join(", ");
+            let values = (0..values).map(|n| i32::try_from(n).expect("few").into());
+            let sql = format!("SELECT 1 WHERE 1 IN ({places})");
+            let asked = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+            let found = session.query_all_raw(asked).await;
+            assert_eq!(found.expect("must answer").len(), 1);
+        };
+        for values in [2, 3, REPEATED, REPEATED + 1, 500] {
+            asks(values).await;
+        }
+        let kept = Statement::from_string(
+            DbBackend::Postgres,
+            "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT 1 %'",
+        );
+        let kept = session.query_one_raw(kept).await.expect("must answer");
+        let kept: i64 = kept.expect("a row").try_get_by_index(0).expect("a number");
+        assert_eq!(kept, 3);
     }
 }
