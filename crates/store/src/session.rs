@@ -53,9 +53,7 @@ impl Session {
             stop: Some(stop),
         })
     }
-}
 
-impl Session {
     /// What several questions find, all as of one moment.
     pub(crate) async fn at_one_moment<T>(
         &self,
