@@ -85,9 +85,8 @@ impl Drop for Session {
 /// kept for nothing: some hundred KiB each, here and at the server.
 const REPEATED: usize = 64;
 
-fn query<DB: Database>(statement: &Statement) -> Query<'_, DB, SqlxValues>
+fn query<DB: Database + HasStatementCache>(statement: &Statement) -> Query<'_, DB, SqlxValues>
 where
-    DB: HasStatementCache,
     SqlxValues: IntoArguments<DB>,
 {
     let values = statement.values.clone();
