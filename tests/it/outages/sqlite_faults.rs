@@ -165,7 +165,7 @@ async fn a_failed_commit_loses_nothing_on_sqlite() {
     let database = Database::sqlite().await;
     let mut disk = Disk::start(&database).await;
     assert_eq!(disk.register().await, 200);
-    disk.cap_log();
+    disk.cap();
     assert_eq!(disk.register().await, 503);
     disk.lift();
     disk.works().await;
