@@ -64,7 +64,9 @@ impl Accounts {
                 Ok(taken) => taken,
                 Err(fault) => break Err(fault),
             };
-            let page = taken.within(self.page(&taken.session, most)).await;
+            // An account that is deleted between the two questions must not make a page look like the end.
+            let page = self.page(&taken.session, most);
+            let page = taken.within(taken.session.at_one_moment(page)).await;
             if let Some(page) = self.line.read(taken, page) {
                 break page;
             }
