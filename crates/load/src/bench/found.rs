@@ -24,7 +24,7 @@ pub(crate) struct Found {
     pub(crate) overloads: BTreeMap<Database, Vec<Overload>>,
     pub(crate) lists: BTreeMap<Database, Vec<Lists>>,
     pub(crate) drains: BTreeMap<Database, Vec<Drain>>,
-    pub(crate) beside: BTreeMap<Database, Beside>,
+    pub(crate) beside: BTreeMap<Database, Vec<Beside>>,
     pub(crate) silence: BTreeMap<Database, Vec<Silence>>,
     /// Questions that are no work, over the network.
     pub(crate) round_trips: Vec<Latency>,
@@ -57,7 +57,9 @@ impl Found {
                 .for_each(|found| found.row(&mut drains, database.name()));
         }
         for (database, found) in &self.beside {
-            found.rows(&mut beside, database.name());
+            found
+                .iter()
+                .for_each(|found| found.rows(&mut beside, database.name()));
         }
         let mut silence = Silence::titles();
         for (database, found) in &self.silence {
@@ -175,6 +177,7 @@ impl Found {
         faults += self
             .beside
             .values()
+            .flatten()
             .map(|beside| beside.faults)
             .sum::<u64>();
         let overloads = self.overloads.values().flatten();

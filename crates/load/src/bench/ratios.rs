@@ -179,10 +179,10 @@ impl Found {
                     AtLeast(0.95),
                 );
             }
-            let beside = self.beside.get(&database);
+            let beside = self.beside.get(&database).map_or(&[][..], Vec::as_slice);
             rows.add(
                 format!("hand-over, {name}: p99 beside a route that hangs ÷ alone"),
-                beside.map(Beside::ratio),
+                middle(beside, Beside::ratio).map(Beside::ratio),
                 AtMost(1.1),
             );
         }
