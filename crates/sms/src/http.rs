@@ -28,7 +28,7 @@ use inbound::InboundRules;
 use parts::{host_of, read_basic, read_json, read_url};
 use receipts::Receipts;
 use rules::{Read, Rules};
-use template::{JsonTemplate, Template, Values};
+use template::{Field, JsonTemplate, Template, Values};
 
 /// What stays as it is in a part of a path.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -288,15 +288,27 @@ impl Recipe {
             ));
         }
         let query = table("query", &own.query)?;
-        let names_callback = {
+        let names = |any: &[Field]| {
             let fields = query.iter().map(|(_, value)| value);
             let mut fields = fields.chain(headers.iter().map(|(_, value)| value));
-            fields.any(Template::names_callback)
+            fields.any(|value| value.names(any))
                 || match &body {
                     Body::None => false,
-                    Body::Form(fields) => fields.iter().any(|(_, value)| value.names_callback()),
-                    Body::Json(template) => template.names_callback(),
+                    Body::Form(fields) => fields.iter().any(|(_, value)| value.names(any)),
+                    Body::Json(template) => template.names(any),
                 }
+        };
+        let names_callback = names(&[Field::Callback]);
+        let says = |any: &[Field]| names(any) || url.names(any);
+        let missing = match () {
+            () if !says(&[Field::To, Field::ToDigits]) => Some(
+                "has no {to} and no {to_digits}, and nor has the rest of the request: the provider would not learn whose \
+                 number it is",
+            ),
+            () if !says(&[Field::Text, Field::Code]) => Some(
+                "has no {text} and no {code}, and nor has the rest of the request: nobody would get a code",
+            ),
+            () => None,
         };
         let receipts = own.receipt.as_ref().map(Receipts::parse);
         let receipts = receipts.transpose().map_err(of)?;
@@ -327,7 +339,7 @@ impl Recipe {
                 own.allow_private,
             )?,
         };
-        Ok(Recipe {
+        let recipe = Recipe {
             method,
             url,
             query,
@@ -341,7 +353,14 @@ impl Recipe {
             check,
             check_known,
             tells_repeats: own.tells_repeats,
-        })
+        };
+        // Last, as it is said of a request that is in order otherwise.
+        match (missing, &recipe.body) {
+            (Some(says), Body::Json(_)) => Err(wrong("json", says)),
+            (Some(says), Body::Form(_)) => Err(wrong("form", says)),
+            (Some(says), Body::None) => Err(wrong("query", says)),
+            (None, _) => Ok(recipe),
+        }
     }
 
     fn authenticated(&self, request: RequestBuilder) -> RequestBuilder {

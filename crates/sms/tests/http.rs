@@ -20,11 +20,20 @@ use wiremock::ResponseTemplate;
 
 const SECRET: &str = "s3cret&of=ours";
 
-/// Settings as a file gives them, with the address of a server in place of `URL`.
+/// Settings as a file gives them, with the address of a server in place of `URL`. What is no matter of a test may be left out.
 fn settings(text: &str, url: &str) -> HttpSettings {
     let text = text.replace("URL", url);
     let text = format!("allow_insecure = true\nallow_private = true\n{text}");
-    toml::from_str(&text).expect("settings")
+    let mut own: HttpSettings = toml::from_str(&text).expect("settings");
+    for (names, key) in [
+        (["{to}", "{to_digits}"], "x-to"),
+        (["{text}", "{code}"], "x-code"),
+    ] {
+        if !names.iter().any(|name| text.contains(name)) {
+            own.headers.insert(key.into(), names[1].into());
+        }
+    }
+    own
 }
 
 fn made(text: &str, url: &str) -> Provider {
@@ -483,6 +492,9 @@ fn settings_that_are_wrong_are_told_by_their_key() {
             "receipt = { status = \"/a\", values = { a = \"delivered\" } }",
             "receipt",
         ),
+        ("query = { text = \"{text}\" }", "query"),
+        ("form = { to = \"{sender}\", text = \"{text}\" }", "form"),
+        ("json = { to = \"{to_digits}\", text = \"{id}\" }", "json"),
     ];
     for (text, expected) in cases {
         let whole = match text.is_empty() || text.starts_with("url") {

@@ -29,7 +29,7 @@ const NAMES: &str = "there are {to}, {to_digits}, {text}, {code}, \
 
 /// What a message has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
+pub(super) enum Field {
     To,
     ToDigits,
     Text,
@@ -215,9 +215,9 @@ impl Template {
         })
     }
 
-    /// Whether it has a place for the address of receipts.
-    pub(super) fn names_callback(&self) -> bool {
-        let names = |part: &Part| matches!(part, Part::Field(Field::Callback));
+    /// Whether it has a place for one of these.
+    pub(super) fn names(&self, any: &[Field]) -> bool {
+        let names = |part: &Part| matches!(part, Part::Field(field) if any.contains(field));
         self.0.iter().any(names)
     }
 
@@ -277,13 +277,13 @@ impl JsonTemplate {
         })
     }
 
-    /// The same as of [`Template::names_callback`].
-    pub(super) fn names_callback(&self) -> bool {
+    /// The same as of [`Template::names`].
+    pub(super) fn names(&self, any: &[Field]) -> bool {
         match self {
-            JsonTemplate::Text(template) => template.names_callback(),
+            JsonTemplate::Text(template) => template.names(any),
             JsonTemplate::Fixed(_) => false,
-            JsonTemplate::List(items) => items.iter().any(JsonTemplate::names_callback),
-            JsonTemplate::Object(fields) => fields.iter().any(|(_, value)| value.names_callback()),
+            JsonTemplate::List(items) => items.iter().any(|item| item.names(any)),
+            JsonTemplate::Object(fields) => fields.iter().any(|(_, value)| value.names(any)),
         }
     }
 
