@@ -56,7 +56,12 @@ impl Carrier {
             let ours =
                 matches!(&outcome, Settled::Waits { route, at } if route == name && *at <= now());
             if !ours {
-                trail.add(skipped(attempt, name, now(), "it is another route's turn"));
+                let reason = match &outcome {
+                    Settled::Waits { route, .. } if route != name => "it is another route's turn",
+                    Settled::Waits { .. } => "it is not yet its turn again",
+                    Settled::Handed | Settled::Ended(_) => "there is nothing more to try",
+                };
+                trail.add(skipped(attempt, name, now(), reason));
                 tell(&message, name, attempt, &outcome, "");
                 return settle(message, trail, outcome, None);
             }

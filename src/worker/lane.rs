@@ -188,11 +188,7 @@ impl Lane {
 
     fn start(&self, work: &mut Work, (claimed, place): (Claimed, Place)) {
         work.pace.take(1, Instant::now());
-        let delivering = deliver(self.clone(), claimed);
-        work.sending.spawn(async move {
-            let _place = place;
-            delivering.await
-        });
+        work.sending.spawn(deliver(self.clone(), claimed, place));
     }
 
     /// Settles what has finished, in one call, and says whether it could. What cannot be settled now stays for the
@@ -211,7 +207,7 @@ impl Lane {
     }
 }
 
-async fn deliver(lane: Lane, claimed: Claimed) -> Settlement {
+async fn deliver(lane: Lane, claimed: Claimed, _place: Place) -> Settlement {
     lane.carrier.deliver(claimed, || lane.store.now()).await
 }
 

@@ -60,7 +60,8 @@ impl Provider {
             Provider::Http(http) => http.send(sms, now).await,
             Provider::Twilio(twilio) => twilio.send(sms, now).await,
             Provider::Vonage(vonage) => vonage.send(sms, now).await,
-            Provider::Smpp(smpp) => smpp.send(sms, now).await,
+            // Larger than all others, and each message under way would have room for it.
+            Provider::Smpp(smpp) => Box::pin(smpp.send(sms, now)).await,
         }
     }
 
