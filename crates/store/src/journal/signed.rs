@@ -16,7 +16,7 @@ use crate::entity::{checkpoints, cursors};
 use crate::fault::Fault;
 
 /// Rows that are read at once.
-const PAGE: i64 = 10_000;
+const PAGE: i64 = 1_000;
 /// Positions that one checkpoint covers at most.
 const MOST: i64 = 1_000_000;
 /// Rows that are deleted at once.
