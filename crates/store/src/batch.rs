@@ -109,14 +109,7 @@ async fn exclusive(
                 end(session, "ROLLBACK").await?;
                 Ok((decided, 0))
             }
-            Ok(done) => {
-                end(session, "COMMIT").await?;
-                Ok(done)
-            }
-            Err(fault) => {
-                end(session, "ROLLBACK").await?;
-                Err(fault)
-            }
+            done => end_as(session, done).await,
         }
     };
     let (epoch, done) = (taken.epoch, taken.within(transaction).await);
@@ -144,8 +137,23 @@ pub(crate) async fn begin(session: &Session) -> Result<(), Fault> {
     }
 }
 
+/// Ends a transaction as its work has ended.
+pub(crate) async fn end_as<T>(session: &Session, done: Result<T, Fault>) -> Result<T, Fault> {
+    match done {
+        Ok(done) => {
+            end(session, "COMMIT").await?;
+            Ok(done)
+        }
+        Err(fault) => match end(session, "ROLLBACK").await {
+            Ok(()) => Err(fault),
+            // SQLite undoes it by itself where it cannot go on, such as on a full disk, and has nothing to undo then.
+            Err(ended) => Err(Fault::Unavailable(format!("{fault}, then {ended}"))),
+        },
+    }
+}
+
 /// Ends a transaction. Whatever goes wrong leaves its outcome, and the connection's state, unknown.
-pub(crate) async fn end(session: &Session, how: &str) -> Result<(), Fault> {
+async fn end(session: &Session, how: &str) -> Result<(), Fault> {
     match session.execute_unprepared(how).await {
         Ok(_) => Ok(()),
         Err(error) => Err(Fault::Unavailable(format!("{how} failed: {error}"))),
@@ -190,6 +198,8 @@ pub(crate) fn decide_all(
         .map(|(pseudonym, (budget, _))| (pseudonym.clone(), budget.clone()))
         .collect();
     let mut changes = Changes::default();
+    changes.events.added.reserve(commands.len());
+    changes.states.changed.reserve(accounts.len());
     let mut last = Time::default();
     let (mut outcomes, mut all_proven) = (Vec::with_capacity(commands.len()), Vec::new());
     let (mut news, mut refused) = (Vec::new(), Vec::new());
@@ -251,6 +261,7 @@ pub(crate) fn decide_all(
         all_proven.extend(proven.map(|proven| (key, proven, last)));
     }
     let mut handed = Vec::new();
+    changes.messages.added.reserve(all_messages.len());
     for (key, message) in all_messages {
         let account = accounts
             .get(&key)

@@ -208,6 +208,9 @@ impl Changes {
     }
 }
 
+/// About as many bytes as one row is as JSON. A text that grows step by step would touch twice the memory.
+const ROW: usize = 640;
+
 impl<R: Serialize> TableChange<R> {
     pub(crate) fn is_empty(&self) -> bool {
         self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
@@ -220,7 +223,10 @@ impl<R: Serialize> TableChange<R> {
             (Kind::Remove, &self.removed),
         ];
         for (kind, rows) in lists.into_iter().filter(|(_, rows)| !rows.is_empty()) {
-            let json = serde_json::to_string(rows)?;
+            let mut json = Vec::with_capacity(rows.len() * ROW);
+            serde_json::to_writer(&mut json, rows)?;
+            let json =
+                String::from_utf8(json).map_err(|_| Fault::Failed("JSON is no text".into()))?;
             // PostgreSQL refuses it, and SQLite would keep what PostgreSQL cannot.
             if holds_nul(&json) {
                 return Err(Fault::Failed("a text holds a NUL".into()));

@@ -6,7 +6,7 @@ use ringback_core::delivery::{budgets_of, give_back, gives_back};
 use ringback_core::{Budgets, Time};
 use sea_orm::{ConnectionTrait, DbBackend};
 
-use crate::batch::{begin, end};
+use crate::batch::{begin, end_as};
 use crate::changes::{Changes, Kind, Target, Write};
 use crate::fault::Fault;
 use crate::load::{Key, World};
@@ -107,9 +107,7 @@ impl Store {
                 }
                 Ok(touched)
             };
-            let done = done.await;
-            end(session, if done.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
-            done
+            end_as(session, done.await).await
         };
         let (epoch, done) = (taken.epoch, taken.within(transaction).await);
         if let Err(fault) = &done {

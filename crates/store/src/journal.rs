@@ -25,7 +25,7 @@ use ringback_core::Refusal;
 use ringback_core::audit::Hash;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement};
 
-use crate::batch::{begin, end};
+use crate::batch::{begin, end_as};
 use crate::dial::SharedDialer;
 pub(crate) use chain::{Chained, Head, read_hash};
 
@@ -330,7 +330,5 @@ async fn transaction(
         }
         Ok(touched)
     };
-    let done = done.await;
-    end(session, if done.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
-    done
+    end_as(session, done.await).await
 }

@@ -8,7 +8,7 @@ use ringback_core::{Event, EventDetail, Id, Number, Time};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde::Serialize;
 
-use crate::batch::{begin, end};
+use crate::batch::{begin, end_as};
 use crate::entity::{events, messages};
 use crate::fault::Fault;
 use crate::session::Session;
@@ -209,7 +209,5 @@ async fn in_turn(
         }
         Ok(changed.len() as u64)
     };
-    let done = done.await;
-    end(session, if done.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
-    done
+    end_as(session, done.await).await
 }

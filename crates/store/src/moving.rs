@@ -15,7 +15,7 @@ use sea_orm::{
 
 pub use incoming::{Incoming, IncomingPhone, IncomingState};
 
-use crate::batch::{begin, end};
+use crate::batch::{begin, end_as};
 use crate::changes::Changes;
 use crate::dial::Purpose;
 use crate::entity::{accounts, budgets, deleted_accounts, opt_outs};
@@ -187,10 +187,10 @@ impl Store {
                 Ok((told, touched))
             };
             let done = done.await;
-            if write == Write::InTurn {
-                end(session, if done.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+            match write {
+                Write::InTurn => end_as(session, done).await,
+                Write::AtOnce | Write::Not => done,
             }
-            done
         };
         let (epoch, done) = (taken.epoch, taken.within(work).await);
         if let Err(fault) = &done {
