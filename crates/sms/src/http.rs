@@ -300,7 +300,10 @@ impl Recipe {
         };
         let names_callback = names(&[Field::Callback]);
         let says = |any: &[Field]| names(any) || url.names(any);
+        // A route may be there for what people write back alone.
+        let sends = own.inbound.is_none() || !query.is_empty() || !matches!(body, Body::None);
         let missing = match () {
+            () if !sends => None,
             () if !says(&[Field::To, Field::ToDigits]) => Some(
                 "has no {to} and no {to_digits}, and nor has the rest of the request: the provider would not learn whose \
                  number it is",

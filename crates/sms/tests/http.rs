@@ -368,10 +368,10 @@ async fn a_private_network_is_left_alone_unless_it_is_meant() {
         "0",
         "db.localhost",
     ] {
+        let url = format!("http://{host}:{port}/");
         let own = HttpSettings {
-            url: format!("http://{host}:{port}/"),
-            allow_insecure: true,
-            ..HttpSettings::default()
+            allow_private: false,
+            ..settings("url = \"URL\"", &url)
         };
         let error = own.check().expect_err(host);
         assert!(

@@ -15,7 +15,7 @@ const TWILIO: &str =
     "[sms.routes.texts]\ntype = \"twilio\"\naccount = \"AC0123456789abcdef0123456789abcdef\"\n";
 const VONAGE: &str = "[sms.routes.texts]\ntype = \"vonage\"\napi_key = \"abcd1234\"\n";
 const HTTP: &str = "[sms.routes.texts]\ntype = \"http\"\nurl = \"https://sms.example.com/send\"\n\
-     form = { to = \"{to}\", key = \"{secret.key}\" }\nerrors = { \"400 /code=7\" = \"invalid\" }\n";
+     form = { to = \"{to}\", text = \"{text}\", key = \"{secret.key}\" }\nerrors = { \"400 /code=7\" = \"invalid\" }\n";
 
 #[test]
 fn secrets_come_from_the_environment_and_are_never_shown() {
