@@ -28,8 +28,8 @@ pub(crate) struct Lookup {
     pub(crate) reply: oneshot::Sender<Result<Vec<Arc<Account>>, Refusal>>,
 }
 
-/// Answers one queue of lookups until every sender is gone. Like a lane, it takes what waits and never waits
-/// for more, so that alone a lookup is a question of its own.
+/// Answers one queue of lookups until every sender is gone. It takes what waits and never waits for more, so that alone a
+/// lookup is a question of its own.
 pub(crate) async fn run(shared: Arc<Shared>, mut line: Line, mut queue: mpsc::Receiver<Lookup>) {
     let mut waiting = Vec::with_capacity(MOST);
     loop {
@@ -38,6 +38,12 @@ pub(crate) async fn run(shared: Arc<Shared>, mut line: Line, mut queue: mpsc::Re
             count = queue.recv_many(&mut waiting, MOST) => {
                 if count == 0 {
                     return;
+                }
+                // The first of them woke this task. Requests that are ready to run ask before it does, so that one
+                // question answers them all.
+                tokio::task::yield_now().await;
+                while waiting.len() < MOST && let Ok(lookup) = queue.try_recv() {
+                    waiting.push(lookup);
                 }
                 answer(&shared, &mut line, &mut waiting).await;
             }

@@ -42,14 +42,11 @@ const TABLES: [&str; 11] = [
 
 /// Every statement that serves a request or a message, about one row of each table.
 fn statements(sql: &Sql) -> Vec<Statement> {
-    let exactly = Wanted {
-        exact: [("o", "u1")].into(),
-        ..Wanted::default()
-    };
-    let anywhere = Wanted {
-        anywhere: ["u1"].into(),
-        ..Wanted::default()
-    };
+    let (one, other) = (|| [("o", "u1")].into(), || ["u2"].into());
+    let wanted = |exact, anywhere| Wanted { exact, anywhere };
+    let exactly = wanted(one(), [].into());
+    let anywhere = wanted([].into(), other());
+    let either = wanted(one(), other());
     let changes = Changes {
         accounts: TableChange {
             added: vec![account("u0")],
@@ -93,6 +90,7 @@ fn statements(sql: &Sql) -> Vec<Statement> {
     let mut all = vec![
         sql.accounts(&exactly).expect("must be built"),
         sql.accounts(&anywhere).expect("must be built"),
+        sql.accounts(&either).expect("must be built"),
         sql.what_decides(&exactly, ids("b1"), ids("d1"))
             .expect("must be built"),
         sql.what_decides(&anywhere, ids("b1"), ids("d1"))

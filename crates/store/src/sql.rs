@@ -364,7 +364,8 @@ mod tests {
             };
             let injected = "'; DROP TABLE accounts";
             assert_eq!(text(&["a"], &[]), text(&["a", injected, "c"], &[]));
-            assert_eq!(text(&[], &["a"]), text(&["a"], &[injected, "c"]));
+            assert_eq!(text(&[], &["a"]), text(&[], &[injected, "c"]));
+            assert_eq!(text(&["a"], &["b"]), text(&["a", "b"], &[injected, "c"]));
         }
     }
 

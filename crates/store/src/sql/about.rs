@@ -36,45 +36,56 @@ impl Wanted<'_> {
     }
 }
 
-/// A statement about some accounts: nearly always it is known of each where it is.
+/// A statement about some accounts. A backend that works for one organisation names it, one that works for all names none:
+/// hardly ever do both wait together.
 pub(super) struct About {
     exactly: String,
     anywhere: String,
+    either: String,
 }
 
 impl About {
     /// `text` reads the table expression `k` of keys.
     pub(super) fn new(backend: DbBackend, text: &str) -> About {
-        let exact = match backend {
-            DbBackend::Postgres => "SELECT * FROM unnest($2::text[], $1::text[])".to_owned(),
-            _ => "SELECT value ->> 1, value ->> 0 FROM json_each($1)".to_owned(),
+        let (exact, anywhere) = match backend {
+            DbBackend::Postgres => (
+                "SELECT * FROM unnest($2::text[], $1::text[])",
+                "SELECT a.user_id, a.organization_id FROM unnest($3::text[]) AS w(value) CROSS JOIN LATERAL \
+                 (SELECT user_id, organization_id FROM accounts WHERE user_id = w.value \
+                 ORDER BY organization_id LIMIT 2) AS a",
+            ),
+            // It has no lateral queries.
+            _ => (
+                "SELECT value ->> 1, value ->> 0 FROM json_each($1)",
+                "SELECT a.user_id, a.organization_id FROM json_each($3) AS w \
+                 JOIN accounts AS a ON a.user_id = w.value WHERE a.organization_id IN \
+                 (SELECT b.organization_id FROM accounts AS b WHERE b.user_id = w.value \
+                 ORDER BY b.organization_id LIMIT 2)",
+            ),
         };
-        let named = match backend {
-            DbBackend::Postgres => "unnest($3::text[]) AS w(value)",
-            _ => "json_each($3) AS w",
+        // Every parameter has a place in each text, so that all take the same ones.
+        let places = (1..=3).map(|n| match backend {
+            DbBackend::Postgres => format!("cardinality(${n}::text[]) < 0"),
+            _ => format!("${n} IS NULL"),
+        });
+        let none = places.collect::<Vec<_>>().join(" OR ");
+        let with = |keys: &str| {
+            format!(
+                "WITH k(user_id, organization_id) AS (SELECT * FROM ({keys}) AS k WHERE NOT ({none})) {text}"
+            )
         };
-        let anywhere = format!(
-            "SELECT a.user_id, a.organization_id FROM {named} \
-             JOIN accounts AS a ON a.user_id = w.value WHERE a.organization_id IN \
-             (SELECT b.organization_id FROM accounts AS b WHERE b.user_id = w.value \
-             ORDER BY b.organization_id LIMIT 2)"
-        );
-        // Every parameter has a place in both texts, so that both take the same ones.
-        let unused = match backend {
-            DbBackend::Postgres => "cardinality($3::text[]) < 0",
-            _ => "($2 IS NULL OR $3 IS NULL)",
-        };
-        let with = |keys: &str| format!("WITH k(user_id, organization_id) AS ({keys}) {text}");
         About {
-            exactly: with(&format!("{exact} WHERE NOT {unused}")),
-            anywhere: with(&format!("{exact} WHERE NOT {unused} UNION {anywhere}")),
+            exactly: with(exact),
+            anywhere: with(anywhere),
+            either: with(&format!("{exact} UNION {anywhere}")),
         }
     }
 
     pub(super) fn of(&self, wanted: &Wanted<'_>) -> &str {
-        match wanted.anywhere.is_empty() {
-            true => &self.exactly,
-            false => &self.anywhere,
+        match (wanted.exact.is_empty(), wanted.anywhere.is_empty()) {
+            (_, true) => &self.exactly,
+            (true, false) => &self.anywhere,
+            (false, false) => &self.either,
         }
     }
 }
