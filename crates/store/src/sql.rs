@@ -60,17 +60,14 @@ impl Sql {
             what_decides: About::new(backend, &what_decides(backend, tables)),
             challenges: About::new(
                 backend,
-                &format!(
-                    "SELECT accounts.user_id, accounts.organization_id, accounts.challenges FROM {}",
-                    of_accounts(backend, "accounts")
-                ),
+                "SELECT user_id, organization_id, challenges FROM k",
             ),
             phones: About::new(
                 backend,
                 &format!(
                     "SELECT {} FROM {} ORDER BY phone_numbers.id",
                     tables.phones.names("phone_numbers."),
-                    of_accounts(backend, "phone_numbers")
+                    numbers(backend)
                 ),
             ),
             claim: format!(
@@ -253,18 +250,17 @@ impl Sql {
     }
 }
 
-/// This table's rows of the accounts in `k`. The keys are few, so they come first, whatever a planner thinks of
-/// their number: it would otherwise read the whole of an index for them once the tables are large.
-fn of_accounts(backend: DbBackend, table: &str) -> String {
-    let same =
-        format!("{table}.user_id = k.user_id AND {table}.organization_id = k.organization_id");
+/// The numbers of the accounts in `k`, which come first.
+fn numbers(backend: DbBackend) -> &'static str {
     match backend {
-        // OFFSET 0 keeps PostgreSQL from taking it apart.
         DbBackend::Postgres => {
-            format!("k CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {same} OFFSET 0) AS {table}")
+            "k CROSS JOIN LATERAL (SELECT * FROM phone_numbers WHERE phone_numbers.user_id = k.user_id \
+             AND phone_numbers.organization_id = k.organization_id OFFSET 0) AS phone_numbers"
         }
-        // Which is how SQLite is told the order.
-        _ => format!("k CROSS JOIN {table} ON {same}"),
+        _ => {
+            "k CROSS JOIN phone_numbers ON phone_numbers.user_id = k.user_id \
+             AND phone_numbers.organization_id = k.organization_id"
+        }
     }
 }
 
@@ -279,18 +275,11 @@ fn whole_accounts(backend: DbBackend, tables: &Tables) -> String {
         backend,
         &format!("{}, {phones}", tables.accounts.as_json(backend)),
     );
-    format!(
-        "(SELECT {} FROM {})",
-        json_list(backend, &whole),
-        of_accounts(backend, "accounts"),
-    )
+    format!("(SELECT {} FROM k AS accounts)", json_list(backend, &whole))
 }
 
 fn what_decides(backend: DbBackend, tables: &Tables) -> String {
-    let held = format!(
-        "SELECT phone_numbers.pseudonym FROM {}",
-        of_accounts(backend, "phone_numbers")
-    );
+    let held = format!("SELECT phone_numbers.pseudonym FROM {}", numbers(backend));
     let wanted = match backend {
         DbBackend::Postgres => "pseudonym = ANY($4 || ARRAY(SELECT pseudonym FROM held))",
         _ => "pseudonym IN (SELECT value FROM json_each($4) UNION ALL SELECT pseudonym FROM held)",

@@ -42,6 +42,10 @@ pub struct Store {
     readiness: Arc<Readiness>,
 }
 
+/// Queues for reads of one account, each with a connection: while one waits for the database, the other has
+/// work for the processor.
+const LOOKUPS: usize = 2;
+
 impl Store {
     /// Connects and starts the lanes. [`Store::migrate`] makes the tables.
     ///
@@ -111,12 +115,7 @@ impl Store {
             Lane::start(shared.clone(), line, bound)
         });
         let lanes: Arc<[Lane]> = lanes.collect();
-        let lookups = match backend {
-            DbBackend::Postgres => usual_lanes(),
-            // While one waits for the file, the other has work for the processor.
-            _ => 2,
-        };
-        let lookups = (0..lookups).map(|_| {
+        let lookups = (0..LOOKUPS).map(|_| {
             let line = Line::new(dialer.clone(), Purpose::Keys);
             Lookups::start(shared.clone(), line, bound)
         });
@@ -273,8 +272,8 @@ impl Store {
     }
 }
 
-/// PostgreSQL's lanes, and its queues for reads of one account: a second one is of use where there are processors for it
-/// and for the server's side of it; on two of them it only makes batches smaller.
+/// PostgreSQL's lanes: a second one is of use where there are processors for it and for the server's side of
+/// it; on two of them it only makes batches smaller.
 fn usual_lanes() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     (processors / 2).clamp(1, 2)

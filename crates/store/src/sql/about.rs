@@ -45,20 +45,25 @@ pub(super) struct About {
 }
 
 impl About {
-    /// `text` reads the table expression `k` of keys.
+    /// `text` reads the table expression `k`: the accounts, whole. The keys are few, so they come first, whatever a planner
+    /// thinks of their number: it would otherwise read the whole of an index for them once the tables are large.
     pub(super) fn new(backend: DbBackend, text: &str) -> About {
         let (exact, anywhere) = match backend {
+            // OFFSET 0 keeps PostgreSQL from taking it apart.
             DbBackend::Postgres => (
-                "SELECT * FROM unnest($2::text[], $1::text[])",
-                "SELECT a.user_id, a.organization_id FROM unnest($3::text[]) AS w(value) CROSS JOIN LATERAL \
-                 (SELECT user_id, organization_id FROM accounts WHERE user_id = w.value \
+                "SELECT a.* FROM unnest($2::text[], $1::text[]) AS w(user_id, organization_id) \
+                 CROSS JOIN LATERAL (SELECT * FROM accounts WHERE accounts.user_id = w.user_id \
+                 AND accounts.organization_id = w.organization_id OFFSET 0) AS a",
+                "SELECT a.* FROM unnest($3::text[]) AS w(user_id) \
+                 CROSS JOIN LATERAL (SELECT * FROM accounts WHERE accounts.user_id = w.user_id \
                  ORDER BY organization_id LIMIT 2) AS a",
             ),
-            // It has no lateral queries.
+            // CROSS is how SQLite is told the order.
             _ => (
-                "SELECT value ->> 1, value ->> 0 FROM json_each($1)",
-                "SELECT a.user_id, a.organization_id FROM json_each($3) AS w \
-                 JOIN accounts AS a ON a.user_id = w.value WHERE a.organization_id IN \
+                "SELECT a.* FROM json_each($1) AS w CROSS JOIN accounts AS a \
+                 ON a.user_id = w.value ->> 1 AND a.organization_id = w.value ->> 0",
+                "SELECT a.* FROM json_each($3) AS w CROSS JOIN accounts AS a \
+                 ON a.user_id = w.value WHERE a.organization_id IN \
                  (SELECT b.organization_id FROM accounts AS b WHERE b.user_id = w.value \
                  ORDER BY b.organization_id LIMIT 2)",
             ),
@@ -69,10 +74,8 @@ impl About {
             _ => format!("${n} IS NULL"),
         });
         let none = places.collect::<Vec<_>>().join(" OR ");
-        let with = |keys: &str| {
-            format!(
-                "WITH k(user_id, organization_id) AS (SELECT * FROM ({keys}) AS k WHERE NOT ({none})) {text}"
-            )
+        let with = |found: &str| {
+            format!("WITH k AS (SELECT * FROM ({found}) AS found WHERE NOT ({none})) {text}")
         };
         About {
             exactly: with(exact),
