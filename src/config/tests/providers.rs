@@ -101,6 +101,64 @@ fn receipts_need_an_address_that_they_come_to() {
 }
 
 #[test]
+fn a_country_is_named_once_however_it_is_spelled() {
+    let key = ("RINGBACK_SMS__ROUTES__TEXTS__SECRET__KEY", "k");
+    for (more, places) in [
+        (
+            "[sms.order]\nCH = [\"texts\"]\nch = [\"texts\"]\ndefault = [\"texts\"]\n",
+            ["sms.order.CH", "sms.order.ch"],
+        ),
+        (
+            "[sms.routes.texts.sender_by_country]\ngb = \"One\"\nGB = \"Two\"\n",
+            [
+                "sms.routes.texts.sender_by_country.GB",
+                "sms.routes.texts.sender_by_country.gb",
+            ],
+        ),
+    ] {
+        let checked = with(&format!("{HTTP}{more}"), &[key]).unwrap().check();
+        let text = checked.expect_err("must be refused").to_string();
+        for place in places {
+            let says = format!("{place}: is there in capitals and in small letters");
+            assert!(text.contains(&says), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_signature_of_the_body_says_nothing_of_the_query() {
+    let key = ("RINGBACK_SMS__ROUTES__TEXTS__SECRET__KEY", "k");
+    let signed = "signed = \"hmac_sha256\", header = \"x-signature\", secret = \"key\"";
+    let values = "values = { d = \"delivered\" }";
+    for (more, place) in [
+        (
+            format!("receipt = {{ status = \"query.s\", {values}, {signed} }}\n"),
+            "receipt.status",
+        ),
+        (
+            format!("receipt = {{ status = \"/s\", error = \"query.e\", {values}, {signed} }}\n"),
+            "receipt.error",
+        ),
+        (
+            format!("inbound = {{ from = \"query.from\", text = \"/text\", {signed} }}\n"),
+            "inbound.from",
+        ),
+        (
+            format!("inbound = {{ from = \"/from\", text = \"query.text\", {signed} }}\n"),
+            "inbound.text",
+        ),
+    ] {
+        let checked = with(&format!("{HTTP}{more}"), &[key]).and_then(|config| config.check());
+        let text = checked.expect_err("must be refused").to_string();
+        let says = format!("sms.routes.texts.{place}: must be in the body");
+        assert!(text.contains(&says), "{text}");
+        let body = more.replace("query.", "/");
+        let checked = with(&format!("{HTTP}{body}"), &[key]).and_then(|config| config.check());
+        checked.unwrap_or_else(|error| panic!("{body}: {error}"));
+    }
+}
+
+#[test]
 fn the_recipes_are_read_as_they_are() {
     let folder = format!("{}/recipes", env!("CARGO_MANIFEST_DIR"));
     let mut count = 0;
