@@ -60,7 +60,10 @@ impl Sql {
             what_decides: About::new(backend, &what_decides(backend, tables)),
             challenges: About::new(
                 backend,
-                "SELECT user_id, organization_id, challenges FROM k",
+                &format!(
+                    "SELECT accounts.user_id, accounts.organization_id, accounts.challenges FROM {}",
+                    whole(backend)
+                ),
             ),
             phones: About::new(
                 backend,
@@ -250,6 +253,17 @@ impl Sql {
     }
 }
 
+/// The rows of the accounts in `k`, which come first.
+fn whole(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "k AS accounts",
+        _ => {
+            "k CROSS JOIN accounts ON accounts.user_id = k.user_id \
+             AND accounts.organization_id = k.organization_id"
+        }
+    }
+}
+
 /// The numbers of the accounts in `k`, which come first.
 fn numbers(backend: DbBackend) -> &'static str {
     match backend {
@@ -271,11 +285,15 @@ fn whole_accounts(backend: DbBackend, tables: &Tables) -> String {
          AND phone_numbers.organization_id = accounts.organization_id)",
         json_list(backend, &tables.phones.as_json(backend))
     );
-    let whole = json_array(
+    let account = json_array(
         backend,
         &format!("{}, {phones}", tables.accounts.as_json(backend)),
     );
-    format!("(SELECT {} FROM k AS accounts)", json_list(backend, &whole))
+    format!(
+        "(SELECT {} FROM {})",
+        json_list(backend, &account),
+        whole(backend)
+    )
 }
 
 fn what_decides(backend: DbBackend, tables: &Tables) -> String {

@@ -130,6 +130,7 @@ fn a_signature_of_the_body_says_nothing_of_the_query() {
     let key = ("RINGBACK_SMS__ROUTES__TEXTS__SECRET__KEY", "k");
     let signed = "signed = \"hmac_sha256\", header = \"x-signature\", secret = \"key\"";
     let values = "values = { d = \"delivered\" }";
+    let base = format!("{HTTP}query = {{ dlr = \"{{callback}}\" }}\n");
     for (more, place) in [
         (
             format!("receipt = {{ status = \"query.s\", {values}, {signed} }}\n"),
@@ -148,12 +149,12 @@ fn a_signature_of_the_body_says_nothing_of_the_query() {
             "inbound.text",
         ),
     ] {
-        let checked = with(&format!("{HTTP}{more}"), &[key]).and_then(|config| config.check());
+        let checked = with(&format!("{base}{more}"), &[key]).and_then(|config| config.check());
         let text = checked.expect_err("must be refused").to_string();
         let says = format!("sms.routes.texts.{place}: must be in the body");
         assert!(text.contains(&says), "{text}");
         let body = more.replace("query.", "/");
-        let checked = with(&format!("{HTTP}{body}"), &[key]).and_then(|config| config.check());
+        let checked = with(&format!("{base}{body}"), &[key]).and_then(|config| config.check());
         checked.unwrap_or_else(|error| panic!("{body}: {error}"));
     }
 }

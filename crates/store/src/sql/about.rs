@@ -45,8 +45,9 @@ pub(super) struct About {
 }
 
 impl About {
-    /// `text` reads the table expression `k`: the accounts, whole. The keys are few, so they come first, whatever a planner
-    /// thinks of their number: it would otherwise read the whole of an index for them once the tables are large.
+    /// `text` reads the table expression `k`: the accounts, whole on PostgreSQL; their keys on SQLite, where to search again
+    /// costs less than to copy. The keys are few, so they come first, whatever a planner thinks of their number: it would
+    /// otherwise read the whole of an index for them once the tables are large.
     pub(super) fn new(backend: DbBackend, text: &str) -> About {
         let (exact, anywhere) = match backend {
             // OFFSET 0 keeps PostgreSQL from taking it apart.
@@ -60,9 +61,8 @@ impl About {
             ),
             // CROSS is how SQLite is told the order.
             _ => (
-                "SELECT a.* FROM json_each($1) AS w CROSS JOIN accounts AS a \
-                 ON a.user_id = w.value ->> 1 AND a.organization_id = w.value ->> 0",
-                "SELECT a.* FROM json_each($3) AS w CROSS JOIN accounts AS a \
+                "SELECT value ->> 1 AS user_id, value ->> 0 AS organization_id FROM json_each($1)",
+                "SELECT a.user_id, a.organization_id FROM json_each($3) AS w CROSS JOIN accounts AS a \
                  ON a.user_id = w.value WHERE a.organization_id IN \
                  (SELECT b.organization_id FROM accounts AS b WHERE b.user_id = w.value \
                  ORDER BY b.organization_id LIMIT 2)",
