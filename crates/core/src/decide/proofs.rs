@@ -76,7 +76,20 @@ impl Decider<'_> {
         let asked = phone.zip(guessing);
         if let Some(of_address) = self.address_wait(AddressUse::Verification)? {
             let own = self.guess_wait(account, asked, purpose);
-            return no_wait([of_address].into_iter().chain(own).collect());
+            let told = no_wait([of_address].into_iter().chain(own).collect());
+            let of_guesses = |refusal: &Refusal| {
+                matches!(
+                    refusal,
+                    Refusal::Limited {
+                        limit: Limit::WrongCodes,
+                        ..
+                    }
+                )
+            };
+            if told.as_ref().is_err_and(of_guesses) {
+                self.record_refused(account, CodeFailure::Waiting, number.as_ref());
+            }
+            return told;
         }
         match self.check_code(
             account,

@@ -104,8 +104,11 @@ fn one_address_tries_sixty_codes_in_an_hour() {
     world = world.with_code("bob", TWO);
     let until = world.now + Duration::from_secs(4_000);
     world.failures("bob", TWO).wait_until = until;
-    let refusal = world.refuses(&at("bob", "192.0.2.1"), "bob", guess("123456"));
-    assert_eq!(refusal, limited(Limit::WrongCodes, 4_000));
+    let decision = world.act(&at("bob", "192.0.2.1"), "bob", guess("123456"));
+    assert_eq!(decision.result, Err(limited(Limit::WrongCodes, 4_000)));
+    // And is on record like any wait for wrong codes.
+    let waiting = EventKind::VerificationFailed(CodeFailure::Waiting);
+    assert_eq!(kinds(&decision), [waiting]);
     world.pass(3_600);
     world.does(&service(), "ann", resend_returned());
     let right = world.code("ann");
