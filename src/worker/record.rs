@@ -54,7 +54,7 @@ impl Recorder {
                 None => (POLL, false),
                 Some(done) if done.lost => (LOST, false),
                 Some(done) => {
-                    let times = if done.commands == 0 { SHORT_REST } else { REST };
+                    let times = if done.wanted { REST } else { SHORT_REST };
                     let least = if done.more { Duration::ZERO } else { TURN };
                     ((done.took * times).clamp(least, LONGEST), !done.more)
                 }

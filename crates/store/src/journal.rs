@@ -32,6 +32,7 @@ pub(crate) use chain::{Chained, Head, read_hash};
 use crate::entity::{cursors, events};
 use crate::fault::Fault;
 use crate::line::{Line, Taken};
+use crate::queues::Lane;
 use crate::{Store, dial::Purpose};
 
 /// Events that go on record at once: more would hold others up for longer, and take more memory.
@@ -66,8 +67,8 @@ pub struct Sequenced {
     pub lost: bool,
     /// How long the database was kept busy.
     pub took: Duration,
-    /// Commands that this process has decided since the turn before.
-    pub commands: u64,
+    /// Whether commands wait in this process, or were decided since the turn before.
+    pub wanted: bool,
 }
 
 impl Sequencer {
@@ -205,7 +206,9 @@ impl Store {
         let backend = self.shared.sql.backend;
         let begun = Instant::now();
         let decided = self.shared.commands.load(Ordering::Relaxed);
-        let commands = decided - std::mem::replace(&mut sequencer.commands, decided);
+        let before = std::mem::replace(&mut sequencer.commands, decided);
+        // A batch of many may begin before the turn before and end after this one.
+        let wanted = decided != before || self.lanes.iter().any(Lane::has_work);
         // The head first: whatever another sequencer does from here on makes the write undo itself.
         let head = Head::of(sequencer.cursor(backend, "journal").await?);
         let Next { rows, more, after } = sequencer.next(backend).await?;
@@ -237,7 +240,7 @@ impl Store {
             more,
             lost: false,
             took,
-            commands,
+            wanted,
         })
     }
 

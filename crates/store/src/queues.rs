@@ -80,6 +80,11 @@ impl Lane {
         self.patience.wait(answer).await
     }
 
+    /// Whether a command waits, or is being carried out.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.shares.is_empty()
+    }
+
     pub(crate) async fn ping(&self) -> Result<(), Refusal> {
         let (reply, answer) = oneshot::channel();
         sent(self.pings.try_send(reply))?;

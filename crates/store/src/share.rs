@@ -68,6 +68,12 @@ impl Shares {
             caller,
         })
     }
+
+    /// Whether nobody has a place.
+    pub(crate) fn is_empty(&self) -> bool {
+        let waiting = self.waiting.lock();
+        waiting.unwrap_or_else(PoisonError::into_inner).all == 0
+    }
 }
 
 impl Drop for Place {

@@ -37,7 +37,7 @@ pub struct Store {
     /// For calls that are carried out once.
     pub(crate) once: LaneLine,
     settings: Arc<Settings>,
-    lanes: Arc<[Lane]>,
+    pub(crate) lanes: Arc<[Lane]>,
     lookups: Arc<[Lookups]>,
     readiness: Arc<Readiness>,
 }

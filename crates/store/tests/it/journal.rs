@@ -15,6 +15,7 @@ on_both!(threads: 2;
     what_two_sequencers_cut_off_lose_is_nothing,
     an_accounts_life_is_recorded_in_order,
     more_events_than_a_batch_are_recorded_once,
+    whoever_waits_is_wanting_something,
     a_users_events_are_found_in_every_organisation,
     a_changed_row_is_found,
     a_removed_row_is_found,
@@ -122,6 +123,26 @@ async fn more_events_than_a_batch_are_recorded_once(world: &World) {
     let inverted = "SELECT count(*) FROM journal AS a JOIN journal AS b \
                     ON a.user_id = b.user_id AND a.position < b.position AND a.sequence > b.sequence";
     assert_eq!(world.count(inverted).await, 0);
+}
+
+/// A batch of many may take longer than two turns, and begin in neither.
+async fn whoever_waits_is_wanting_something(world: &World) {
+    let store = world.store().await;
+    does(&store, "ann", named("")).await;
+    record(&store).await;
+    let of_another_process = "INSERT INTO events (id, user_id, organization_id, sequence, at, \
+                              actor, kind) VALUES ('e', 'bob', 'acme', 1, 1, 'service', 'k')";
+    world.run_sql(of_another_process).await;
+    let alone = store.sequence().await.expect("must record");
+    assert_eq!((alone.events, alone.wanted), (1, false));
+    world.run_sql(of_another_process).await;
+    // Both begin at once: the command waits when the turn looks.
+    let (_, beside) = tokio::join!(does(&store, "ann", rename("Ann")), store.sequence());
+    assert!(beside.expect("must record").wanted);
+    record(&store).await;
+    world.run_sql(of_another_process).await;
+    let after = store.sequence().await.expect("must record");
+    assert_eq!((after.events, after.wanted), (1, false));
 }
 
 /// Stands for two processes that both write and both put on record.
