@@ -81,12 +81,12 @@ async fn optimistic(
         return Ok(decided.tell(shared));
     }
     let (tells, tells_events) = (changes.routes(), !changes.events.is_empty());
-    let statement = shared.sql.writes.at_once(changes.writes()?);
+    let writes = changes.writes()?;
     let taken = line.take().await?;
-    let writing = async { Ok(taken.session.query_one_raw(statement).await?) };
+    let writing = shared.sql.writes.write(&taken.session, writes);
     let (epoch, written) = (taken.epoch, taken.within(writing).await);
-    line.done(taken, written)?;
-    shared.wrote(epoch, 0, &tells);
+    let touched = line.done(taken, written)?;
+    shared.wrote(epoch, touched, &tells);
     if tells_events {
         shared.events.notify_one();
     }
@@ -169,15 +169,8 @@ async fn decide_and_write(
 ) -> Result<(Decided, u64), Fault> {
     let world = World::load(shared, session, commands).await?;
     let decided = decide_all(shared, share, commands, world)?;
-    let mut touched = 0;
-    for write in decided.changes.writes()? {
-        let rows = write.rows;
-        let written = session.execute_raw(shared.sql.writes.one(write)).await?;
-        if written.rows_affected() != rows {
-            return Err(Fault::Conflict("a row is not as it was read".into()));
-        }
-        touched += rows;
-    }
+    let writes = decided.changes.writes()?;
+    let touched = shared.sql.writes.write(session, writes).await?;
     Ok((decided, touched))
 }
 

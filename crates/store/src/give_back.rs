@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ringback_core::delivery::{budgets_of, give_back, gives_back};
 use ringback_core::{Budgets, Time};
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::DbBackend;
 
 use crate::batch::{begin, end_as};
 use crate::changes::{Changes, Kind, Target, Write};
@@ -77,12 +77,11 @@ impl Store {
         let taken = line.take().await?;
         let work = async {
             let writes = writes(shared, &taken.session, settlements, share, now).await?;
-            let statement = shared.sql.writes.at_once(writes);
-            Ok(taken.session.query_one_raw(statement).await?)
+            shared.sql.writes.write(&taken.session, writes).await
         };
         let (epoch, written) = (taken.epoch, taken.within(work).await);
-        line.done(taken, written)?;
-        shared.wrote(epoch, 0, &[]);
+        let touched = line.done(taken, written)?;
+        shared.wrote(epoch, touched, &[]);
         Ok(())
     }
 
@@ -96,16 +95,8 @@ impl Store {
         let transaction = async {
             begin(session).await?;
             let done = async {
-                let mut touched = 0;
-                for write in writes(shared, session, settlements, share, now).await? {
-                    let rows = write.rows;
-                    let written = session.execute_raw(shared.sql.writes.one(write)).await?;
-                    if written.rows_affected() != rows {
-                        return Err(Fault::Conflict("a row is not as it was read".into()));
-                    }
-                    touched += rows;
-                }
-                Ok(touched)
+                let writes = writes(shared, session, settlements, share, now).await?;
+                shared.sql.writes.write(session, writes).await
             };
             end_as(session, done.await).await
         };

@@ -9,6 +9,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde::Serialize;
 
 use crate::batch::{begin, end_as};
+use crate::changes::{Kind, Target, Write};
 use crate::entity::{events, messages};
 use crate::fault::Fault;
 use crate::session::Session;
@@ -204,8 +205,13 @@ async fn in_turn(
         let holds = |told: &&MessageEvent| changed.contains(&told.message);
         let rows: Vec<_> = told.iter().filter(holds).map(|told| &told.row).collect();
         if !rows.is_empty() {
-            let added = shared.sql.writes.add_events(serde_json::to_string(&rows)?);
-            session.execute_raw(added).await?;
+            let added = Write {
+                target: Target::Events,
+                kind: Kind::Add,
+                rows: rows.len() as u64,
+                json: serde_json::to_string(&rows)?,
+            };
+            shared.sql.writes.write(session, vec![added]).await?;
         }
         Ok(changed.len() as u64)
     };

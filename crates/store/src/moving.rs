@@ -165,23 +165,8 @@ impl Store {
                 let (told, changes) = self.decide_import(session, incoming).await?;
                 let touched = match write {
                     Write::Not => 0,
-                    Write::AtOnce if changes.is_empty() => 0,
-                    Write::AtOnce => {
-                        let statement = shared.sql.writes.at_once(changes.writes()?);
-                        session.query_one_raw(statement).await?;
-                        0
-                    }
-                    Write::InTurn => {
-                        let mut touched = 0;
-                        for write in changes.writes()? {
-                            let rows = write.rows;
-                            let one = shared.sql.writes.one(write);
-                            if session.execute_raw(one).await?.rows_affected() != rows {
-                                return Err(Fault::Conflict("a row is there already".into()));
-                            }
-                            touched += rows;
-                        }
-                        touched
+                    Write::AtOnce | Write::InTurn => {
+                        shared.sql.writes.write(session, changes.writes()?).await?
                     }
                 };
                 Ok((told, touched))

@@ -121,8 +121,13 @@ fn statements(sql: &Sql) -> Vec<Statement> {
     }
     let writes = || changes.writes().expect("must be built");
     match sql.backend {
-        DbBackend::Postgres => all.push(sql.writes.at_once(writes())),
-        _ => all.extend(writes().into_iter().map(|write| sql.writes.one(write))),
+        DbBackend::Postgres => all.push(sql.writes.all(writes())),
+        // A plan is that of the first statement of a text.
+        _ => all.extend(
+            writes()
+                .into_iter()
+                .map(|write| sql.writes.all(vec![write])),
+        ),
     }
     all
 }

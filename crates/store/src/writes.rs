@@ -4,13 +4,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sea_orm::{DbBackend, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
 use crate::changes::{AccountState, Kind, NewMessage, Target, Write};
 use crate::entity::{
     account_names, accounts, budgets, checkpoints, cursors, deleted_accounts, event_deliveries,
     events, messages, opt_outs, phone_numbers,
 };
+use crate::fault::Fault;
+use crate::session::Session;
 use crate::sql::{remove_messages, settle_messages};
 use crate::table::{Table, VERSION};
 
@@ -75,26 +77,57 @@ impl Writes {
         }
     }
 
-    /// PostgreSQL: one statement that does all of it, in a transaction of its own, and undoes itself by a
-    /// division by zero when it touched other rows than it meant.
-    pub(crate) fn at_once(&self, writes: Vec<Write>) -> Statement {
+    /// Writes all of it, or fails: on PostgreSQL as a whole, on SQLite in a transaction, which the caller then undoes. Says
+    /// how many rows that touched.
+    ///
+    /// # Errors
+    /// [`Fault::Conflict`] when it touched other rows than it meant.
+    pub(crate) async fn write(&self, session: &Session, writes: Vec<Write>) -> Result<u64, Fault> {
+        let rows = writes.iter().map(|write| write.rows).sum();
+        if writes.is_empty() {
+            return Ok(rows);
+        }
+        let statement = self.all(writes);
+        match self.backend {
+            DbBackend::Postgres => {
+                session.query_one_raw(statement).await?;
+            }
+            _ => {
+                let written = session.execute_raw(statement).await?;
+                // No write touches more rows than it has.
+                if written.rows_affected() != rows {
+                    return Err(Fault::Conflict("a row is not as it was read".into()));
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    /// All of it as one text. On PostgreSQL that is one statement, in a transaction of its own, which undoes itself by a
+    /// division by zero when it touched other rows than it meant. On SQLite it is one for each write, so that the thread
+    /// that asks and the one that works wait for each other once: each time takes long where the processors are busy.
+    pub(crate) fn all(&self, writes: Vec<Write>) -> Statement {
         let set = writes.iter().fold(0, |set, write| set | write.bit());
         let known = self.texts.lock();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
         let text = known.entry(set).or_insert_with(|| self.compose(&writes));
         let rows: u64 = writes.iter().map(|write| write.rows).sum();
         let mut values: Vec<Value> = writes.into_iter().map(|write| write.json.into()).collect();
-        values.push(i64::try_from(rows).unwrap_or(i64::MAX).into());
+        if self.backend == DbBackend::Postgres {
+            values.push(i64::try_from(rows).unwrap_or(i64::MAX).into());
+        }
         statement(self.backend, text, values)
     }
 
     fn compose(&self, writes: &[Write]) -> Arc<str> {
+        let parts = (1..).zip(writes);
+        let parts = parts.map(|(n, write)| self.text(write.target, write.kind, n));
+        if self.backend != DbBackend::Postgres {
+            return parts.collect::<Vec<_>>().join("; ").into();
+        }
         let parts: Vec<_> = (1..)
-            .zip(writes)
-            .map(|(n, write)| {
-                let part = self.text(write.target, write.kind, n);
-                format!("w{n} AS ({part} RETURNING 1)")
-            })
+            .zip(parts)
+            .map(|(n, part)| format!("w{n} AS ({part} RETURNING 1)"))
             .collect();
         let counts: Vec<_> = (1..=parts.len())
             .map(|n| format!("(SELECT count(*) FROM w{n})"))
@@ -106,26 +139,6 @@ impl Writes {
             parts.len() + 1
         )
         .into()
-    }
-
-    /// SQLite, where a statement costs no journey: one for each write, which says how many rows it touched.
-    pub(crate) fn one(&self, write: Write) -> Statement {
-        let known = self.texts.lock();
-        let mut known = known.unwrap_or_else(PoisonError::into_inner);
-        let text = known
-            .entry(write.bit())
-            .or_insert_with(|| self.text(write.target, write.kind, 1).into());
-        statement(self.backend, text, vec![write.json.into()])
-    }
-
-    /// Adds events, a JSON array of their rows.
-    pub(crate) fn add_events(&self, json: String) -> Statement {
-        self.one(Write {
-            target: Target::Events,
-            kind: Kind::Add,
-            rows: 0,
-            json,
-        })
     }
 
     /// A write whose rows are parameter `n`.

@@ -256,23 +256,18 @@ impl Store {
     pub(crate) async fn write_all(&self, writes: Vec<Write>) -> Result<(), Fault> {
         let sql = &self.shared.sql;
         if sql.backend != DbBackend::Postgres {
-            let statements = writes.into_iter().map(|write| {
-                let rows = usize::try_from(write.rows).unwrap_or(usize::MAX);
-                (sql.writes.one(write), Some(rows))
-            });
-            self.in_one_transaction(statements.collect()).await?;
+            let rows = writes.iter().map(|write| write.rows).sum::<u64>();
+            let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+            let all = vec![(sql.writes.all(writes), Some(rows))];
+            self.in_one_transaction(all).await?;
             return Ok(());
         }
-        let statement = sql.writes.at_once(writes);
         let mut line = self.jobs.lock().await;
         let taken = line.take().await?;
-        let writing = async {
-            use sea_orm::ConnectionTrait;
-            Ok(taken.session.query_one_raw(statement).await?)
-        };
+        let writing = sql.writes.write(&taken.session, writes);
         let (epoch, written) = (taken.epoch, taken.within(writing).await);
-        line.done(taken, written)?;
-        self.shared.wrote(epoch, 0, &[]);
+        let touched = line.done(taken, written)?;
+        self.shared.wrote(epoch, touched, &[]);
         Ok(())
     }
 }
