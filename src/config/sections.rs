@@ -59,7 +59,7 @@ pub struct DatabaseSection {
     pub lanes: usize,
     /// Commands that may wait for one lane.
     pub lane_bound: usize,
-    /// Commands that may share one transaction.
+    /// Commands that may share one transaction, twice as many while more than half of `lane_bound` wait.
     pub batch: usize,
     /// Connections that read lists.
     pub readers: u32,

@@ -41,9 +41,9 @@ pub(crate) async fn run(
     mut queue: mpsc::Receiver<Job>,
     mut pings: mpsc::Receiver<Ping>,
 ) {
-    let most = shared.batch;
-    let mut jobs = Vec::with_capacity(most);
+    let mut jobs = Vec::with_capacity(shared.batch);
     loop {
+        let most = most_of(shared.batch, queue.len(), queue.max_capacity());
         tokio::select! {
             ping = pings.recv() => match ping {
                 Some(ping) => {
@@ -60,6 +60,16 @@ pub(crate) async fn run(
             }
             () = tokio::time::sleep(QUIET) => line.lock().await.keep_alive().await,
         }
+    }
+}
+
+/// How many commands are taken together: twice as many as usual while more than half of the queue is taken up. What a
+/// batch costs however long it is weighs most when refusals keep the processors busy, too.
+fn most_of(batch: usize, waiting: usize, places: usize) -> usize {
+    if waiting > places / 2 {
+        batch.saturating_mul(2)
+    } else {
+        batch
     }
 }
 

@@ -137,7 +137,7 @@ pub struct Settings {
     pub lanes: usize,
     /// Commands that may wait on one lane; one more is refused.
     pub lane_bound: usize,
-    /// Commands in one commit at most.
+    /// Commands in one commit at most; twice as many while more than half of [`Settings::lane_bound`] wait.
     pub batch: usize,
     /// Connections for lists. One account is read, and written, over others.
     pub readers: u32,

@@ -12,6 +12,7 @@ use crate::world::{Kind, World};
 on_both!(
     what_waits_is_committed_together,
     a_batch_has_a_bound,
+    a_pile_is_worked_off_by_larger_batches,
     a_bad_command_hurts_only_itself,
     a_broken_row_hurts_only_its_account,
     a_panic_hurts_only_its_command,
@@ -69,6 +70,20 @@ async fn a_batch_has_a_bound(world: &World) {
     let all = join_all((0..20).map(|n| does(&store, &format!("user {n}"), named(""))));
     all.await;
     assert_eq!(world.batches.take(), [8, 8, 4]);
+}
+
+async fn a_pile_is_worked_off_by_larger_batches(world: &World) {
+    let settings = Settings {
+        lanes: 1,
+        lane_bound: 16,
+        batch: 4,
+        ..world.settings.clone()
+    };
+    let store = world.store_with(&settings).await;
+    let all = join_all((0..13).map(|n| does(&store, &format!("user {n}"), named(""))));
+    all.await;
+    // Nobody waits before the first; then nine do, and then one.
+    assert_eq!(world.batches.take(), [4, 8, 1]);
 }
 
 async fn a_bad_command_hurts_only_itself(world: &World) {
