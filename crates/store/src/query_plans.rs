@@ -109,6 +109,7 @@ fn statements(sql: &Sql) -> Vec<Statement> {
         sql.purge_deleted(10, 500),
     ];
     all.extend(journal::hot(sql.backend));
+    let writes = changes.writes().expect("must be built");
     if sql.backend == DbBackend::Postgres {
         let settled = r#"[{"id":"m1","due_at":20,"attempts":1,"route":"r2"}]"#;
         let told = r#"[{"message":"m1","id":"e1","user_id":"u1","sequence":0}]"#;
@@ -118,16 +119,10 @@ fn statements(sql: &Sql) -> Vec<Statement> {
         ] {
             all.push(sql.on_record(change, told.into()));
         }
-    }
-    let writes = || changes.writes().expect("must be built");
-    match sql.backend {
-        DbBackend::Postgres => all.push(sql.writes.all(writes())),
+        all.push(sql.writes.all(writes));
+    } else {
         // A plan is that of the first statement of a text.
-        _ => all.extend(
-            writes()
-                .into_iter()
-                .map(|write| sql.writes.all(vec![write])),
-        ),
+        all.extend(writes.into_iter().map(|write| sql.writes.all(vec![write])));
     }
     all
 }
