@@ -53,11 +53,11 @@ fn generated_code_stays_where_messages_are_read() {
 }
 
 #[test]
-fn no_file_of_the_program_is_longer_than_400_lines() {
+fn no_file_of_the_program_or_its_store_is_longer_than_400_lines() {
     let sources = sources();
-    let own = sources
-        .iter()
-        .filter(|source| source.path.starts_with("src/"));
+    let own = sources.iter().filter(|source| {
+        source.path.starts_with("src/") || source.path.starts_with("crates/store/src/")
+    });
     let long: Vec<_> = own
         .map(|source| (source.path.as_str(), source.text.lines().count()))
         .filter(|(_, lines)| *lines > 400)
