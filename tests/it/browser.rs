@@ -16,6 +16,10 @@ pub const TAB: &str = "\u{e004}";
 pub const ENTER: &str = "\u{e007}";
 pub const CONTROL: &str = "\u{e009}";
 
+/// How often chromedriver is started: it takes any port of `::1` and then the same one of 127.0.0.1, and ends where
+/// another test has that.
+const STARTS: usize = 10;
+
 /// One browser with one window, gone with this value.
 pub struct Browser {
     session: String,
@@ -30,9 +34,9 @@ impl Drop for Browser {
     }
 }
 
-impl Browser {
-    /// A window of 1280 × 900 pixels that asks for English.
-    pub async fn start() -> Browser {
+/// A running chromedriver, and its port.
+async fn driver() -> (Child, String) {
+    for _ in 0..STARTS {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -51,7 +55,18 @@ impl Browser {
                 }
             }
         });
-        let port = told.await.expect("chromedriver says its port");
+        if let Ok(port) = told.await {
+            return (driver, port);
+        }
+        let _ = driver.wait();
+    }
+    panic!("chromedriver ended {STARTS} times without saying its port");
+}
+
+impl Browser {
+    /// A window of 1280 × 900 pixels that asks for English.
+    pub async fn start() -> Browser {
+        let (driver, port) = driver().await;
         let http = reqwest::Client::builder()
             .no_proxy()
             .build()
