@@ -243,7 +243,60 @@ fn same(table: &Table, version: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sea_orm::sqlx::Connection;
+    use sea_orm::sqlx::sqlite::SqliteConnection;
+
     use super::*;
+
+    /// SQLite's text is several statements. PostgreSQL's is one, and meets other writers in the tests beside `src`.
+    #[tokio::test]
+    async fn a_row_that_changed_is_a_conflict_wherever_it_is_written_on_sqlite() {
+        let connection = SqliteConnection::connect("sqlite::memory:").await;
+        let session = Session::sqlite(connection.unwrap()).await.unwrap();
+        let run = async |sql: &str| session.execute_unprepared(sql).await.unwrap();
+        run(
+            "CREATE TABLE deleted_accounts (pseudonym text PRIMARY KEY, deleted_at integer, until_at integer); \
+             CREATE TABLE budgets (pseudonym text PRIMARY KEY, state text, idle_at integer, version integer, kind text); \
+             INSERT INTO deleted_accounts VALUES ('gone', 1, 2); \
+             INSERT INTO budgets VALUES ('b', '{}', 3, 7, 'number')",
+        )
+        .await;
+        let write = |target, kind, json: String| Write {
+            target,
+            kind,
+            rows: 1,
+            json,
+        };
+        let writes = |version: i64| {
+            let budget = format!(
+                r#"[{{"pseudonym": "b", "state": "{{}}", "idle_at": 4, "version": {version}, "kind": "number"}}]"#
+            );
+            vec![
+                write(
+                    Target::Deleted,
+                    Kind::Add,
+                    r#"[{"pseudonym": "new", "deleted_at": 1, "until_at": 2}]"#.into(),
+                ),
+                write(Target::Budgets, Kind::Change, budget),
+                write(
+                    Target::Deleted,
+                    Kind::Remove,
+                    r#"[{"pseudonym": "gone"}]"#.into(),
+                ),
+            ]
+        };
+        let sql = Writes::new(DbBackend::Sqlite);
+        for version in [7, 9] {
+            run("BEGIN IMMEDIATE").await;
+            let written = sql.write(&session, writes(version)).await;
+            assert!(matches!(written, Err(Fault::Conflict(_))), "{written:?}");
+            run("ROLLBACK").await;
+        }
+        run("BEGIN IMMEDIATE").await;
+        let written = sql.write(&session, writes(8)).await;
+        assert!(matches!(written, Ok(3)), "{written:?}");
+        run("COMMIT").await;
+    }
 
     #[test]
     fn what_holds_part_of_a_row_is_made_of_its_columns() {
