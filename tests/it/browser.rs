@@ -58,6 +58,7 @@ async fn driver() -> (Child, String) {
         if let Ok(port) = told.await {
             return (driver, port);
         }
+        let _ = driver.kill();
         let _ = driver.wait();
     }
     panic!("chromedriver ended {STARTS} times without saying its port");
